@@ -1,0 +1,1 @@
+"""What everything stands on: errors, clock, randomness, redacting logs. Standard library only."""
