@@ -1,0 +1,232 @@
+"""API parameters as they travel in SSH global requests: JSON, or packed into CBOR (tunnel spec §5).
+
+    { … }                      JSON object
+    00 01 | CBOR map           packed: integer keys from `packed_parameter_keys`, values converted
+
+After unpacking every scalar is a string, booleans are "0" and "1"; lists and objects stay what they are.
+Keys we do not know are ignored: clients are newer than servers as often as not.
+"""
+
+import base64
+import binascii
+import json
+import math
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+
+from headrace.base.errors import LocalProtocolError, RemoteProtocolError
+from headrace.codec import bounded_cbor
+from headrace.codec.packed_parameter_keys import PARAMETER_KEYS, Conversion
+
+__all__ = ["PACKED_PREAMBLE", "pack", "to_json", "unpack"]
+
+PACKED_PREAMBLE = b"\0\x01"
+
+_MAX_BYTES = 256 * 1024  # an SSH packet holds no more
+_MAX_DEPTH = 16
+_KEY_OF: dict[str, tuple[int, Conversion]] = {name: (key, how) for key, (name, how) in PARAMETER_KEYS.items()}
+
+
+def pack(parameters: Mapping[str, object]) -> bytes:
+    """Return the packed form. Raises LocalProtocolError for a parameter without a key or a value that misfits."""
+    packed: dict[int, object] = {}
+    for name, value in parameters.items():
+        if name not in _KEY_OF:
+            raise LocalProtocolError(f"API parameter {name} cannot be packed: it has no key")
+        key, conversion = _KEY_OF[name]
+        try:
+            packed[key] = _pack_value(conversion, value)
+        except (ValueError, TypeError, AttributeError, KeyError, msgspec.DecodeError) as error:
+            raise LocalProtocolError(f"API parameter {name} cannot be packed: {error}") from error
+    return PACKED_PREAMBLE + bounded_cbor.encode(packed)
+
+
+def to_json(parameters: Mapping[str, object]) -> bytes:
+    """Return the JSON form."""
+    return msgspec.json.encode(parameters)
+
+
+def unpack(payload: bytes) -> dict[str, object]:
+    """Return the parameters of either form. Raises RemoteProtocolError."""
+    if payload[:1] == b"{":
+        parameters = _decode_object(payload)
+    elif payload[:2] == PACKED_PREAMBLE:
+        parameters = _unpack_map(bounded_cbor.decode(payload[2:]))
+    else:
+        raise RemoteProtocolError("API parameters are neither JSON nor packed")
+    return {name: _scalar_text(value) for name, value in parameters.items()}
+
+
+def _unpack_map(packed: object) -> dict[str, object]:
+    if not isinstance(packed, dict):
+        raise RemoteProtocolError("packed API parameters are not a map")
+    parameters: dict[str, object] = {}
+    for key, value in packed.items():
+        if not isinstance(key, int) or isinstance(key, bool):
+            raise RemoteProtocolError("packed API parameters have a key that is not an integer")
+        if key in PARAMETER_KEYS:
+            name, conversion = PARAMETER_KEYS[key]
+            parameters[name] = _unpack_value(name, conversion, value)
+    return parameters
+
+
+def _decode_object(data: bytes) -> dict[str, object]:
+    """Return a JSON object, of bounded size and depth."""
+    if len(data) > _MAX_BYTES:
+        raise RemoteProtocolError(f"JSON of {len(data)} bytes")
+    try:
+        value = msgspec.json.decode(data)
+    except (msgspec.DecodeError, RecursionError, ValueError) as error:
+        raise RemoteProtocolError(f"JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise RemoteProtocolError("JSON, but not an object")
+    _check_depth(value, _MAX_DEPTH)
+    return value
+
+
+def _check_depth(value: object, left: int) -> None:
+    if not left:
+        raise RemoteProtocolError("JSON nested too deeply")
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            _check_depth(inner, left - 1)
+
+
+def _scalar_text(value: object) -> object:
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    return str(value) if isinstance(value, int | float) else value
+
+
+def _pack_value(conversion: Conversion, value: object) -> object:
+    if conversion in ("none", "json_maps"):
+        return value
+    if conversion == "authorizations":
+        return _pack_authorizations(value)
+    if conversion == "raw_json":
+        return msgspec.json.encode(value)
+    if not isinstance(value, str):
+        raise TypeError(f"expected text, got {type(value).__name__}")
+    match conversion:
+        case "int_string":
+            return int(value)
+        case "float_string":
+            number = float(value)
+            if not math.isfinite(number):
+                raise ValueError(f"{value} is not a finite number")
+            return number
+        case "hex_lower" | "hex_upper":
+            return bytes.fromhex(value)
+        case "base64":
+            return base64.b64decode(value, validate=True)
+        case "base64_unpadded":
+            return base64.b64decode(value + "=" * (-len(value) % 4), validate=True)
+
+
+def _unpack_value(name: str, conversion: Conversion, value: object) -> object:
+    unfit = RemoteProtocolError(f"packed API parameter {name} is {type(value).__name__}, not {conversion}")
+    match conversion:
+        case "none":
+            if _holds_bytes(value):
+                raise unfit
+            return value
+        case "json_maps":
+            if value is None:
+                return []
+            if not isinstance(value, list) or _holds_bytes(value):
+                raise unfit
+            if not all(
+                isinstance(item, dict) and all(isinstance(key, str) for key in item) for item in value
+            ):
+                raise unfit
+            return value
+        case "int_string":
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise unfit
+            return str(value)
+        case "float_string":
+            if not isinstance(value, float):
+                raise unfit
+            return f"{value:f}"
+    if not isinstance(value, bytes):
+        raise unfit
+    match conversion:
+        case "hex_lower":
+            return value.hex()
+        case "hex_upper":
+            return value.hex().upper()
+        case "base64":
+            return base64.b64encode(value).decode()
+        case "base64_unpadded":
+            return base64.b64encode(value).decode().rstrip("=")
+        case "raw_json":
+            return _decode_object(value)
+        case "authorizations":
+            return _unpack_authorizations(value)
+
+
+def _holds_bytes(value: object) -> bool:
+    """True when a value has no JSON counterpart."""
+    if isinstance(value, dict):
+        return any(not isinstance(key, str) or _holds_bytes(inner) for key, inner in value.items())
+    return any(map(_holds_bytes, value)) if isinstance(value, list) else isinstance(value, bytes)
+
+
+# An authorization is base64 of {"Authorization": base64 of {"ID", "AccessType", "Expires"}, "SigningKeyID",
+# "Signature"}. Packed, each becomes a map 1 ID, 2 access type, 3 expiry text, 4 signing key ID, 5 signature, and
+# the list of them is CBOR inside a byte string. The signature covers the inner JSON text, so unpacking has to
+# restore that text exactly as the issuer writes it: these three members, in this order, without spaces.
+
+
+def _pack_authorizations(value: object) -> bytes:
+    if not isinstance(value, list):
+        raise TypeError("expected a list")
+    packed = []
+    for text in value:
+        outer = json.loads(base64.b64decode(text, validate=True))
+        inner = json.loads(base64.b64decode(outer["Authorization"], validate=True))
+        packed.append(
+            {
+                1: base64.b64decode(inner["ID"], validate=True),
+                2: inner["AccessType"],
+                3: inner["Expires"],
+                4: base64.b64decode(outer["SigningKeyID"], validate=True),
+                5: base64.b64decode(outer["Signature"], validate=True),
+            }
+        )
+    return bounded_cbor.encode(packed)
+
+
+def _unpack_authorizations(data: bytes) -> list[str]:
+    unfit = RemoteProtocolError("packed authorization with missing or ill-typed members")
+    entries = bounded_cbor.decode(data)
+    if not isinstance(entries, list):
+        raise unfit
+    texts = []
+    for entry in entries:
+        match entry:
+            case {1: bytes(id_), 2: str(access), 3: str(expires), 4: bytes(key_id), 5: bytes(signature)}:
+                _check_time(expires)
+            case _:
+                raise unfit
+        inner = {"ID": _b64(id_), "AccessType": access, "Expires": expires}
+        outer = {
+            "Authorization": _b64(msgspec.json.encode(inner)),
+            "SigningKeyID": _b64(key_id),
+            "Signature": _b64(signature),
+        }
+        texts.append(_b64(msgspec.json.encode(outer)))
+    return texts
+
+
+def _check_time(text: str) -> None:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError as error:
+        raise RemoteProtocolError("packed authorization with an expiry that is no time") from error
+
+
+def _b64(data: bytes) -> str:
+    return base64.b64encode(data).decode()

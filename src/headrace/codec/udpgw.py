@@ -1,0 +1,118 @@
+"""udpgw: UDP datagrams framed on one channel (tunnel spec §7).
+
+     0       2       3       5            9 or 21    11 or 23
+    ┌───────┬───────┬───────┬────────────┬──────────┬──────────
+    │ size  │ flags │  id   │  address   │   port   │ datagram
+    └───────┴───────┴───────┴────────────┴──────────┴──────────
+      LE16    u8      LE16    4 or 16      BE16       up to 32,768 bytes
+
+`size` counts what follows it. A keep-alive may stop after the id.
+"""
+
+import ipaddress
+from dataclasses import dataclass
+
+from headrace.base.errors import LocalProtocolError, RemoteProtocolError
+
+__all__ = ["MAX_DATAGRAM", "Frame", "UdpgwDecoder", "encode_frame", "encode_keepalive"]
+
+MAX_DATAGRAM = 32_768  # bytes
+
+_KEEPALIVE, _REBIND, _DNS, _IPV6 = 1, 2, 4, 8
+_HEAD = 3  # flags and id, the shortest message
+_PORT = 2
+_MAX_SIZE = _HEAD + 16 + _PORT + MAX_DATAGRAM
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One datagram. `address` is 4 or 16 bytes: the destination on the way up, the sender on the way down.
+
+    `rebind` asks to drop the older flow with this `connection_id`; `dns` to send to the server's own resolver.
+    """
+
+    connection_id: int
+    address: bytes
+    port: int
+    datagram: bytes
+    rebind: bool = False
+    dns: bool = False
+
+    @property
+    def host(self) -> str:
+        """The address as text."""
+        return str(ipaddress.ip_address(self.address))
+
+
+def encode_frame(frame: Frame) -> bytes:
+    """Return the bytes of `frame`."""
+    if len(frame.address) not in (4, 16):
+        raise LocalProtocolError(f"an address has 4 or 16 bytes, not {len(frame.address)}")
+    if len(frame.datagram) > MAX_DATAGRAM:
+        raise LocalProtocolError(
+            f"datagram of {len(frame.datagram)} bytes; udpgw carries at most {MAX_DATAGRAM}"
+        )
+    flags = frame.rebind * _REBIND | frame.dns * _DNS | (len(frame.address) == 16) * _IPV6
+    size = _HEAD + len(frame.address) + _PORT + len(frame.datagram)
+    return b"".join(
+        (
+            size.to_bytes(2, "little"),
+            bytes([flags]),
+            frame.connection_id.to_bytes(2, "little"),
+            frame.address,
+            frame.port.to_bytes(2, "big"),
+            frame.datagram,
+        )
+    )
+
+
+def encode_keepalive() -> bytes:
+    """Return a message that only shows that the channel is alive."""
+    return bytes([_HEAD, 0, _KEEPALIVE, 0, 0])
+
+
+class UdpgwDecoder:
+    """Cut a byte stream into frames; holds at most one unfinished message."""
+
+    __slots__ = ("_buffer",)
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def receive(self, data: bytes | memoryview) -> list[Frame]:
+        """Return the frames completed by `data`; keep-alives are swallowed.
+
+        Raises RemoteProtocolError on an impossible size, after which the channel is of no use.
+        """
+        self._buffer += data
+        buffer = bytes(self._buffer)
+        frames = []
+        start = 0
+        while len(buffer) - start >= 2:
+            size = int.from_bytes(buffer[start : start + 2], "little")
+            if not _HEAD <= size <= _MAX_SIZE:
+                raise RemoteProtocolError(f"udpgw message of {size} bytes")
+            end = start + 2 + size
+            if end > len(buffer):
+                break
+            if not buffer[start + 2] & _KEEPALIVE:
+                frames.append(_decode(buffer[start + 2 : end]))
+            start = end
+        del self._buffer[:start]
+        return frames
+
+
+def _decode(message: bytes) -> Frame:
+    flags = message[0]
+    address_end = _HEAD + (16 if flags & _IPV6 else 4)
+    datagram_start = address_end + _PORT
+    if not datagram_start <= len(message) <= datagram_start + MAX_DATAGRAM:
+        raise RemoteProtocolError(f"udpgw message of {len(message)} bytes with flags {flags:#04x}")
+    return Frame(
+        connection_id=int.from_bytes(message[1:3], "little"),
+        address=message[_HEAD:address_end],
+        port=int.from_bytes(message[address_end:datagram_start], "big"),
+        datagram=message[datagram_start:],
+        rebind=bool(flags & _REBIND),
+        dns=bool(flags & _DNS),
+    )
