@@ -1,0 +1,17 @@
+"""The network's documents: server entries, configurations, traffic rules. Read, checked, written; never fetched.
+
+    json_canonical   JSON exactly as signed documents have it
+    entry_fields     a server entry as the mapping that is stored and forwarded
+    server_entry     the same entry, typed, as dialling needs it
+    capabilities     tunnel protocols and the capabilities that announce them
+    server_list      lists of encoded entries
+    entry_signature  signing and verifying an entry
+    packed_server_entry  the CBOR form of an entry
+    config_reader    what the configuration files have in common
+    client_config    the client's configuration file
+    server_config    the server's configuration file
+    traffic_rules    limits on clients
+    tactics_config   the part of a tactics file that a server needs itself
+
+A document that cannot be used raises DocumentError, with a text for the person who wrote the document.
+"""

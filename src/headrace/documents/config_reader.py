@@ -1,0 +1,97 @@
+"""What the JSON configuration files have in common.
+
+Field names match without regard to case, null counts as absent, unknown fields are collected rather than refused;
+types are checked, and a mistake is reported with the file, the field, what is wrong and what to write instead.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+import msgspec
+
+from headrace.base.errors import DocumentError
+from headrace.documents.json_canonical import decode_json
+
+__all__ = ["convert_config", "explain", "fold", "fold_name", "read_object"]
+
+T = TypeVar("T")
+
+_FOLDED_LETTERS = str.maketrans({"\u017f": "s", "\u212a": "k"})  # long s and Kelvin sign fold into ASCII
+_TYPE_ERROR = re.compile(r"Expected `(?P<wanted>.*)`, got `(?P<got>.*)`")
+_PATH = re.compile(r"^(?P<problem>.*) - at `\$(?P<path>.*)`$", re.DOTALL)
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "text",
+    "array": "a list",
+    "object": "an object",
+    "null": "null",
+}
+_REMEDIES = {
+    ("int", "str"): "write it without quotes",
+    ("float", "str"): "write it without quotes",
+    ("bool", "str"): "write it without quotes",
+    ("str", "int"): "put it in quotes",
+    ("str", "float"): "put it in quotes",
+    ("array", "str"): "put it in square brackets",
+    ("int", "float"): "write it without a decimal point",
+}
+
+
+def fold_name(name: str) -> str:
+    """Return `name` in the form in which names are compared."""
+    return name.translate(_FOLDED_LETTERS).lower()
+
+
+def fold(fields: Mapping[str, object], names: Iterable[str]) -> tuple[dict[str, object], dict[str, object]]:
+    """Return known fields under their official names, and the others as they are.
+
+    Nulls are dropped; of several spellings of a name the last one wins.
+    """
+    official = {fold_name(name): name for name in names}
+    known: dict[str, object] = {}
+    unknown: dict[str, object] = {}
+    for name, value in fields.items():
+        match = official.get(fold_name(name))
+        if match is None:
+            unknown[name] = value
+        elif value is not None:
+            known[match] = value
+    return known, unknown
+
+
+def read_object(data: bytes, file: str) -> dict[str, object]:
+    """Return the JSON object a file holds. Raises DocumentError naming `file`."""
+    try:
+        value = decode_json(data)
+    except DocumentError as error:
+        raise DocumentError(f"{file}: {error}") from error
+    if not isinstance(value, dict):
+        raise DocumentError(f"{file}: the file must hold one JSON object: {{ … }}")
+    return value
+
+
+def convert_config(known: Mapping[str, object], kind: type[T], file: str) -> T:
+    """Return `known` as a `kind`. Raises DocumentError naming `file` and the field."""
+    try:
+        return msgspec.convert(known, kind)
+    except msgspec.ValidationError as error:
+        raise DocumentError(f"{file}: {explain(error)}") from error
+
+
+def explain(error: msgspec.ValidationError) -> str:
+    """Return what is wrong with which field, and what to write instead."""
+    text = str(error)
+    path = ""
+    if match := _PATH.match(text):
+        text, path = match["problem"], match["path"].lstrip(".")
+    if match := _TYPE_ERROR.fullmatch(text):
+        wanted, got = match["wanted"].removesuffix(" | null"), match["got"]
+        text = f"expected {_KINDS.get(wanted, wanted)}, got {_KINDS.get(got, got)}"
+        if remedy := _REMEDIES.get((wanted, got)):
+            text += f": {remedy}"
+    else:
+        text = text[:1].lower() + text[1:].replace("`", "")
+    return f"{path}: {text}" if path else text
