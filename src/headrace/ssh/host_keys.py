@@ -1,7 +1,5 @@
 """Host keys: RSA with SHA-2 signatures (RFC 8332) and Ed25519 (RFC 8709); never SHA-1."""
 
-from typing import cast
-
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256, SHA512
@@ -111,7 +109,7 @@ def verify(blob: bytes, algorithm: str, signature_blob: bytes, data: bytes) -> N
             if modulus.bit_length() not in _RSA_BITS:
                 raise _key_error("the RSA host key is too short or too long")
             hash_class = _RSA_HASHES[algorithm]
-            public = cast("rsa.RSAPublicKey", rsa.RSAPublicNumbers(exponent, modulus).public_key())
+            public = rsa.RSAPublicNumbers(exponent, modulus).public_key()
             public.verify(signature, data, padding.PKCS1v15(), hash_class())
     except (InvalidSignature, ValueError) as error:
         raise _key_error("the host key's signature does not verify") from error

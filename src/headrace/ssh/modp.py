@@ -1,7 +1,7 @@
 """The two MODP groups of RFC 3526 that SSH still uses; the generator of both is 2.
 
 They are computed as the RFC defines them, 2^n - 2^(n-64) - 1 + 2^64 * (floor(2^(n-130) * pi) + c): two
-constants to proof-read instead of two primes. It takes a few milliseconds, once, and only where a peer wants it.
+constants to proof-read instead of two primes. It takes a few milliseconds, once, where a peer wants it.
 """
 
 from functools import cache

@@ -7,8 +7,8 @@
     └── CtrHmac                   aes*-ctr (RFC 4344) with encrypt-and-MAC: lengths enciphered
 
 A packet is  length(4) | padding length(1) | payload | padding | tag.  What lies between length and tag is
-called the body here. Sealing works in place: the payload sits in a scratch buffer with HEADROOM bytes before it
-and TAILROOM behind, so that header and padding are written around it and nothing is copied.
+called the body here. Sealing works in place: the payload sits in a scratch buffer with HEADROOM bytes before
+it and TAILROOM behind, so that header and padding are written around it and nothing is copied.
 """
 
 import hmac
@@ -176,7 +176,7 @@ class _ChaCha:
         self._head = Cipher(algorithms.ChaCha20(key[32:], start), None).encryptor()
 
     def _start(self, nonce: bytes) -> bytes:
-        """Rewind the body context for one packet; return the packet's Poly1305 key. It stands at block 1 then."""
+        """Rewind the body context for one packet, up to block 1; return the packet's Poly1305 key."""
         self._body.reset_nonce(nonce)
         return self._body.update(_ZEROS)[:32]
 
@@ -307,5 +307,7 @@ def suite(cipher: str, mac: str) -> Suite:
     return Suite(
         KeySizes(key_bytes, 16, size),
         lambda sequence, key, iv, mac_key: CtrHmacSealer(sequence, key, iv, HMAC(mac_key, hash_class())),
-        lambda sequence, key, iv, mac_key: CtrHmacOpener(sequence, key, iv, HMAC(mac_key, hash_class()), size),
+        lambda sequence, key, iv, mac_key: CtrHmacOpener(
+            sequence, key, iv, HMAC(mac_key, hash_class()), size
+        ),
     )
