@@ -1,0 +1,192 @@
+"""The server's configuration file: psiphond's, plus a few fields of our own.
+
+Fields this program has no use for are collected in `unknown_fields`. Tunnel protocols it does not speak are
+listed in `unsupported_protocols`: the server runs the others and says so.
+"""
+
+import ipaddress
+from collections.abc import Mapping
+
+import msgspec
+
+from headrace.base.errors import DocumentError
+from headrace.documents.capabilities import IMPLEMENTED_PROTOCOLS, TUNNEL_PROTOCOLS
+from headrace.documents.config_reader import convert_config, fold, read_object
+from headrace.documents.server_entry import ServerEntry
+
+__all__ = ["ServerConfig", "read_server_config"]
+
+
+class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """A checked configuration. File names are as written; None means the field was absent."""
+
+    server_ip_address: str = msgspec.field(name="ServerIPAddress")
+    tunnel_protocol_ports: dict[str, int] = {}
+    host_id: str = msgspec.field(default="", name="HostID")
+    host_provider: str = ""
+
+    ssh_private_key: str = msgspec.field(default="", name="SSHPrivateKey")  # PEM
+    ssh_server_version: str = msgspec.field(default="", name="SSHServerVersion")
+    ssh_user_name: str = msgspec.field(default="", name="SSHUserName")
+    ssh_password: str = msgspec.field(default="", name="SSHPassword")
+    obfuscated_ssh_key: str = msgspec.field(default="", name="ObfuscatedSSHKey")
+    web_server_secret: str = ""
+
+    max_concurrent_ssh_handshakes: int = msgspec.field(
+        default=0, name="MaxConcurrentSSHHandshakes"
+    )  # 0: none
+    ssh_begin_handshake_timeout_milliseconds: int = msgspec.field(
+        default=1_000, name="SSHBeginHandshakeTimeoutMilliseconds"
+    )
+    ssh_handshake_timeout_milliseconds: int = msgspec.field(
+        default=30_000, name="SSHHandshakeTimeoutMilliseconds"
+    )
+
+    discovery_value_hmac_key: str = msgspec.field(default="", name="DiscoveryValueHMACKey")
+    own_encoded_server_entries: dict[str, str] = {}  # tag to encoded entry
+    psinet_database_filename: str = ""
+    traffic_rules_filename: str = ""
+    tactics_config_filename: str = ""
+    osl_config_filename: str = msgspec.field(default="", name="OSLConfigFilename")
+    geo_ip_database_filenames: list[str] = msgspec.field(default=[], name="GeoIPDatabaseFilenames")
+    blocklist_filename: str = ""
+    blocklist_active: bool = False
+
+    udp_intercept_udpgw_server_address: str = msgspec.field(default="", name="UDPInterceptUdpgwServerAddress")
+    dns_resolver_ip_address: str = msgspec.field(default="", name="DNSResolverIPAddress")
+    allow_bogons: bool = False
+
+    log_level: str = "info"
+    log_filename: str = ""
+    load_monitor_period_seconds: int = 0  # 0: no load reports
+
+    # Ours.
+    workers: int = 0  # processes; 0: one per processor
+    allow_forwards_before_handshake: bool = False
+
+    unknown_fields: list[str] = msgspec.field(default=[], name="")
+
+    @property
+    def protocol_ports(self) -> dict[str, int]:
+        """Ports of the tunnel protocols this program speaks."""
+        return {
+            name: port for name, port in self.tunnel_protocol_ports.items() if name in IMPLEMENTED_PROTOCOLS
+        }
+
+    @property
+    def unsupported_protocols(self) -> list[str]:
+        """Configured tunnel protocols this program does not speak."""
+        return sorted(set(self.tunnel_protocol_ports) - set(IMPLEMENTED_PROTOCOLS))
+
+    @property
+    def udpgw_address(self) -> tuple[str, int] | None:
+        """Address at which clients expect udpgw, None when UDP is not carried."""
+        return _split_address(self.udp_intercept_udpgw_server_address)
+
+    @property
+    def testing_settings(self) -> list[str]:
+        """Settings in force that must never be in force on a server for the public."""
+        settings = {
+            "AllowBogons": self.allow_bogons,
+            "AllowForwardsBeforeHandshake": self.allow_forwards_before_handshake,
+        }
+        return [name for name, active in settings.items() if active]
+
+
+_NAMES = [field.encode_name for field in msgspec.structs.fields(ServerConfig) if field.encode_name]
+_LOG_LEVELS = ("panic", "fatal", "error", "warn", "info", "debug")
+
+
+def read_server_config(
+    data: bytes, file: str = "configuration", overrides: Mapping[str, object] | None = None
+) -> ServerConfig:
+    """Return the configuration in `data`, read from `file`. Raises DocumentError.
+
+    `overrides` are fields from the command line; they win over the file's.
+    """
+    fields = read_object(data, file)
+    known, unknown = fold({**fields, **(overrides or {})}, _NAMES)
+    if not known.get("ServerIPAddress"):
+        raise DocumentError(f"{file}: ServerIPAddress is missing: add this server's public address")
+    config = convert_config(known, ServerConfig, file)
+    _check(config, file)
+    return msgspec.structs.replace(config, unknown_fields=sorted(unknown))
+
+
+def _check(config: ServerConfig, file: str) -> None:
+    def insist(valid: bool, field: str, problem: str) -> None:
+        if not valid:
+            raise DocumentError(f"{file}: {field}: {problem}")
+
+    insist(_is_address(config.server_ip_address), "ServerIPAddress", "is not an IP address")
+    for protocol, port in config.tunnel_protocol_ports.items():
+        insist(
+            protocol in TUNNEL_PROTOCOLS,
+            "TunnelProtocolPorts",
+            f"{protocol} is no tunnel protocol: this program speaks {' and '.join(IMPLEMENTED_PROTOCOLS)}",
+        )
+        insist(
+            0 <= port <= 0xFFFF,
+            "TunnelProtocolPorts",
+            f"{protocol} has port {port}: write 1 to 65535, or 0 to let the system choose",
+        )
+    insist(
+        bool(config.protocol_ports),
+        "TunnelProtocolPorts",
+        f'nothing to listen on: add {" or ".join(IMPLEMENTED_PROTOCOLS)}, for instance {{"OSSH": 53}}',
+    )
+    for name, value in (
+        ("SSHPrivateKey", config.ssh_private_key),
+        ("SSHServerVersion", config.ssh_server_version),
+        ("SSHUserName", config.ssh_user_name),
+        ("SSHPassword", config.ssh_password),
+    ):
+        insist(bool(value), name, "is missing: every tunnel protocol needs it")
+    insist(
+        "OSSH" not in config.tunnel_protocol_ports or bool(config.obfuscated_ssh_key),
+        "ObfuscatedSSHKey",
+        "is missing: OSSH needs it",
+    )
+    insist(
+        config.ssh_server_version.startswith("SSH-2.0-") and config.ssh_server_version.isprintable(),
+        "SSHServerVersion",
+        "must start with SSH-2.0-, for instance SSH-2.0-OpenSSH_9.6",
+    )
+    for name, number in (
+        ("MaxConcurrentSSHHandshakes", config.max_concurrent_ssh_handshakes),
+        ("SSHBeginHandshakeTimeoutMilliseconds", config.ssh_begin_handshake_timeout_milliseconds),
+        ("SSHHandshakeTimeoutMilliseconds", config.ssh_handshake_timeout_milliseconds),
+        ("LoadMonitorPeriodSeconds", config.load_monitor_period_seconds),
+        ("Workers", config.workers),
+    ):
+        insist(number >= 0, name, f"{number} is below zero: write zero or more")
+    udpgw = config.udp_intercept_udpgw_server_address
+    insist(
+        not udpgw or config.udpgw_address is not None,
+        "UDPInterceptUdpgwServerAddress",
+        "write an address and a port, for instance 127.0.0.1:7300",
+    )
+    resolver = config.dns_resolver_ip_address
+    insist(not resolver or _is_address(resolver), "DNSResolverIPAddress", "is not an IP address")
+    insist(
+        config.log_level in _LOG_LEVELS, "LogLevel", f"{config.log_level} is none of {', '.join(_LOG_LEVELS)}"
+    )
+    for tag, line in config.own_encoded_server_entries.items():
+        try:
+            ServerEntry.decode(line)
+        except DocumentError as error:
+            raise DocumentError(f"{file}: OwnEncodedServerEntries: entry {tag[:8]}: {error}") from error
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return "%" not in text and bool(ipaddress.ip_address(text))
+    except ValueError:
+        return False
+
+
+def _split_address(text: str) -> tuple[str, int] | None:
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    valid = _is_address(host) and port.isascii() and port.isdigit() and 0 < int(port) <= 0xFFFF
+    return (host, int(port)) if valid else None
