@@ -2,8 +2,8 @@
 
 Only what API messages need is let through: integers, byte and text strings, lists, maps, booleans, null and
 finite floats, all of definite length. Tags are refused, since a library gives them meaning (dates, regular
-expressions, huge numbers), and so are duplicate keys. Source: RFC 8949 §3; the writer is canonical in the sense
-of CTAP2 (§4.2.1 there: shortest heads, keys in byte order).
+expressions, huge numbers), and so are duplicate keys. Source: RFC 8949 §3; the writer is canonical in the
+sense of CTAP2 (§4.2.1 there: shortest heads, keys in byte order).
 """
 
 import math

@@ -49,7 +49,10 @@ HOP_BY_HOP = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class RequestTarget:
-    """Where a request goes. In origin form `host` is empty and `port` 0; `path` is what an origin server sees."""
+    """Where a request goes; `path` is what an origin server is asked for.
+
+    In origin form `host` is empty and `port` 0.
+    """
 
     form: Form
     host: str
@@ -134,7 +137,7 @@ def parse_target(method: str, target: bytes) -> RequestTarget:
 
 
 def strip_hop_by_hop(headers: Headers) -> list[tuple[bytes, bytes]]:
-    """Return the headers that may be passed on: none of HOP_BY_HOP, none that Connection names (RFC 9110 §7.6.1)."""
+    """Return the headers that may be passed on: neither HOP_BY_HOP nor named by Connection (RFC 9110 §7.6.1)."""
     named = {
         token.strip().lower()
         for name, value in headers

@@ -28,7 +28,8 @@ _MAX_SIZE = _HEAD + 16 + _PORT + MAX_DATAGRAM
 class Frame:
     """One datagram. `address` is 4 or 16 bytes: the destination on the way up, the sender on the way down.
 
-    `rebind` asks to drop the older flow with this `connection_id`; `dns` to send to the server's own resolver.
+    `rebind` asks to drop the older flow with this `connection_id`; `dns` to send to the server's own
+    resolver.
     """
 
     connection_id: int

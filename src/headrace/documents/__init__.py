@@ -1,4 +1,4 @@
-"""The network's documents: server entries, configurations, traffic rules. Read, checked, written; never fetched.
+"""The network's documents: server entries, configurations, traffic rules. Read and written, never fetched.
 
     json_canonical   JSON exactly as signed documents have it
     entry_fields     a server entry as the mapping that is stored and forwarded

@@ -1,4 +1,4 @@
-"""Tunnel protocols, the capabilities that announce them, and the ports they are dialled on (server lists spec §1.3)."""
+"""Tunnel protocols and the capabilities that announce them (server lists spec §1.3)."""
 
 from collections.abc import Collection, Iterable
 

@@ -1,6 +1,7 @@
 """The client's configuration file, compatible with deployed ones (client spec §6.1).
 
-Fields this program has no use for are collected in `unknown_fields`, never refused: real files carry old ones.
+Fields this program has no use for are collected in `unknown_fields`, never refused: real files carry old
+ones.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,8 @@
 """What the JSON configuration files have in common.
 
-Field names match without regard to case, null counts as absent, unknown fields are collected rather than refused;
-types are checked, and a mistake is reported with the file, the field, what is wrong and what to write instead.
+Field names match without regard to case, null counts as absent, unknown fields are collected rather than
+refused; types are checked, and a mistake is reported with the file, the field, what is wrong and what to
+write instead.
 """
 
 import re
@@ -89,7 +90,8 @@ def explain(error: msgspec.ValidationError) -> str:
         text, path = match["problem"], match["path"].lstrip(".")
     if match := _TYPE_ERROR.fullmatch(text):
         wanted, got = match["wanted"].removesuffix(" | null"), match["got"]
-        text = f"expected {_KINDS.get(wanted, wanted)}, got {_KINDS.get(got, got)}"
+        kinds = " or ".join(_KINDS.get(kind, kind) for kind in wanted.split(" | "))
+        text = f"expected {kinds}, got {_KINDS.get(got, got)}"
         if remedy := _REMEDIES.get((wanted, got)):
             text += f": {remedy}"
     else:

@@ -1,11 +1,12 @@
-"""A server entry as a mapping: the form that is stored, signed and forwarded (server lists spec §1.1, §1.4, §1.5).
+"""A server entry as a mapping: the form that is stored, signed and forwarded (server lists §1.1, 1.4, 1.5).
 
 An encoded entry is one line of hexadecimal:
 
     <ip> SP <port> SP <secret> SP <certificate> SP <JSON object>
 
-The four leading parts are ignored; they matter to very old clients only. The mapping keeps every field, known or
-not, so what goes through here comes out whole. Accessors below match names exactly, unlike `ServerEntry`.
+The four leading parts are ignored; they matter to very old clients only. The mapping keeps every field,
+known or not, so what goes through here comes out whole. Accessors below match names exactly, unlike
+`ServerEntry`.
 """
 
 import base64

@@ -1,8 +1,8 @@
 """JSON as signed server entries have it (server lists spec §1.7).
 
-Reading is lenient where the network's reader is: bad UTF-8 and unpaired surrogates become U+FFFD, and of duplicate
-keys the last wins, taking its place in the order too. Writing is exact: sorted keys, fixed escapes, every number
-as the shortest decimal of a double.
+Reading is lenient where the network's reader is: bad UTF-8 and unpaired surrogates become U+FFFD, and of
+duplicate keys the last wins, taking its place in the order too. Writing is exact: sorted keys, fixed
+escapes, every number as the shortest decimal of a double.
 """
 
 import codecs

@@ -10,7 +10,8 @@ RawPrefixSpecs = dict[str, list[tuple[str, str]]]
 def read_prefix_specs(raw: RawPrefixSpecs, file: str, field: str) -> dict[str, str]:
     """Return name to regular expression. Raises DocumentError for a spec that is not exactly one expression.
 
-    The first text of the pair selects targets in the network's other transforms; a prefix always has it empty.
+    The first text of the pair selects targets in the network's other transforms; a prefix always has it
+    empty.
     """
     for name, pairs in raw.items():
         if len(pairs) != 1:

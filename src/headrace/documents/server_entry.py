@@ -1,7 +1,8 @@
 """A server entry, typed: all a client needs to reach one server (server lists spec §1.2, §1.3).
 
-Names are matched without regard to case, the last variant in the text winning, because entries in the field are
-written that way; types are strict. `fields` keeps the mapping the view was made from, for storing and forwarding.
+Names are matched without regard to case, the last variant in the text winning, because entries in the field
+are written that way; types are strict. `fields` keeps the mapping the view was made from, for storing and
+forwarding.
 """
 
 from collections.abc import Collection
@@ -17,6 +18,7 @@ from headrace.documents.capabilities import (
     has_capability,
     is_fronted,
     is_inproxy,
+    is_meek,
     is_quic,
     tactics_capability_name,
 )
@@ -162,7 +164,7 @@ class ServerEntry(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         return [
             protocol
             for protocol in self.supported_protocols()
-            if has_capability(self.capabilities, tactics_capability_name(protocol))
+            if is_meek(protocol) and has_capability(self.capabilities, tactics_capability_name(protocol))
         ]
 
     def dial_port(self, protocol: str) -> int:

@@ -1,0 +1,217 @@
+"""Notices: what the client tells whatever runs it, one JSON object per line (client spec §6.3).
+
+    {"data":{"count":1},"noticeType":"Tunnels","timestamp":"2024-01-02T03:04:05.678Z"}
+
+Programs match these lines as text, so order, spacing and escapes are fixed. IP addresses are taken out of
+every line but the few whose purpose is to show one.
+"""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TextIO
+
+from headrace.base.clock import Clock
+from headrace.base.errors import LocalProtocolError
+from headrace.base.redact import scrub_addresses
+from headrace.documents.client_config import ClientConfig
+from headrace.documents.json_canonical import encode_canonical
+
+__all__ = ["NOTICE_TYPES", "Kind", "NoticeOptions", "Notices", "duration_text"]
+
+_MAX_REMEMBERED = 1000  # distinct notices of the once-only types
+
+
+class Kind(enum.Flag):
+    """How a type of notice is treated."""
+
+    PLAIN = 0
+    DIAGNOSTIC = enum.auto()  # only when diagnostics are asked for
+    NETWORK = enum.auto()  # only when network parameters are asked for
+    SHOWS_ADDRESS = enum.auto()  # not scrubbed
+    ON_CHANGE = enum.auto()  # not repeated while the content stays the same
+    ONE_REPEAT = enum.auto()  # the same, but said twice
+    ONCE = enum.auto()  # each content once in a run
+    BYTES = enum.auto()  # these three have a switch of their own
+    ADDRESS = enum.auto()
+    ALERT = enum.auto()
+
+
+_P, _D, _C = Kind.PLAIN, Kind.DIAGNOSTIC, Kind.ON_CHANGE
+_TRACE = Kind.DIAGNOSTIC | Kind.NETWORK
+
+NOTICE_TYPES: Mapping[str, Kind] = {
+    "Info": _D,
+    "Warning": _D,
+    "Error": _D,
+    "InternalError": _P,
+    "UserLog": _D,
+    "BuildInfo": _D,
+    "SessionId": _D,
+    "NetworkID": _C,
+    "ApplicationParameters": _C,
+    "ListeningSocksProxyPort": _P,
+    "ListeningHttpProxyPort": _P,
+    "SocksProxyPortInUse": _P,
+    "HttpProxyPortInUse": _P,
+    "ListeningSocksProxyUnixPath": _P,
+    "ListeningHttpProxyUnixPath": _P,
+    "AvailableEgressRegions": _C,
+    "CandidateServers": _D,
+    "ConnectingServer": _D,
+    "ConnectedServer": _D,
+    "RequestingTactics": _D,
+    "RequestedTactics": _D,
+    "LivenessTest": _TRACE,
+    "ClientRegion": _P,
+    "ClientAddress": Kind.SHOWS_ADDRESS | Kind.ADDRESS,
+    "SplitTunnelRegions": _P,
+    "Homepage": _P,
+    "ClientUpgradeAvailable": _P,
+    "ClientIsLatestVersion": _P,
+    "ServerTimestamp": _P,
+    "ActiveAuthorizationIDs": _P,
+    "TrafficRateLimits": _P,
+    "Tunnels": _P,
+    "ActiveTunnel": _D,
+    "ConnectedServerRegion": _P,
+    "BytesTransferred": Kind.BYTES,
+    "TotalBytesTransferred": _D,
+    "Untunneled": Kind.SHOWS_ADDRESS | _C,
+    "UpstreamProxyError": _C,
+    "LocalProxyError": _D | Kind.ONE_REPEAT,
+    "SkipServerEntry": Kind.ONCE,
+    "ServerAlert": Kind.ONCE | Kind.ALERT,
+    "SLOKSeeded": _D,
+    "RemoteServerListResourceDownloadedBytes": _D,
+    "RemoteServerListResourceDownloaded": _D,
+    "ClientUpgradeDownloadedBytes": _D,
+    "ClientUpgradeDownloaded": _P,
+    "PruneServerEntry": _D,
+    "BindToDevice": _C,
+    "Fragmentor": _TRACE,
+    "Bursts": _TRACE,
+    "HoldOffTunnel": _TRACE,
+    "EstablishTunnelTimeout": _P,
+    "Exiting": _P,
+}
+"""Every type there is, and how it is treated."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeOptions:
+    """What is shown beyond the plain notices, and in which format."""
+
+    diagnostics: bool = False
+    network_parameters: bool = False
+    bytes_transferred: bool = False
+    client_address: bool = False
+    server_alerts: bool = False
+    human: bool = False  # `timestamp type data` instead of JSON
+
+    @classmethod
+    def from_config(cls, config: ClientConfig, *, human: bool = False) -> "NoticeOptions":
+        """Return what a configuration asks for."""
+        return cls(
+            diagnostics=config.emit_diagnostic_notices,
+            network_parameters=config.emit_diagnostic_network_parameters,
+            bytes_transferred=config.emit_bytes_transferred,
+            client_address=config.emit_client_address,
+            server_alerts=config.emit_server_alerts,
+            human=human,
+        )
+
+    def shows(self, kind: Kind) -> bool:
+        """True when notices of this kind are to be written."""
+        switches = {
+            Kind.DIAGNOSTIC: self.diagnostics,
+            Kind.NETWORK: self.network_parameters,
+            Kind.BYTES: self.bytes_transferred,
+            Kind.ADDRESS: self.client_address,
+            Kind.ALERT: self.server_alerts,
+        }
+        return all(active for switch, active in switches.items() if switch in kind)
+
+
+class Notices:
+    """Write notices to a text stream, a line at a time."""
+
+    def __init__(self, stream: TextIO, clock: Clock, options: NoticeOptions | None = None) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._options = options or NoticeOptions()
+        self._last: dict[str, tuple[bytes, int]] = {}  # type to content and how often it was repeated
+        self._said: set[tuple[str, bytes]] = set()
+
+    def emit(self, notice_type: str, /, network: Mapping[str, object] | None = None, **data: object) -> None:
+        """Write a notice of `notice_type`, one of NOTICE_TYPES, with `data` as its content.
+
+        `network` holds more of the content, shown only when network parameters are asked for.
+        """
+        kind = NOTICE_TYPES.get(notice_type)
+        if kind is None:
+            raise LocalProtocolError(f"{notice_type} is no type of notice")
+        if not self._options.shows(kind):
+            return
+        if network and self._options.network_parameters:
+            data |= network
+        content = encode_canonical(data)
+        if Kind.ONCE in kind and self._was_said(notice_type, content):
+            return
+        if kind & (Kind.ON_CHANGE | Kind.ONE_REPEAT):
+            repeats = self._count_repeats(notice_type, content)
+            if repeats > (1 if Kind.ONE_REPEAT in kind else 0):
+                return
+            if repeats:
+                content = encode_canonical({**data, "repeats": repeats})
+        line = self._format(notice_type, content.decode())
+        self._stream.write((line if Kind.SHOWS_ADDRESS in kind else scrub_addresses(line)) + "\n")
+        self._stream.flush()
+
+    def info(self, message: str) -> None:
+        """Say something for diagnosis."""
+        self.emit("Info", message=message)
+
+    def warning(self, message: str) -> None:
+        """Say that something went wrong and that the client goes on."""
+        self.emit("Warning", message=message)
+
+    def error(self, message: str) -> None:
+        """Say why the client stops."""
+        self.emit("Error", message=message)
+
+    def _format(self, notice_type: str, content: str) -> str:
+        milliseconds = int(self._clock.time() * 1000)
+        whole = datetime.fromtimestamp(milliseconds // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        timestamp = f"{whole}.{milliseconds % 1000:03d}Z"
+        if self._options.human:
+            return f"{timestamp} {notice_type} {content}"
+        return f'{{"data":{content},"noticeType":"{notice_type}","timestamp":"{timestamp}"}}'
+
+    def _count_repeats(self, notice_type: str, content: bytes) -> int:
+        last, repeats = self._last.get(notice_type, (None, 0))
+        repeats = repeats + 1 if content == last else 0
+        self._last[notice_type] = content, repeats
+        return repeats
+
+    def _was_said(self, notice_type: str, content: bytes) -> bool:
+        if (notice_type, content) in self._said:
+            return True
+        if len(self._said) >= _MAX_REMEMBERED:
+            self._said.clear()
+        self._said.add((notice_type, content))
+        return False
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration as notices have it: `250ms`, `1.5s`, `5m0s`, `1h0m0s`."""
+    milliseconds = round(seconds * 1000)
+    if milliseconds < 1000:
+        return f"{milliseconds}ms" if milliseconds else "0s"
+    minutes, rest = divmod(milliseconds, 60_000)
+    hours, minutes = divmod(minutes, 60)
+    text = f"{rest / 1000:.3f}".rstrip("0").rstrip(".") + "s"
+    if hours:
+        return f"{hours}h{minutes}m{text}"
+    return f"{minutes}m{text}" if minutes else text
