@@ -9,10 +9,10 @@ come from configuration, in the form of the deployed programs:
     OSSHPrefixProbability                    0 to 1
     OSSHPrefixSplitMinDelayMilliseconds, OSSHPrefixSplitMaxDelayMilliseconds
 
-What cannot be used raises DocumentError, whose text starts with the setting's name.
+What cannot be used raises DocumentError, whose text names the setting or the spec.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,7 @@ __all__ = ["MAX_PREFIX", "ClientPrefix", "PrefixSpecs"]
 
 MAX_PREFIX = MAX_SEARCH - TERMINATOR_SIZE  # bytes; a longer one might not be found by the other side
 _MAX_STEPS = 4 * MAX_SEARCH
-_MAX_DELAY = 10_000  # milliseconds; more would eat the time a handshake has
+_MAX_DELAY = 10  # seconds; more would eat the time a handshake has
 
 _ANY_PORT = ""
 
@@ -45,32 +45,55 @@ class PrefixSpecs:
     """A table of specs with the rules for using it. The empty one never draws a prefix."""
 
     patterns: Mapping[str, Node] = field(default_factory=dict)
-    scoped_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    names_by_port: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     probability: float = 0.0
-    split_delay: tuple[int, int] = (0, 0)  # milliseconds, least and most
+    split_delay: tuple[float, float] = (0.0, 0.0)  # seconds, least and most
+
+    @classmethod
+    def compile(
+        cls,
+        expressions: Mapping[str, str],
+        *,
+        names_by_port: Mapping[str, Sequence[str]] | None = None,
+        probability: float = 0.0,
+        split_delay: tuple[float, float] = (0.0, 0.0),
+    ) -> "PrefixSpecs":
+        """Make a table from regular expressions by spec name; raises DocumentError."""
+        patterns = {_checked_name(name): _pattern(name, text) for name, text in expressions.items()}
+        scoped = {}
+        for port, names in (names_by_port or {}).items():
+            if port != _ANY_PORT and not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65_536):
+                raise DocumentError(f'prefix specs by port: {port!r} is not a port, nor "" for any')
+            if unknown := [name for name in names if name not in patterns]:
+                raise DocumentError(f"prefix specs for port {port!r}: no spec is called {unknown[0]!r}")
+            scoped[port] = tuple(names)
+        if not 0 <= probability <= 1:
+            raise DocumentError("the prefix probability must be from 0 to 1")
+        if not 0 <= split_delay[0] <= split_delay[1] <= _MAX_DELAY:
+            raise DocumentError(f"prefix split delays must rise and stay within 0 and {_MAX_DELAY} seconds")
+        return cls(patterns, scoped, probability, split_delay)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "PrefixSpecs":
         """Read the client's settings out of `config`; what else is in it is left alone."""
-        patterns = _patterns(config, "OSSHPrefixSpecs")
-        return cls(
-            patterns=patterns,
-            scoped_names=_scoped_names(config, "OSSHPrefixScopedSpecNames", patterns),
-            probability=_probability(config, "OSSHPrefixProbability"),
-            split_delay=_delays(config),
+        return cls.compile(
+            _expressions(config, "OSSHPrefixSpecs"),
+            names_by_port=_names_by_port(config, "OSSHPrefixScopedSpecNames"),
+            probability=_number(config, "OSSHPrefixProbability"),
+            split_delay=_split_delay(config),
         )
 
     @classmethod
     def from_server_config(cls, config: Mapping[str, Any]) -> "PrefixSpecs":
         """Read the server's settings out of `config`, which may hold the clients' settings as well."""
-        return cls(patterns=_patterns(config, "ServerOSSHPrefixSpecs"), split_delay=_delays(config))
+        return cls.compile(_expressions(config, "ServerOSSHPrefixSpecs"), split_delay=_split_delay(config))
 
     def draw(self, port: int, rng: Rng) -> ClientPrefix | None:
         """Choose what a dial to `port` starts with; None means no prefix this time.
 
         A port with a list of its own uses only that, even if it is empty.
         """
-        names = self.scoped_names.get(str(port), self.scoped_names.get(_ANY_PORT, ()))
+        names = self.names_by_port.get(str(port), self.names_by_port.get(_ANY_PORT, ()))
         if not names or not rng.chance(self.probability):
             return None
         name = rng.choice(names)
@@ -83,54 +106,50 @@ class PrefixSpecs:
 
     def draw_delay(self, rng: Rng) -> float:
         """Return the seconds to wait between a prefix and the rest, uniform in the configured range."""
-        least, most = self.split_delay
-        return rng.between(least * 1000, most * 1000) / 1_000_000
+        least, most = (round(bound * 1_000_000) for bound in self.split_delay)
+        return rng.between(least, most) / 1_000_000
 
 
-def _patterns(config: Mapping[str, Any], key: str) -> dict[str, Node]:
-    return {
-        _name(name, key): _pattern(spec, f"{key}, {name!r}") for name, spec in _table(config, key).items()
-    }
-
-
-def _name(name: str, key: str) -> str:
+def _checked_name(name: str) -> str:
     try:
         size = len(name.encode())
     except UnicodeEncodeError:  # a lone surrogate
         size = 0
     if not 0 < size <= MAX_NAME_SIZE:
-        raise DocumentError(f"{key}: a spec's name must be 1 to {MAX_NAME_SIZE} bytes of UTF-8")
+        raise DocumentError(f"a prefix spec's name must be 1 to {MAX_NAME_SIZE} bytes of UTF-8")
     return name
 
 
-def _pattern(spec: Any, where: str) -> Node:
-    match spec:
-        case [["", str(expression)]]:
-            pass
-        case _:
-            raise DocumentError(f'{where}: must have the form [["", "regular expression"]]')
+def _pattern(name: str, expression: str) -> Node:
     try:
         pattern = parse(expression)
     except DocumentError as error:
-        raise DocumentError(f"{where}: {error}") from None
+        raise DocumentError(f"prefix spec {name!r}: {error}") from None
     if longest(pattern) > MAX_PREFIX or most_steps(pattern) > _MAX_STEPS:
-        raise DocumentError(f"{where}: can grow beyond {MAX_PREFIX} bytes")
+        raise DocumentError(f"prefix spec {name!r}: can grow beyond {MAX_PREFIX} bytes")
     return pattern
 
 
-def _scoped_names(
-    config: Mapping[str, Any], key: str, patterns: Mapping[str, Node]
-) -> dict[str, tuple[str, ...]]:
-    scoped = {}
-    for port, names in _table(config, key).items():
-        if port != _ANY_PORT and not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65_536):
-            raise DocumentError(f'{key}: {port!r} is not a port, nor "" for any')
+# ---- the deployed programs' form
+
+
+def _expressions(config: Mapping[str, Any], key: str) -> dict[str, str]:
+    expressions = {}
+    for name, spec in _table(config, key).items():
+        match spec:
+            case [["", str(expression)]]:
+                expressions[name] = expression
+            case _:
+                raise DocumentError(f'{key}: {name!r} must have the form [["", "regular expression"]]')
+    return expressions
+
+
+def _names_by_port(config: Mapping[str, Any], key: str) -> dict[str, list[str]]:
+    table = _table(config, key)
+    for port, names in table.items():
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise DocumentError(f"{key}, port {port!r}: must be a list of spec names")
-        if unknown := [name for name in names if name not in patterns]:
-            raise DocumentError(f"{key}, port {port!r}: no spec is called {unknown[0]!r}")
-        scoped[port] = tuple(names)
-    return scoped
+            raise DocumentError(f"{key}: port {port!r} needs a list of spec names")
+    return dict(table)
 
 
 def _table(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -140,25 +159,14 @@ def _table(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return table
 
 
-def _probability(config: Mapping[str, Any], key: str) -> float:
-    value = config.get(key, 0.0)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise DocumentError(f"{key}: must be a number from 0 to 1")
-    return float(value)
+def _split_delay(config: Mapping[str, Any]) -> tuple[float, float]:
+    least = _number(config, "OSSHPrefixSplitMinDelayMilliseconds")
+    most = _number(config, "OSSHPrefixSplitMaxDelayMilliseconds")
+    return least / 1000, most / 1000
 
 
-def _delays(config: Mapping[str, Any]) -> tuple[int, int]:
-    least, most = (
-        _milliseconds(config, key)
-        for key in ("OSSHPrefixSplitMinDelayMilliseconds", "OSSHPrefixSplitMaxDelayMilliseconds")
-    )
-    if least > most:
-        raise DocumentError("OSSHPrefixSplitMinDelayMilliseconds: must not exceed the maximum")
-    return least, most
-
-
-def _milliseconds(config: Mapping[str, Any], key: str) -> int:
+def _number(config: Mapping[str, Any], key: str) -> float:
     value = config.get(key, 0)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MAX_DELAY:
-        raise DocumentError(f"{key}: must be a whole number of milliseconds up to {_MAX_DELAY}")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise DocumentError(f"{key}: must be a number")
     return value
