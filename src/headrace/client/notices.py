@@ -18,7 +18,7 @@ from headrace.base.redact import scrub_addresses
 from headrace.documents.client_config import ClientConfig
 from headrace.documents.json_canonical import encode_canonical
 
-__all__ = ["NOTICE_TYPES", "Kind", "NoticeOptions", "Notices", "duration_text"]
+__all__ = ["NOTICE_TYPES", "Kind", "NoticeOptions", "Notices"]
 
 _MAX_REMEMBERED = 1000  # distinct notices of the once-only types
 
@@ -202,16 +202,3 @@ class Notices:
             self._said.clear()
         self._said.add((notice_type, content))
         return False
-
-
-def duration_text(seconds: float) -> str:
-    """Return a duration as notices have it: `250ms`, `1.5s`, `5m0s`, `1h0m0s`."""
-    milliseconds = round(seconds * 1000)
-    if milliseconds < 1000:
-        return f"{milliseconds}ms" if milliseconds else "0s"
-    minutes, rest = divmod(milliseconds, 60_000)
-    hours, minutes = divmod(minutes, 60)
-    text = f"{rest / 1000:.3f}".rstrip("0").rstrip(".") + "s"
-    if hours:
-        return f"{hours}h{minutes}m{text}"
-    return f"{minutes}m{text}" if minutes else text

@@ -8,6 +8,7 @@
     packed_parameters  API parameters, JSON or packed
     handshake_response the answer to the API handshake, JSON or CBOR
     go_time            Go's binary time, found in keep-alive answers
+    go_duration        Go's durations as text
 
 Input from a peer either parses or raises RemoteProtocolError, in bounded time and memory.
 """

@@ -137,7 +137,7 @@ def parse_target(method: str, target: bytes) -> RequestTarget:
 
 
 def strip_hop_by_hop(headers: Headers) -> list[tuple[bytes, bytes]]:
-    """Return the headers that may be passed on: neither HOP_BY_HOP nor named by Connection (RFC 9110 §7.6.1)."""
+    """Return the headers to pass on (RFC 9110 §7.6.1): no HOP_BY_HOP, none that Connection names."""
     named = {
         token.strip().lower()
         for name, value in headers

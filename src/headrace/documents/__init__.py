@@ -6,11 +6,11 @@
     capabilities     tunnel protocols and the capabilities that announce them
     server_list      lists of encoded entries
     entry_signature  signing and verifying an entry
-    packed_server_entry  the CBOR form of an entry
     config_reader    what the configuration files have in common
     client_config    the client's configuration file
     server_config    the server's configuration file
-    traffic_rules    limits on clients
+    traffic_rules    limits on clients; traffic_filter and port_policy are its parts
+    prefix_specs     the prefixes that both sides may be configured with
     tactics_config   the part of a tactics file that a server needs itself
 
 A document that cannot be used raises DocumentError, with a text for the person who wrote the document.

@@ -6,6 +6,7 @@ write instead.
 """
 
 import re
+import typing
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
@@ -14,7 +15,7 @@ import msgspec
 from headrace.base.errors import DocumentError
 from headrace.documents.json_canonical import decode_json
 
-__all__ = ["convert_config", "explain", "fold", "fold_name", "read_object"]
+__all__ = ["convert_config", "explain", "fold", "fold_deep", "fold_name", "read_object"]
 
 T = TypeVar("T")
 
@@ -63,6 +64,28 @@ def fold(fields: Mapping[str, object], names: Iterable[str]) -> tuple[dict[str, 
     return known, unknown
 
 
+def fold_deep(value: object, kind: object, path: str = "") -> tuple[object, list[str]]:
+    """Return `value` with official names wherever `kind` has a Struct, and the paths of unknown fields."""
+    if isinstance(value, list):
+        (inner,) = typing.get_args(kind)[:1] or (object,)
+        folded = [fold_deep(item, inner, f"{path}[{index}]") for index, item in enumerate(value)]
+        return [item for item, _ in folded], [name for _, unknown in folded for name in unknown]
+    struct = next((option for option in (kind, *typing.get_args(kind)) if _is_struct(option)), None)
+    if struct is None or not isinstance(value, dict):
+        return value, []
+    types = {field.encode_name: field.type for field in msgspec.structs.fields(struct)}
+    known, others = fold(value, types)
+    unknown_paths = [f"{path}.{name}".lstrip(".") for name in others]
+    for name, inner_value in known.items():
+        known[name], unknown = fold_deep(inner_value, types[name], f"{path}.{name}".lstrip("."))
+        unknown_paths += unknown
+    return known, unknown_paths
+
+
+def _is_struct(kind: object) -> typing.TypeGuard[type[msgspec.Struct]]:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+
+
 def read_object(data: bytes, file: str) -> dict[str, object]:
     """Return the JSON object a file holds. Raises DocumentError naming `file`."""
     try:
@@ -74,7 +97,7 @@ def read_object(data: bytes, file: str) -> dict[str, object]:
     return value
 
 
-def convert_config(known: Mapping[str, object], kind: type[T], file: str) -> T:
+def convert_config(known: object, kind: type[T], file: str) -> T:
     """Return `known` as a `kind`. Raises DocumentError naming `file` and the field."""
     try:
         return msgspec.convert(known, kind)

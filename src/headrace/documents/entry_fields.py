@@ -46,6 +46,8 @@ def decode_fields(line: str, source: str = "", timestamp: str = "") -> dict[str,
 
     A non-empty `source` or `timestamp` takes the place of `localSource` or `localTimestamp`.
     """
+    if not line:
+        raise DocumentError("server entry line is empty")
     if bad := _NOT_HEX.search(line):
         raise DocumentError(f"server entry line is not hexadecimal at character {bad.start() + 1}")
     if len(line) % 2:

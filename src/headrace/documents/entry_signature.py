@@ -17,10 +17,9 @@ __all__ = ["sign_entry", "signed_message", "verify_entry"]
 
 
 def sign_entry(fields: Fields, key: SigningKey) -> dict[str, object]:
-    """Return the entry as it is published: signed fields and the signature, nothing local."""
-    signed = _signed_fields(fields)
-    signature = key.public.key_id + key.sign(encode_canonical(signed))
-    return {**signed, "signature": base64.b64encode(signature).decode()}
+    """Return the entry with its signature; a signature it had is replaced."""
+    signature = key.public.key_id + key.sign(signed_message(fields))
+    return {**fields, "signature": base64.b64encode(signature).decode()}
 
 
 def verify_entry(fields: Fields, key: VerifyingKey) -> None:
@@ -44,11 +43,7 @@ def verify_entry(fields: Fields, key: VerifyingKey) -> None:
 
 def signed_message(fields: Fields) -> bytes:
     """Return the bytes that the signature covers."""
-    return encode_canonical(_signed_fields(fields))
-
-
-def _signed_fields(fields: Fields) -> dict[str, object]:
     unsigned = {"localSource", "localTimestamp", "signature", "isLocalDerivedTag"}
     if fields.get("isLocalDerivedTag") is True:
         unsigned.add("tag")
-    return {name: value for name, value in fields.items() if name not in unsigned}
+    return encode_canonical({name: value for name, value in fields.items() if name not in unsigned})

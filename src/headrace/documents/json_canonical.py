@@ -110,7 +110,8 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _integer(text: str) -> int | float:
-    return int(text) if len(text) <= _EXACT_DIGITS else _double(text)
+    exact = len(text) <= _EXACT_DIGITS and text != "-0"
+    return int(text) if exact else _double(text)
 
 
 def _double(text: str) -> float:

@@ -1,7 +1,7 @@
 """Lists of encoded server entries, one per line (server lists spec §1.6).
 
-Two readers exist in the network and differ in what they forgive; both are kept. Each skips entries that decode
-but are invalid. A line that does not decode ends the reading.
+Two readers exist in the network and differ in what they forgive; both are kept. Each skips entries that
+decode but are invalid. A line that does not decode ends the reading.
 """
 
 from collections.abc import Iterable, Iterator
@@ -31,7 +31,7 @@ def read_list(text: str, source: str, timestamp: str) -> list[dict[str, object]]
 def stream_list(lines: Iterable[str], source: str, timestamp: str) -> Iterator[dict[str, object]]:
     """Yield the valid entries of a large list, line by line as from an open file.
 
-    Raises DocumentError at a line that does not decode, is empty or too long; what came before it was yielded.
+    Raises DocumentError at a line that does not decode, is empty or too long; what came before was yielded.
     """
     for number, raw in enumerate(lines, start=1):
         line = raw.removesuffix("\n").removesuffix("\r")
