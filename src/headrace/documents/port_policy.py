@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Address", "Network", "PortPolicy", "PortSet", "parse_networks", "parse_ports"]
+__all__ = ["NO_PORTS", "Address", "Network", "PortPolicy", "PortSet", "parse_networks", "parse_ports"]
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -19,14 +19,15 @@ class PortSet:
     __slots__ = ("_highs", "_lows")
 
     def __init__(self, ranges: Sequence[tuple[int, int]] = ()) -> None:
-        self._lows: list[int] = []
-        self._highs: list[int] = []
+        lows: list[int] = []
+        highs: list[int] = []
         for low, high in sorted(ranges):
-            if self._highs and low <= self._highs[-1] + 1:
-                self._highs[-1] = max(high, self._highs[-1])
+            if highs and low <= highs[-1] + 1:
+                highs[-1] = max(high, highs[-1])
             else:
-                self._lows.append(low)
-                self._highs.append(high)
+                lows.append(low)
+                highs.append(high)
+        self._lows, self._highs = tuple(lows), tuple(highs)
 
     def __contains__(self, port: int) -> bool:
         index = bisect_right(self._lows, port) - 1
@@ -38,18 +39,22 @@ class PortSet:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PortSet) and (self._lows, self._highs) == (other._lows, other._highs)
 
-    __hash__ = None  # type: ignore[assignment]
+    def __hash__(self) -> int:
+        return hash((self._lows, self._highs))
 
     def __repr__(self) -> str:
         return f"PortSet({list(zip(self._lows, self._highs, strict=True))})"
+
+
+NO_PORTS = PortSet()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortPolicy:
     """Rules for one kind of port forward. Empty allowed ports allow every port."""
 
-    allowed_ports: PortSet = PortSet()  # noqa: RUF009 - immutable in use
-    disallowed_ports: PortSet = PortSet()  # noqa: RUF009
+    allowed_ports: PortSet = NO_PORTS
+    disallowed_ports: PortSet = NO_PORTS
     allowed_networks: tuple[Network, ...] = ()
     disallowed_networks: tuple[Network, ...] = ()
     allowed_asns: frozenset[str] = frozenset()
