@@ -123,10 +123,6 @@ class TrafficRules:
         return _limits(rules, client)
 
 
-DEFAULT_TRAFFIC_RULES = TrafficRules(_File(), [])
-"""The rules of a server without a file."""
-
-
 def read_traffic_rules(data: bytes, file: str = "traffic rules") -> TrafficRules:
     """Return the rules in `data`, read from `file`. Raises DocumentError."""
     known, unknown = fold_deep(read_object(data, file), _File)
@@ -217,3 +213,7 @@ def _policy(rules: _Rules, allowed: _PortList | None, disallowed: _PortList | No
         allowed_asns=frozenset(rules.allow_asns or []),
         disallowed_asns=frozenset(rules.disallow_asns or []),
     )
+
+
+DEFAULT_TRAFFIC_RULES = TrafficRules(_File(), [])
+"""The rules of a server without a file."""
