@@ -1,0 +1,1 @@
+"""The client: finds a server, keeps a tunnel to it, and offers it to applications as local proxies."""

@@ -1,0 +1,61 @@
+"""Every choice made for one attempt to reach a server, made before the attempt begins."""
+
+import base64
+import binascii
+from dataclasses import dataclass
+
+from headrace.base.errors import DocumentError
+from headrace.base.rng import Rng
+from headrace.documents.server_entry import ServerEntry
+
+__all__ = ["DialParameters", "choose"]
+
+#: Identifications of clients that are common in the field; none is tied to what the server is.
+_IDENTIFICATIONS = (
+    "SSH-2.0-OpenSSH_8.4",
+    "SSH-2.0-OpenSSH_8.9",
+    "SSH-2.0-OpenSSH_9.2",
+    "SSH-2.0-OpenSSH_9.6",
+    "SSH-2.0-OpenSSH_9.9",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DialParameters:
+    """One attempt: which entry over which protocol, and as whom we present ourselves."""
+
+    entry: ServerEntry
+    protocol: str
+    host: str
+    port: int
+    host_key: bytes  #: the only public key blob to accept
+    identification: str
+    candidate_number: int = 0
+
+    @property
+    def diagnostic_id(self) -> str:
+        return self.entry.diagnostic_id
+
+
+def choose(entry: ServerEntry, protocol: str, rng: Rng, candidate_number: int = 0) -> DialParameters:
+    """Make the choices for one attempt. Raises DocumentError if the entry lacks what the protocol needs."""
+    port = entry.dial_port(protocol)
+    if not 0 < port <= 0xFFFF:
+        raise DocumentError(f"the server entry has no usable port for {protocol}")
+    if not entry.ssh_obfuscated_key and protocol != "SSH":
+        raise DocumentError(f"the server entry has no sshObfuscatedKey, which {protocol} needs")
+    try:
+        host_key = base64.b64decode(entry.ssh_host_key, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise DocumentError("the server entry's sshHostKey is not base64") from error
+    if not host_key:
+        raise DocumentError("the server entry has no sshHostKey")
+    return DialParameters(
+        entry=entry,
+        protocol=protocol,
+        host=entry.ip_address,
+        port=port,
+        host_key=host_key,
+        identification=rng.choice(_IDENTIFICATIONS),
+        candidate_number=candidate_number,
+    )

@@ -1,0 +1,193 @@
+"""One tunnel, from the dial to its end: TCP, the tunnel protocol's layer, SSH, log-in, and requests.
+
+dial ──► keys ──► logged in ──► handshake ──► port forwards ... ──► lost
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from headrace.base.errors import HandshakeTimeout, HeadraceError, NetworkError, RemoteProtocolError
+from headrace.base.rng import Rng
+from headrace.client import api
+from headrace.client.dial_parameters import DialParameters
+from headrace.codec.handshake_response import HandshakeResponse, decode_handshake_response
+from headrace.net.dial import dial
+from headrace.net.tunnel_socket import TunnelSocket
+from headrace.obfuscation.prefix import PrefixSpecs
+from headrace.ssh import numbers
+from headrace.ssh.auth import ClientAuth
+from headrace.ssh.channel import Channel, Endpoint
+from headrace.ssh.clear import Veil
+from headrace.ssh.connection import Connection
+from headrace.ssh.forwarding import DIRECT_TCPIP, Destination
+from headrace.ssh.transport import Role, Transport, TransportConfig
+from headrace.transports import ClientSide, tunnel_protocol
+
+__all__ = ["Tunnel"]
+
+#: Seconds for the TCP connection, and for everything from there until we are logged in.
+CONNECT_TIMEOUT, LOGIN_TIMEOUT = 15.0, 20.0
+REQUEST_TIMEOUT = 20.0
+
+
+class Tunnel:
+    """A tunnel in the making, then in use. `ended` is a future that ends with the tunnel; it never raises."""
+
+    def __init__(
+        self,
+        dial_parameters: DialParameters,
+        identity: api.Identity,
+        rng: Rng,
+        prefixes: PrefixSpecs,
+        on_server_request: Callable[[bytes, memoryview], bytes | None],
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self.dial_parameters = dial_parameters
+        self.ended: asyncio.Future[Exception | None] = loop.create_future()
+        self.identity = identity
+        self._rng = rng
+        self._prefixes = prefixes
+        self._on_server_request = on_server_request
+        self._logged_in: asyncio.Future[None] = loop.create_future()
+        self._socket: TunnelSocket | None = None
+        self._transport: Transport | None = None
+        self._connection: Connection | None = None
+
+    # ---- making it ------------------------------------------------------------------------------------
+
+    async def connect(self) -> None:
+        """Dial and log in. Raises NetworkError or RemoteProtocolError; the tunnel is closed then."""
+        parameters = self.dial_parameters
+        protocol = tunnel_protocol(parameters.protocol)
+        keyword = parameters.entry.ssh_obfuscated_key.encode()
+        layer = protocol.client_layer(ClientSide(keyword, parameters.port, self._rng, self._prefixes))
+        try:
+            self._socket = TunnelSocket(layer, self)
+            socket = self._socket
+            await dial(parameters.host, parameters.port, lambda: socket, CONNECT_TIMEOUT)
+            async with asyncio.timeout(LOGIN_TIMEOUT):
+                await self._logged_in
+        except TimeoutError as error:
+            self.abort()
+            raise HandshakeTimeout(f"not logged in within {LOGIN_TIMEOUT:g} s") from error
+        except BaseException:
+            self.abort()
+            raise
+
+    async def handshake(self) -> HandshakeResponse:
+        """Introduce ourselves to the server. Raises NetworkError or RemoteProtocolError."""
+        parameters = api.handshake_parameters(self.identity, self.dial_parameters, self._rng)
+        payload = api.encode(self.identity, self.dial_parameters, parameters)
+        reply = await self.request(b"psiphon-handshake", payload)
+        if reply is None:
+            raise NetworkError("the server refused the handshake")
+        return decode_handshake_response(reply)
+
+    # ---- using it -------------------------------------------------------------------------------------
+
+    async def request(self, name: bytes, payload: bytes, timeout: float = REQUEST_TIMEOUT) -> bytes | None:
+        """Make an API request; return the reply, None if it was refused.
+
+        Raises NetworkError if the tunnel is gone, HandshakeTimeout if no answer came in time.
+        """
+        connection = self._connection
+        if connection is None or self.ended.done():
+            raise NetworkError("the tunnel is gone")
+        reply: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+
+        def answered(data: bytes | None) -> None:
+            if not reply.done():
+                reply.set_result(data)
+
+        connection.request(name, payload, answered)
+        try:
+            async with asyncio.timeout(timeout):
+                answer = await reply
+        except TimeoutError as error:
+            raise HandshakeTimeout(f"no answer to {name.decode()} within {timeout:g} s") from error
+        if answer is None and self.ended.done():
+            raise NetworkError("the tunnel was lost before the answer came")
+        return answer
+
+    def open(self, destination: Destination, endpoint: Endpoint) -> Channel:
+        """Open a port forward. Raises NetworkError if the tunnel is gone."""
+        return self.open_channel(DIRECT_TCPIP, destination.encode(), endpoint)
+
+    def open_channel(self, kind: bytes, extra: bytes, endpoint: Endpoint) -> Channel:
+        """Open a channel of any type. Raises NetworkError if the tunnel is gone."""
+        if self._connection is None or self.ended.done():
+            raise NetworkError("the tunnel is gone")
+        return self._connection.open(kind, extra, endpoint)
+
+    @property
+    def bytes_transferred(self) -> tuple[int, int]:
+        """Bytes sent and received on the wire so far."""
+        return (self._socket.bytes_out, self._socket.bytes_in) if self._socket else (0, 0)
+
+    # ---- ending it ------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Leave politely."""
+        if self._socket is not None:
+            self._socket.disconnect()
+
+    def abort(self) -> None:
+        """Drop the connection."""
+        if self._socket is not None:
+            self._socket.abort()
+        if not self.ended.done() and (self._socket is None or not self._socket.connected):
+            self.ended.set_result(None)
+
+    # ---- what the socket calls ------------------------------------------------------------------------
+
+    def make_transport(self, wake: Callable[[], None], veil: Veil | None) -> Transport:
+        parameters = self.dial_parameters
+        config = TransportConfig(
+            role=Role.CLIENT,
+            identification=parameters.identification.encode(),
+            offer=tunnel_protocol(parameters.protocol).offer,
+            expected_host_key=parameters.host_key,
+        )
+        self._transport = transport = Transport(config, self._rng, wake, veil)
+        transport.ready = self._log_in
+        transport.disconnected = self._on_disconnect
+        return transport
+
+    def admit(self, proceed: Callable[[], None]) -> bool:
+        return True
+
+    def refused(self, reason: str) -> None:
+        """Never called: layers refuse on servers only."""
+
+    def lost(self, error: Exception | None) -> None:
+        if self._connection is not None:
+            self._connection.lost(error or NetworkError("the tunnel was closed"))
+        if not self._logged_in.done():
+            self._logged_in.set_exception(error or NetworkError("the server closed the connection"))
+            self._logged_in.exception()  # seen: whoever waits for it gets it all the same
+        if not self.ended.done():
+            self.ended.set_result(error)
+
+    def _log_in(self) -> None:
+        assert self._transport is not None
+        secret = api.password(self.identity, self.dial_parameters)
+        ClientAuth(self._transport, self.dial_parameters.entry.ssh_username, secret, self._on_login)
+
+    def _on_login(self, success: bool) -> None:
+        if not success:
+            raise RemoteProtocolError("the server refused the password", numbers.NO_MORE_AUTH_METHODS)
+        assert self._transport is not None and self._socket is not None
+        self._connection = Connection(self._transport, _refuse_channel, self._on_server_request)
+        self._socket.block = self._connection.block
+        if not self._logged_in.done():
+            self._logged_in.set_result(None)
+
+    def _on_disconnect(self, code: int, text: str) -> None:
+        error: HeadraceError = NetworkError(f"the server disconnected, code {code}")
+        if self._socket is not None:
+            self._socket.abort(error)
+
+
+def _refuse_channel(channel: Channel, kind: bytes, extra: memoryview) -> None:
+    """Servers have no business opening channels to clients."""
+    channel.refuse(numbers.ADMINISTRATIVELY_PROHIBITED, "")

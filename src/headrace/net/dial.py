@@ -1,0 +1,61 @@
+"""Dialling and listening: the one place where TCP connections are made.
+
+Both loops set TCP_NODELAY on every connection: what is worth gathering is gathered before it is written.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from headrace.base.errors import ConnectTimeout, NetworkError, OperatorError
+
+__all__ = ["dial", "listen"]
+
+P = TypeVar("P", bound=asyncio.BaseProtocol)
+
+
+async def dial(host: str, port: int, factory: Callable[[], P], timeout: float) -> P:
+    """Connect to an address literal (or a name, resolved by the system); return the protocol.
+
+    Raises ConnectTimeout or another NetworkError; their texts name no address.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(timeout):
+            _, protocol = await loop.create_connection(factory, host, port)
+    except TimeoutError as error:
+        raise ConnectTimeout(f"no connection within {timeout:g} s") from error
+    except OSError as error:
+        raise NetworkError(_reason(error)) from error
+    return protocol
+
+
+async def listen(
+    factory: Callable[[], asyncio.BaseProtocol],
+    host: str | Sequence[str],
+    port: int,
+    *,
+    what: str,
+    shared: bool = False,
+    backlog: int = 1024,
+) -> asyncio.Server:
+    """Listen on a port; 0 lets the system choose one. `shared` lets other processes listen on it as well.
+
+    Raises OperatorError naming `what` could not listen, and why.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        return await loop.create_server(
+            factory, host, port, backlog=backlog, reuse_address=True, reuse_port=shared or None
+        )
+    except OSError as error:
+        raise OperatorError(
+            f"{what} cannot listen on port {port}: {_reason(error)}. "
+            "Stop the program that uses the port, or choose another one."
+        ) from error
+
+
+def _reason(error: OSError) -> str:
+    """Say what went wrong without the address that asyncio puts into its texts."""
+    return os.strerror(error.errno) if error.errno else "the connection failed"

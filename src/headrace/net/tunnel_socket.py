@@ -1,0 +1,329 @@
+"""The socket under a tunnel, for either side: joins a TCP connection, the tunnel protocol's layer and SSH.
+
+    TCP ◄──► layer (only until it is through) ◄──► ssh.Transport ──► its channels' endpoints
+
+All connections of a process receive into one buffer: it is asked for and filled in one step, so nobody else
+can come between. What is left of a packet is kept per connection and copied to the front for the next read.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol, cast
+
+from headrace.base.errors import HeadraceError, NetworkError, RemoteProtocolError
+from headrace.ssh import numbers
+from headrace.ssh.clear import Veil
+from headrace.ssh.protection import MAX_PACKET
+from headrace.ssh.transport import Transport
+
+__all__ = ["Layer", "Opening", "Owner", "Refusal", "TunnelSocket"]
+
+#: Most bytes read at once.
+READ: Final = 256 * 1024
+_BUFFER = memoryview(bytearray(MAX_PACKET + 256 + READ))
+#: Sealed bytes that are written at once; fewer wait for the end of the loop's round and go out together.
+FLUSH_AT: Final = 16 * 1024
+#: The way out is full above this many unwritten bytes, and free again below the second figure.
+HIGH, LOW = 256 * 1024, 64 * 1024
+#: Seconds between our FIN to a stranger and the end of our patience with what it still sends.
+FIN_GRACE: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The layer is through: what to write before SSH, how to veil it, and SSH bytes that came along.
+
+    Of several segments the first is sent alone and the others `delay` seconds later.
+    """
+
+    segments: Sequence[bytes] = ()
+    veil: Veil | None = None
+    leftover: bytes = b""
+    delay: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The layer does not recognise the peer: it gets no byte from us, whatever it sends."""
+
+    reason: str = field(default="")
+
+
+class Layer(Protocol):
+    """What a tunnel protocol puts between TCP and SSH, for one connection."""
+
+    def connected(self) -> Opening | None:
+        """Return how to begin, or None to hear the peer first."""
+        ...
+
+    def receive(self, data: bytes) -> Opening | Refusal | None:
+        """Take what arrived; None asks for more. Called until it gave an Opening.
+
+        If `connected` gave one already, this one's `leftover` is all that counts.
+        Raises RemoteProtocolError on a client whose server does not answer as it should.
+        """
+        ...
+
+
+class Owner(Protocol):
+    """Who a tunnel socket works for."""
+
+    def admit(self, proceed: Callable[[], None]) -> bool:
+        """Whether SSH may begin now; if not, nothing more is read until `proceed` is called."""
+        ...
+
+    def make_transport(self, wake: Callable[[], None], veil: Veil | None) -> Transport:
+        """Return a fresh transport with its callbacks set."""
+        ...
+
+    def refused(self, reason: str) -> None:
+        """The peer was refused in silence; the owner closes the socket when the time is up."""
+        ...
+
+    def lost(self, error: Exception | None) -> None:
+        """The connection is gone. Always the last call."""
+        ...
+
+
+class TunnelSocket(asyncio.BufferedProtocol):
+    """The protocol object of one tunnel's TCP connection."""
+
+    def __init__(self, layer: Layer, owner: Owner) -> None:
+        self.bytes_in = self.bytes_out = 0
+        self.block: Callable[[bool], None] = _nothing  #: the way out is full, or free again
+        self._layer: Layer | None = layer
+        self._owner = owner
+        self._core: Transport | None = None
+        self._tcp: asyncio.Transport | None = None
+        self._loop = asyncio.get_running_loop()
+        self._partial = b""
+        self._receiving = False
+        self._scheduled = False
+        self._corked = False
+        self._blocked = False
+        self._tcp_paused = False
+        self._discarding = False
+        self._error: Exception | None = None
+
+    # ---- asyncio's side -------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._tcp = cast("asyncio.Transport", transport)
+        self._tcp.set_write_buffer_limits(HIGH, LOW)
+        if self._layer is not None and (opening := self._layer.connected()) is not None:
+            self._begin(opening)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        kept = len(self._partial)
+        _BUFFER[:kept] = self._partial
+        return _BUFFER[kept : kept + READ]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.bytes_in += nbytes
+        if self._discarding:
+            return
+        end = len(self._partial) + nbytes
+        self._partial = b""
+        self._take(_BUFFER[:end])
+
+    def eof_received(self) -> bool:
+        return False  # a tunnel has no half-open state: closing follows
+
+    def pause_writing(self) -> None:
+        self._tcp_paused = True
+        self._set_blocked(True)
+
+    def resume_writing(self) -> None:
+        self._tcp_paused = False
+        self._set_blocked(False)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._discarding = True
+        self._core = self._layer = None
+        error = self._error
+        if error is None and exc is not None:
+            error = NetworkError("the connection broke")
+        self._owner.lost(error)
+
+    # ---- receiving ------------------------------------------------------------------------------------
+
+    def _take(self, data: memoryview) -> None:
+        self._receiving = True
+        try:
+            if self._layer is not None:
+                data = self._through_layer(self._layer, data)
+            if len(data) and self._core is not None:
+                used = self._core.receive(data)
+                if used < len(data):
+                    self._partial = bytes(data[used:])
+        except RemoteProtocolError as error:
+            self._fail(error)
+        finally:
+            self._receiving = False
+        self._flush()
+
+    def _through_layer(self, layer: Layer, data: memoryview) -> memoryview:
+        answer = layer.receive(bytes(data))
+        if isinstance(answer, Refusal):
+            self._refuse(answer.reason)
+        elif answer is not None:
+            self._layer = None
+            if self._core is None and not self._begin(answer):
+                return memoryview(b"")
+            return memoryview(answer.leftover)
+        return memoryview(b"")
+
+    def _begin(self, opening: Opening) -> bool:
+        """Start SSH, or stop reading until the owner has a place for us."""
+        if self._owner.admit(lambda: self._proceed(opening)):
+            self._start(opening)
+            return True
+        assert self._tcp is not None
+        self._tcp.pause_reading()
+        return False
+
+    def _proceed(self, opening: Opening) -> None:
+        if self._tcp is None or self._tcp.is_closing():
+            return
+        self._tcp.resume_reading()
+        self._start(opening)
+        if opening.leftover:
+            self._take(memoryview(opening.leftover))
+        else:
+            self._flush()
+
+    def _start(self, opening: Opening) -> None:
+        self._core = self._owner.make_transport(self._wake, opening.veil)
+        if opening.segments:
+            self._write(opening.segments[0])
+        if len(opening.segments) > 1:
+            self._corked = True
+            rest = b"".join(opening.segments[1:])
+            self._loop.call_later(opening.delay, self._uncork, rest)
+        self._core.start()
+
+    def _uncork(self, rest: bytes) -> None:
+        self._corked = False
+        if self._tcp is not None and not self._tcp.is_closing():
+            self._write(rest)
+            self._flush()
+
+    def _fail(self, error: RemoteProtocolError) -> None:
+        """The peer broke the protocol: say so where that tells a stranger nothing, else fall silent."""
+        self._error = error
+        core = self._core
+        if core is None:
+            self.abort(error)
+        elif core.veiled and not core.client:
+            self._refuse(str(error))
+        else:
+            core.disconnect(error.code, str(error))
+            self._flush()
+            self.close()
+
+    def _refuse(self, reason: str) -> None:
+        self._discarding = True
+        self._core = self._layer = None
+        self._owner.refused(reason)
+
+    # ---- sending --------------------------------------------------------------------------------------
+
+    def _wake(self) -> None:
+        core = self._core
+        if self._corked or core is None:
+            return
+        if core.pending >= FLUSH_AT:
+            self._flush()
+        elif not (self._scheduled or self._receiving):
+            self._scheduled = True
+            self._loop.call_soon(self._flush_scheduled)
+
+    def _flush_scheduled(self) -> None:
+        self._scheduled = False
+        self._flush()
+
+    def _flush(self) -> None:
+        core, tcp = self._core, self._tcp
+        if core is None or tcp is None or self._corked or not core.pending:
+            return
+        small = core.pending < FLUSH_AT
+        output = core.take_output()
+        if small and len(output) > 1:
+            output = [b"".join(output)]
+        for piece in output:
+            self._write(piece)
+        # Do not wait for pause_writing: uvloop writes at the end of its round, and until then every channel
+        # could pour a whole window into the buffer.
+        if not self._blocked and tcp.get_write_buffer_size() > HIGH:
+            self._set_blocked(True)
+            self._loop.call_soon(self._look_again)
+
+    def _write(self, data: bytes | memoryview) -> None:
+        tcp = self._tcp
+        if tcp is not None and not tcp.is_closing():
+            self.bytes_out += len(data)
+            tcp.write(data)
+
+    def _look_again(self) -> None:
+        """After blocking early: free the way if the loop has written everything, else let it tell us."""
+        tcp = self._tcp
+        if self._tcp_paused or tcp is None or tcp.is_closing():
+            return
+        if tcp.get_write_buffer_size() > HIGH:
+            self._loop.call_soon(self._look_again)
+        else:
+            self._set_blocked(False)
+
+    def _set_blocked(self, blocked: bool) -> None:
+        if blocked != self._blocked:
+            self._blocked = blocked
+            self.block(blocked)
+
+    # ---- closing --------------------------------------------------------------------------------------
+
+    @property
+    def connected(self) -> bool:
+        """Whether there has been a connection: `Owner.lost` will be, or was, called."""
+        return self._tcp is not None
+
+    @property
+    def peer_address(self) -> str:
+        """The peer's IP address; it must not leave this process's memory."""
+        name = self._tcp.get_extra_info("peername") if self._tcp is not None else None
+        return str(name[0]) if name else ""
+
+    def disconnect(self, text: str = "") -> None:
+        """Leave politely: say goodbye if SSH is up, write what is pending, close."""
+        if self._core is not None:
+            self._core.disconnect(numbers.BY_APPLICATION, text)
+            self._flush()
+        self.close()
+
+    def finish(self) -> None:
+        """End a connection whose peer never became a client: FIN first, so that unread bytes cause no RST."""
+        self._discarding = True
+        self._core = self._layer = None
+        tcp = self._tcp
+        if tcp is None or tcp.is_closing():
+            return
+        if tcp.can_write_eof():
+            tcp.write_eof()
+        self._loop.call_later(FIN_GRACE, tcp.close)
+
+    def close(self) -> None:
+        """Close after writing what is pending."""
+        self._discarding = True
+        if self._tcp is not None:
+            self._tcp.close()
+
+    def abort(self, error: HeadraceError | None = None) -> None:
+        """Drop the connection at once."""
+        self._error = self._error or error
+        self._discarding = True
+        if self._tcp is not None:
+            self._tcp.abort()
+
+
+def _nothing(blocked: bool) -> None:
+    """Nobody sends in bulk yet."""

@@ -1,0 +1,189 @@
+"""One client's tunnel on the server: from the accepted connection to its end.
+
+accepted ──► preamble checked ──► keys ──► password ──► API handshake ──► port forwards
+    └─ stranger: read and discard until the handshake's time is up, then close
+"""
+
+import asyncio
+import hmac
+import json
+import logging
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from headrace.base.errors import NetworkError
+from headrace.documents.traffic_rules import ClientTraits
+from headrace.net.tunnel_socket import TunnelSocket
+from headrace.server.api import ApiSession
+from headrace.server.forwards import PortForwards
+from headrace.server.liveness import LivenessEndpoint, parse_liveness
+from headrace.server.udpgw_channel import UdpgwEndpoint
+from headrace.ssh import numbers
+from headrace.ssh.auth import ServerAuth
+from headrace.ssh.channel import Channel
+from headrace.ssh.clear import Veil
+from headrace.ssh.connection import Connection
+from headrace.ssh.forwarding import DIRECT_TCPIP, DIRECT_TCPIP_UNSPLIT, LIVENESS, Destination
+from headrace.ssh.transport import Role, Transport, TransportConfig
+from headrace.transports import ServerSide, TunnelProtocol
+
+if TYPE_CHECKING:
+    from headrace.server.worker import Worker
+
+__all__ = ["Session"]
+
+_log = logging.getLogger(__name__)
+_LEGACY_PASSWORD = re.compile(r"[0-9a-f]{32}")
+
+
+class Session:
+    """The owner of one tunnel socket."""
+
+    def __init__(self, worker: "Worker", protocol: TunnelProtocol) -> None:
+        self._worker = worker
+        self._protocol = protocol
+        shared = worker.shared
+        self.socket = TunnelSocket(
+            protocol.server_layer(ServerSide(shared.keyword, shared.rng, shared.prefixes, shared.seen)), self
+        )
+        self._transport: Transport | None = None
+        self._connection: Connection | None = None
+        self._api: ApiSession | None = None
+        self._forwards: PortForwards | None = None
+        self._liveness_used = False
+        self._seen_bytes = 0
+        self._silent = 0.0
+        self.state = "handshake"  #: handshake, refused, tunnel
+        self._deadline = asyncio.get_running_loop().call_later(shared.handshake_timeout, self._time_is_up)
+
+    # ---- what the socket calls ------------------------------------------------------------------------
+
+    def admit(self, proceed: Callable[[], None]) -> bool:
+        return self._worker.admit(self, proceed)
+
+    def make_transport(self, wake: Callable[[], None], veil: Veil | None) -> Transport:
+        shared = self._worker.shared
+        config = TransportConfig(
+            role=Role.SERVER,
+            identification=shared.identification,
+            offer=self._protocol.offer,
+            host_keys=(shared.host_key,),
+            hide_lengths=self._protocol.hide_lengths,
+        )
+        self._transport = transport = Transport(config, shared.rng, wake, veil)
+        transport.ready = self._wait_for_login
+        transport.disconnected = lambda code, text: self.socket.close()
+        return transport
+
+    def refused(self, reason: str) -> None:
+        """Strangers hear nothing, and the connection stays open as long as an unfinished handshake would."""
+        self.state = "refused"
+        self._worker.count_refusal(reason)
+
+    def lost(self, error: Exception | None) -> None:
+        self._deadline.cancel()
+        if self._connection is not None:
+            self._connection.lost(error or NetworkError("the tunnel was closed"))
+        if self._forwards is not None:
+            self._forwards.close()
+        self._worker.ended(self)
+
+    # ---- log-in ---------------------------------------------------------------------------------------
+
+    def _wait_for_login(self) -> None:
+        assert self._transport is not None
+        ServerAuth(self._transport, self._check, self._logged_in)
+
+    def _check(self, user: str, text: str) -> bool:
+        """Compare user and password in constant time, whichever form the password has (tunnel spec §4)."""
+        shared = self._worker.shared
+        password = _password_in(text)
+        same_user = hmac.compare_digest(user.encode(), shared.user.encode())
+        same_password = hmac.compare_digest(password.encode(), shared.password.encode())
+        return same_user and same_password
+
+    def _logged_in(self) -> None:
+        assert self._transport is not None
+        shared = self._worker.shared
+        self._deadline.cancel()
+        self._worker.released(self)
+        self.state = "tunnel"
+        self._api = ApiSession(shared.api, self._protocol.name, self.socket.peer_address)
+        traits = ClientTraits(tunnel_protocol=self._protocol.name)
+        self._forwards = PortForwards(
+            self._worker.resolver, shared.egress, self._worker.spawn, shared.rules.limits_for(traits)
+        )
+        self._connection = Connection(self._transport, self._accept, self._answer, shared.max_channels)
+        self.socket.block = self._connection.block
+
+    # ---- requests and channels ------------------------------------------------------------------------
+
+    def _answer(self, name: bytes, payload: memoryview) -> bytes | None:
+        assert self._api is not None and self._forwards is not None
+        handshaken = self._api.handshaken
+        reply = self._api.answer(name, bytes(payload))
+        if self._api.failed:
+            asyncio.get_running_loop().call_soon(self.socket.disconnect)
+        elif self._api.handshaken and not handshaken:
+            traits = ClientTraits(
+                tunnel_protocol=self._protocol.name,
+                region=self._api.client_region,
+                handshake=self._api.parameters,
+            )
+            self._forwards.limits = self._worker.shared.rules.limits_for(traits)
+        return reply
+
+    def _accept(self, channel: Channel, kind: bytes, extra: memoryview) -> None:
+        if kind in (DIRECT_TCPIP, DIRECT_TCPIP_UNSPLIT):
+            self._accept_forward(channel, extra)
+        elif kind == LIVENESS and not self._liveness_used:
+            self._liveness_used = True
+            endpoint = LivenessEndpoint(parse_liveness(bytes(extra)), self._worker.shared.rng)
+            channel.accept(endpoint)
+            endpoint.opened(channel)
+        else:
+            channel.refuse(numbers.ADMINISTRATIVELY_PROHIBITED, "")
+
+    def _accept_forward(self, channel: Channel, extra: memoryview) -> None:
+        assert self._api is not None and self._forwards is not None
+        shared = self._worker.shared
+        destination = Destination.parse(extra)
+        if not (self._api.handshaken or shared.forwards_before_handshake):
+            channel.refuse(numbers.ADMINISTRATIVELY_PROHIBITED, "")
+        elif (destination.host, destination.port) == shared.udpgw:
+            endpoint = UdpgwEndpoint(shared.egress, self._forwards.limits, shared.dns_server)
+            channel.accept(endpoint)
+            endpoint.opened(channel)
+        else:
+            self._forwards.open(channel, destination)
+
+    # ---- time -----------------------------------------------------------------------------------------
+
+    def _time_is_up(self) -> None:
+        """The handshake took too long, or this was a stranger all along: end with FIN, never with RST."""
+        self.socket.finish()
+
+    def sweep(self, elapsed: float, silence_limit: float) -> None:
+        """Look after idle forwards, and after a client that has gone without saying so."""
+        if self._forwards is not None:
+            self._forwards.sweep(elapsed)
+        received = self.socket.bytes_in
+        if received != self._seen_bytes:
+            self._seen_bytes, self._silent = received, 0.0
+            return
+        self._silent += elapsed
+        if self.state == "tunnel" and self._silent >= silence_limit:
+            self.socket.disconnect()
+
+
+def _password_in(text: str) -> str:
+    """Return the password proper: a member of a JSON object, or what follows a session ID."""
+    if text.startswith("{"):
+        try:
+            members = json.loads(text)
+        except (ValueError, RecursionError):
+            return ""
+        password = members.get("SshPassword") if isinstance(members, dict) else None
+        return password if isinstance(password, str) else ""
+    return text[32:] if _LEGACY_PASSWORD.match(text) else ""

@@ -1,0 +1,121 @@
+"""What all sessions of a server share: the configuration, read and checked once, and the things made from it."""
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from headrace.base.clock import SYSTEM_CLOCK, Clock
+from headrace.base.errors import DocumentError
+from headrace.base.rng import SYSTEM_RNG, Rng
+from headrace.documents.server_config import ServerConfig
+from headrace.documents.tactics_config import read_tactics_config
+from headrace.documents.traffic_rules import DEFAULT_TRAFFIC_RULES, TrafficRules, read_traffic_rules
+from headrace.obfuscation.prefix import PrefixSpecs
+from headrace.server.api import ApiServices
+from headrace.server.egress import Egress
+from headrace.ssh.connection import MAX_CHANNELS
+from headrace.ssh.host_keys import HostKey
+from headrace.transports.prefixes import server_prefixes
+
+__all__ = ["Shared", "identification"]
+
+#: Plain SSH shows its identification, so a server that was not told one takes that of a common OpenSSH.
+_IDENTIFICATIONS: Final = (
+    "SSH-2.0-OpenSSH_8.2p1 Ubuntu-4ubuntu0.13",
+    "SSH-2.0-OpenSSH_8.4p1 Debian-5+deb11u5",
+    "SSH-2.0-OpenSSH_8.9p1 Ubuntu-3ubuntu0.13",
+    "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u7",
+    "SSH-2.0-OpenSSH_9.6p1 Ubuntu-3ubuntu13.14",
+)
+_GENERATED_IDENTIFICATION: Final = "SSH-2.0-Psiphon"
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Everything a session needs that is the same for all of them."""
+
+    config: ServerConfig
+    keyword: bytes
+    host_key: HostKey
+    identification: bytes
+    prefixes: PrefixSpecs
+    rules: TrafficRules
+    egress: Egress
+    api: ApiServices
+    seen: Callable[[bytes], bool]
+    rng: Rng
+    clock: Clock
+
+    user: str
+    password: str
+    handshake_timeout: float  #: seconds
+    queue_timeout: float  #: seconds that a handshake may wait for its turn
+    max_handshakes: int  #: 0 for no limit
+    udpgw: tuple[str, int] | None  #: the destination at which we speak udpgw ourselves
+    dns_server: str  #: "" for the system's
+    forwards_before_handshake: bool  #: for tests with plain SSH clients
+    max_channels: int = MAX_CHANNELS
+
+    @classmethod
+    def load(
+        cls,
+        config: ServerConfig,
+        directory: Path,
+        seen: Callable[[bytes], bool],
+        *,
+        rng: Rng = SYSTEM_RNG,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> "Shared":
+        """Read the files that the configuration names, relative to `directory`. Raises DocumentError."""
+        rules = DEFAULT_TRAFFIC_RULES
+        if config.traffic_rules_filename:
+            rules = read_traffic_rules(
+                *_file(directory, config.traffic_rules_filename, "TrafficRulesFilename")
+            )
+        prefixes = PrefixSpecs()
+        if config.tactics_config_filename:
+            tactics = read_tactics_config(
+                *_file(directory, config.tactics_config_filename, "TacticsConfigFilename")
+            )
+            prefixes = server_prefixes(tactics)
+        return cls(
+            config=config,
+            keyword=config.obfuscated_ssh_key.encode(),
+            host_key=HostKey.from_pem(config.ssh_private_key),
+            identification=identification(config).encode(),
+            prefixes=prefixes,
+            rules=rules,
+            egress=Egress(allow_bogons=config.allow_bogons),
+            api=ApiServices(config=config, rules=rules, clock=clock, rng=rng),
+            seen=seen,
+            rng=rng,
+            clock=clock,
+            user=config.ssh_user_name,
+            password=config.ssh_password,
+            handshake_timeout=config.ssh_handshake_timeout_milliseconds / 1000,
+            queue_timeout=config.ssh_begin_handshake_timeout_milliseconds / 1000,
+            max_handshakes=config.max_concurrent_ssh_handshakes,
+            udpgw=config.udpgw_address,
+            dns_server=config.dns_resolver_ip_address,
+            forwards_before_handshake=config.allow_forwards_before_handshake,
+        )
+
+
+def identification(config: ServerConfig) -> str:
+    """Return the identification line: the configured one, or a common one that stays this server's own."""
+    if config.ssh_server_version != _GENERATED_IDENTIFICATION:
+        return config.ssh_server_version
+    key = (config.obfuscated_ssh_key or config.ssh_password).encode()
+    digest = hmac.digest(key, b"identification", hashlib.sha256)
+    return _IDENTIFICATIONS[digest[0] % len(_IDENTIFICATIONS)]
+
+
+def _file(directory: Path, name: str, field: str) -> tuple[bytes, str]:
+    path = directory / name
+    try:
+        return path.read_bytes(), str(path)
+    except OSError as error:
+        raise DocumentError(f"{field}: {path} cannot be read: {error.strerror}") from error

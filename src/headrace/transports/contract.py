@@ -1,0 +1,48 @@
+"""What a tunnel protocol has to provide."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from headrace.base.rng import Rng
+from headrace.net.tunnel_socket import Layer
+from headrace.obfuscation.prefix import PrefixSpecs
+from headrace.ssh.algorithms import Offer
+
+__all__ = ["ClientSide", "ServerSide", "TunnelProtocol"]
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSide:
+    """What a client's layer is made from: the server's keyword, and the network's prefixes."""
+
+    keyword: bytes
+    port: int
+    rng: Rng
+    prefixes: PrefixSpecs
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSide:
+    """What a server's layer is made from. `seen` records a seed and tells whether it was there already."""
+
+    keyword: bytes
+    rng: Rng
+    prefixes: PrefixSpecs
+    seen: Callable[[bytes], bool]
+
+
+class TunnelProtocol(ABC):
+    """One tunnel protocol, both sides of it."""
+
+    name: str
+    offer: Offer  #: SSH algorithms, in our order
+    hide_lengths: bool  #: whether the stream must look random to the end
+
+    @abstractmethod
+    def client_layer(self, side: ClientSide) -> Layer:
+        """Return the layer of one dial; all random choices are made here, before anything is waited for."""
+
+    @abstractmethod
+    def server_layer(self, side: ServerSide) -> Layer:
+        """Return the layer of one accepted connection."""

@@ -1,0 +1,57 @@
+"""The tunnel protocol `OSSH`: obfuscated SSH, with or without a prefix (tunnel spec §2–3)."""
+
+from headrace.net.tunnel_socket import Layer, Opening, Refusal
+from headrace.obfuscation.client import ClientObfuscator
+from headrace.obfuscation.server import Reject, ServerObfuscator
+from headrace.ssh.algorithms import OBFUSCATED
+from headrace.transports.contract import ClientSide, ServerSide, TunnelProtocol
+
+__all__ = ["NAME", "PROTOCOL"]
+
+NAME = "OSSH"
+
+
+class _ClientLayer:
+    def __init__(self, side: ClientSide) -> None:
+        prefix = side.prefixes.draw(side.port, side.rng)
+        self.prefix_name = prefix.name if prefix is not None else ""
+        self._obfuscator = ClientObfuscator(side.keyword, side.rng, prefix=prefix)
+
+    def connected(self) -> Opening:
+        obfuscator = self._obfuscator
+        return Opening(obfuscator.opening, obfuscator.veil, delay=obfuscator.opening_delay)
+
+    def receive(self, data: bytes) -> Opening | None:
+        leftover = self._obfuscator.receive(data)
+        return None if leftover is None else Opening(leftover=leftover)
+
+
+class _ServerLayer:
+    def __init__(self, side: ServerSide) -> None:
+        self._obfuscator = ServerObfuscator(side.keyword, side.rng, side.seen, side.prefixes)
+
+    def connected(self) -> None:
+        return None  # the client speaks first, and strangers hear nothing
+
+    def receive(self, data: bytes) -> Opening | Refusal | None:
+        answer = self._obfuscator.receive(data)
+        if answer is None:
+            return None
+        if isinstance(answer, Reject):
+            return Refusal(answer.reason.value)
+        return Opening(answer.opening, answer.veil, answer.leftover, answer.opening_delay)
+
+
+class _Ossh(TunnelProtocol):
+    name = NAME
+    offer = OBFUSCATED
+    hide_lengths = True
+
+    def client_layer(self, side: ClientSide) -> Layer:
+        return _ClientLayer(side)
+
+    def server_layer(self, side: ServerSide) -> Layer:
+        return _ServerLayer(side)
+
+
+PROTOCOL = _Ossh()
