@@ -15,6 +15,7 @@ from headrace.ssh.wire import Reader, boolean, name_list, u32
 __all__ = [
     "AEAD_CIPHERS",
     "CIPHERS_HIDING_LENGTHS",
+    "ETM_MACS",
     "HOST_KEY_ALGORITHMS",
     "KEX_METHODS",
     "MACS",
@@ -41,6 +42,8 @@ KEX_METHODS = (
 )
 HOST_KEY_ALGORITHMS = ("ssh-ed25519", "rsa-sha2-512", "rsa-sha2-256")
 MACS = ("hmac-sha2-256", "hmac-sha2-512")
+#: Encrypt-then-MAC shows packet lengths: for plain SSH only, where some servers want nothing else.
+ETM_MACS = ("hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com")
 AEAD_CIPHERS = ("chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
 _CTR_CIPHERS = ("aes128-ctr", "aes192-ctr", "aes256-ctr")
 
@@ -65,17 +68,26 @@ class Offer:
     def hiding_lengths_from(self, peer: "KexInit") -> "Offer":
         """Return this offer without the ciphers that show packet lengths, if the peer has any other.
 
-        Both directions count: the peer must be able to hide lengths in each.
+        Both directions count: the peer must be able to hide lengths in each, and a cipher that needs a MAC is
+        of use only where there is a MAC in common.
         """
-        if all(CIPHERS_HIDING_LENGTHS.intersection(names) for names in peer.ciphers):
-            return replace(self, ciphers=tuple(c for c in self.ciphers if c in CIPHERS_HIDING_LENGTHS))
+        have_mac = all(set(self.macs).intersection(names) for names in peer.macs)
+        hiding = tuple(
+            cipher
+            for cipher in self.ciphers
+            if cipher in CIPHERS_HIDING_LENGTHS and (have_mac or cipher in AEAD_CIPHERS)
+        )
+        if all(set(hiding).intersection(names) for names in peer.ciphers):
+            return replace(self, ciphers=hiding)
         return self
 
 
 #: Under obfuscation the whole stream must look random: enciphered lengths come first.
 OBFUSCATED = Offer(ciphers=(AEAD_CIPHERS[0], *_CTR_CIPHERS, *AEAD_CIPHERS[1:]))
 #: Plain SSH should be quick and look like everybody else's.
-PLAIN = Offer(ciphers=(AEAD_CIPHERS[1], AEAD_CIPHERS[2], AEAD_CIPHERS[0], *_CTR_CIPHERS))
+PLAIN = Offer(
+    ciphers=(AEAD_CIPHERS[1], AEAD_CIPHERS[2], AEAD_CIPHERS[0], *_CTR_CIPHERS), macs=(*MACS, *ETM_MACS)
+)
 
 
 @dataclass(frozen=True, slots=True)

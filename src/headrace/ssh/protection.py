@@ -5,6 +5,7 @@
     ├── AesGcm                    RFC 5647 as OpenSSH uses it: lengths authenticated, not enciphered
     ├── ChaCha20Poly1305          OpenSSH PROTOCOL.chacha20poly1305: lengths enciphered
     └── CtrHmac                   aes*-ctr (RFC 4344) with encrypt-and-MAC: lengths enciphered
+        └── CtrEtm                the same with encrypt-then-MAC (OpenSSH PROTOCOL §1.5): lengths in the clear
 
 A packet is  length(4) | padding length(1) | payload | padding | tag.  What lies between length and tag is
 called the body here. Sealing works in place: the payload sits in a scratch buffer with HEADROOM bytes before
@@ -266,6 +267,42 @@ class CtrHmacOpener(Opener):
         return body
 
 
+class CtrEtmSealer(CtrHmacSealer):
+    """The MAC is taken over the sequence number, the length in the clear and the enciphered body."""
+
+    length_is_padded = False
+
+    def _protect(self, packet: memoryview, start: int, stop: int, out: memoryview) -> int:
+        end = stop - start
+        out[:4] = packet[start : start + 4]
+        self._stream.update_into(packet[start + 4 : stop], out[4:])
+        mac = self._mac.copy()
+        mac.update(_U32.pack(self.sequence))
+        mac.update(out[:end])
+        tag = mac.finalize()
+        used = end + len(tag)
+        out[end:used] = tag
+        return used
+
+
+class CtrEtmOpener(CtrHmacOpener):
+    def length(self, head: memoryview) -> int:
+        length = _checked(_U32.unpack(head)[0])
+        if length % 16:
+            raise RemoteProtocolError(f"packet length {length} is not a multiple of the cipher's block")
+        return length + 4 + self.tag
+
+    def open(self, packet: memoryview) -> bytes:
+        end = len(packet) - self.tag
+        mac = self._mac.copy()
+        mac.update(_U32.pack(self.sequence))
+        mac.update(packet[:end])
+        if not hmac.compare_digest(mac.finalize(), packet[end:]):
+            raise _tampered()
+        self.sequence = self.sequence + 1 & 0xFFFFFFFF
+        return self._stream.update(packet[4:end])
+
+
 @dataclass(frozen=True, slots=True)
 class KeySizes:
     """How many bytes of each kind a cipher and MAC take from the key derivation (RFC 4253 §7.2)."""
@@ -275,6 +312,7 @@ class KeySizes:
     mac: int
 
 
+_ETM: Final = "-etm@openssh.com"
 _MAC_HASHES: dict[str, type[SHA256 | SHA512]] = {"hmac-sha2-256": SHA256, "hmac-sha2-512": SHA512}
 
 
@@ -302,12 +340,12 @@ def suite(cipher: str, mac: str) -> Suite:
             lambda sequence, key, iv, mac_key: AesGcmSealer(sequence, key, iv),
             lambda sequence, key, iv, mac_key: AesGcmOpener(sequence, key, iv),
         )
-    hash_class = _MAC_HASHES[mac]
+    then_mac = mac.endswith(_ETM)
+    sealer, opener = (CtrEtmSealer, CtrEtmOpener) if then_mac else (CtrHmacSealer, CtrHmacOpener)
+    hash_class = _MAC_HASHES[mac.removesuffix(_ETM)]
     size = hash_class.digest_size
     return Suite(
         KeySizes(key_bytes, 16, size),
-        lambda sequence, key, iv, mac_key: CtrHmacSealer(sequence, key, iv, HMAC(mac_key, hash_class())),
-        lambda sequence, key, iv, mac_key: CtrHmacOpener(
-            sequence, key, iv, HMAC(mac_key, hash_class()), size
-        ),
+        lambda sequence, key, iv, mac_key: sealer(sequence, key, iv, HMAC(mac_key, hash_class())),
+        lambda sequence, key, iv, mac_key: opener(sequence, key, iv, HMAC(mac_key, hash_class()), size),
     )
