@@ -70,13 +70,16 @@ class ServerAuth:
         self._succeeded = succeeded
         self._attempts = 0
         transport.table[numbers.SERVICE_REQUEST] = self._on_service
-        for number in range(numbers.GLOBAL_REQUEST, 128):
-            transport.table[number] = _out_of_place
+        # RFC 4252 §6: messages of the layers above are an error until somebody is logged in.
+        self._above = transport.table[numbers.GLOBAL_REQUEST :]
+        transport.table[numbers.GLOBAL_REQUEST :] = [_out_of_place] * len(self._above)
 
     def _on_service(self, payload: memoryview) -> None:
         service = bytes(Reader(payload[1:]).string())
         if service != _USERAUTH:
             raise RemoteProtocolError("an unknown service was asked for", numbers.SERVICE_NOT_AVAILABLE)
+        # Once only: asked for again after the log-in, the service would let the client log in a second time.
+        self._transport.table[numbers.SERVICE_REQUEST] = _out_of_place
         self._transport.table[numbers.USERAUTH_REQUEST] = self._on_request
         self._transport.send(bytes((numbers.SERVICE_ACCEPT,)) + string(_USERAUTH))
 
@@ -91,6 +94,7 @@ class ServerAuth:
             if self._check(user, password):
                 # RFC 4252 §5.1: requests after a success are ignored in silence.
                 self._transport.table[numbers.USERAUTH_REQUEST] = _ignore
+                self._transport.table[numbers.GLOBAL_REQUEST :] = self._above
                 self._transport.send(bytes((numbers.USERAUTH_SUCCESS,)))
                 self._succeeded()
                 return

@@ -28,6 +28,8 @@ INITIAL_WINDOW: Final = 256 * 1024
 MAX_WINDOW: Final = 2 * 1024 * 1024
 #: Most data bytes we accept, and send, in one packet.
 MAX_DATA: Final = 32 * 1024
+#: Least packet limit we accept: with a few bytes a packet every read would become thousands of packets.
+MIN_LIMIT: Final = 1024
 #: Room that `send_from` needs before and after the data: packet head, number, channel, length; padding.
 BEFORE: Final = HEADROOM + 9
 AFTER: Final = TAILROOM
@@ -104,8 +106,8 @@ class Channel:
         self.remote = remote
         self._window_out = window
         self._limit = min(packet, MAX_DATA)
-        if self._limit < 1:
-            raise RemoteProtocolError("the peer's packet limit is zero")
+        if self._limit < MIN_LIMIT:
+            raise RemoteProtocolError("the peer's packet limit is too small")
         self._header = bytes((numbers.CHANNEL_DATA,)) + u32(remote)
 
     # ---- answering the peer's request to open ---------------------------------------------------------

@@ -33,7 +33,7 @@ class Connection:
         self, transport: Transport, accept: Accept, answer: Answer, max_channels: int = MAX_CHANNELS
     ) -> None:
         self.transport = transport
-        self.paused = False  #: no bulk data at the moment
+        self.paused = transport.holding  #: no bulk data at the moment
         self.eager: set[Channel] = set()  #: channels whose endpoints may be reading
         self.waiting: dict[Channel, None] = {}  #: channels to resume, first come first served
         self.channels: dict[int, Channel] = {}
@@ -43,7 +43,7 @@ class Connection:
         self._free: list[int] = []
         self._replies: deque[Callable[[bytes | None], None]] = deque()
         self._blocked = False
-        self._rekeying = False
+        self._rekeying = transport.holding
         transport.pause = self._on_rekey
         table = transport.table
         table[numbers.GLOBAL_REQUEST] = self._on_global_request
@@ -127,11 +127,11 @@ class Connection:
                 if channel.endpoint is not None:
                     channel.endpoint.pause()
             return
-        for channel in list(self.waiting):
+        # Resuming may fill the way out again, and may end channels: look afresh each time.
+        while self.waiting and not self.paused:
+            channel = next(iter(self.waiting))
             del self.waiting[channel]
             channel.resume()
-            if self.paused:  # full again; the others keep their places
-                break
 
     # ---- global requests ------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """Host keys: RSA with SHA-2 signatures (RFC 8332) and Ed25519 (RFC 8709); never SHA-1."""
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256, SHA512
 from cryptography.hazmat.primitives.serialization import (
@@ -54,7 +54,7 @@ class HostKey:
         try:
             load = load_ssh_private_key if b"OPENSSH PRIVATE KEY" in data else load_pem_private_key
             key = load(data, None)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise DocumentError("the host key is not an unencrypted PEM private key") from error
         if isinstance(key, rsa.RSAPrivateKey) and key.key_size not in _RSA_BITS:
             raise DocumentError(f"the RSA host key has {key.key_size} bits; at least 2048 are needed")
@@ -87,7 +87,7 @@ def algorithms_for(blob: bytes) -> tuple[str, ...]:
 
 
 def verify(blob: bytes, algorithm: str, signature_blob: bytes, data: bytes) -> None:
-    """Check the server's signature. Raises RemoteProtocolError with code 9 if anything is off."""
+    """Check the server's signature. Raises RemoteProtocolError: code 9, or 2 where a value is cut short."""
     signature_reader = Reader(signature_blob)
     named = bytes(signature_reader.string())
     signature = bytes(signature_reader.string())

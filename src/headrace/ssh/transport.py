@@ -98,6 +98,7 @@ class Transport:
         self._closed = False
         self.table: list[Handler] = [self._unimplemented] * 256
         self._install()
+        self._dispatch = self.table  # another one between the peer's KEXINIT and its NEWKEYS
 
     # ---- set-up -------------------------------------------------------------------------------------
 
@@ -124,6 +125,8 @@ class Transport:
 
         Raises RemoteProtocolError; the connection is unusable then.
         """
+        if self._closed:
+            return len(data)
         position = self._receive_clear(data) if self._clear else 0
         size = len(data)
         while (opener := self._opener) is not None and not self._closed:
@@ -142,7 +145,7 @@ class Transport:
             end = len(body) - padding
             if padding < 4 or end < 2:
                 raise RemoteProtocolError(f"padding length {padding} does not fit the packet")
-            self.table[body[1]](memoryview(body)[1:end])
+            self._dispatch[body[1]](memoryview(body)[1:end])
         if self._in_bytes > self.config.rekey_bytes:
             self.rekey()
         return size if self._closed else position
@@ -193,6 +196,8 @@ class Transport:
         TAILROOM bytes after `end`. For bulk data, which the caller holds back during a key exchange.
         """
         sealer = self._sealer
+        if self._closed:
+            return
         if sealer is None or self._holding:
             raise LocalProtocolError("bulk data during a key exchange")
         head = len(header) + 4
@@ -219,6 +224,8 @@ class Transport:
         return output
 
     def _put(self, payload: bytes) -> None:
+        if self._closed:
+            return
         sealer = self._sealer
         if sealer is None:
             self._put_clear(clear_packet(payload, self._rng, self._veil))
@@ -238,13 +245,18 @@ class Transport:
     # ---- key exchange -------------------------------------------------------------------------------
 
     @property
-    def sealing(self) -> bool:
-        """Whether bulk data may be sent right now."""
-        return self._sealer is not None and not self._holding
+    def veiled(self) -> bool:
+        """Whether an obfuscation layer still lies over the connection."""
+        return self._veil is not None
+
+    @property
+    def holding(self) -> bool:
+        """Whether a key exchange is under way and bulk data must wait, as `pause` tells when it changes."""
+        return self._holding
 
     def rekey(self) -> None:
-        """Replace the keys of both directions, unless that is under way already."""
-        if self._exchange is None and not self._closed:
+        """Replace the keys of both directions, once there are any, unless that is under way already."""
+        if self.session_id and self._exchange is None and not self._closed:
             self._begin_exchange()
 
     def _begin_exchange(self) -> KeyExchange:
@@ -279,6 +291,9 @@ class Transport:
         exchange.on_init(message, self.peer_identification or b"")
         if exchange.strict and self._clear and self._clear.sequence != 1:
             raise RemoteProtocolError("a message before the first of a strict key exchange")
+        # From here to its NEWKEYS the peer may send nothing of the upper layers either (RFC 4253 §7.1).
+        self._dispatch = [*self.table[:50], *[_out_of_place] * 206]
+        self._dispatch[numbers.SERVICE_REQUEST] = self._dispatch[numbers.SERVICE_ACCEPT] = _out_of_place
 
     def _on_key_exchange(self, payload: memoryview) -> None:
         exchange = self._exchange
@@ -290,6 +305,7 @@ class Transport:
         keys = exchange.on_new_keys()
         self._opener = keys.opener(0 if exchange.strict else self._received)
         self._clear = None
+        self._dispatch = self.table
         self._in_bytes = 0
         self._exchange = None
         self._strict = exchange.strict
@@ -364,6 +380,10 @@ def _usable(config: TransportConfig) -> Offer:
         kex=tuple(name for name in config.offer.kex if name in supported_kex_methods()),
         host_keys=tuple(name for name in config.offer.host_keys if name in ours),
     )
+
+
+def _out_of_place(payload: memoryview) -> None:
+    raise RemoteProtocolError(f"message {payload[0]} in the middle of a key exchange")
 
 
 def _nothing(*_args: object) -> None:
