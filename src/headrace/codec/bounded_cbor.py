@@ -88,6 +88,8 @@ def _plain(info: int) -> bool:
 def _count_pairs(value: object) -> int:
     """Count the pairs that survived decoding: one less than announced means a key came twice."""
     if isinstance(value, dict):
+        if not all(isinstance(key, int | str | bytes) for key in value):
+            raise RemoteProtocolError("CBOR map with a key that is neither number nor text")
         return len(value) + sum(map(_count_pairs, value.values()))
     if isinstance(value, list):
         return sum(map(_count_pairs, value))

@@ -93,6 +93,8 @@ def parse_head(buffer: bytes | bytearray) -> RequestHead | None:
 
     Raises RemoteProtocolError for what is no HTTP/1 request, or has a head above MAX_HEAD.
     """
+    if not buffer:
+        return None  # to h11 it would mean the end of the stream
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
     try:
         connection.receive_data(bytes(buffer))
@@ -101,8 +103,8 @@ def parse_head(buffer: bytes | bytearray) -> RequestHead | None:
         raise RemoteProtocolError(f"HTTP request: {error}") from error
     if event is h11.NEED_DATA:
         return None
-    if not isinstance(event, h11.Request):
-        raise RemoteProtocolError("HTTP request expected")
+    if not isinstance(event, h11.Request) or event.http_version not in (b"1.0", b"1.1"):
+        raise RemoteProtocolError("HTTP request in a version that is not spoken here")
     leftover, _ = connection.trailing_data
     if len(buffer) - len(leftover) > MAX_HEAD:
         raise RemoteProtocolError(f"HTTP request head above {MAX_HEAD} bytes")

@@ -134,15 +134,16 @@ def read_traffic_rules(data: bytes, file: str = "traffic rules") -> TrafficRules
         _check_filter(filtered.filter, f"{where}.Filter")
         if filtered.except_filter:
             _check_filter(filtered.except_filter, f"{where}.ExceptFilter")
-    return TrafficRules(rules, unknown)
+    # Rate limits on meek requests concern protocols that are not spoken here.
+    return TrafficRules(rules, [name for name in unknown if not name.startswith("MeekRateLimiter")])
 
 
 def _check_rules(rules: _Rules, where: str) -> None:
-    for struct in (rules, rules.rate_limits):
+    for struct, prefix in ((rules, where), (rules.rate_limits, f"{where}.RateLimits")):
         for field in msgspec.structs.fields(struct):
             value = getattr(struct, field.name)
             if isinstance(value, int) and value < 0:
-                raise DocumentError(f"{where}.{field.encode_name}: {value} is below zero: write zero or more")
+                raise DocumentError(f"{prefix}.{field.encode_name}: {value} is below zero: write zero or more")
     for name, ports in (
         ("AllowTCPPorts", rules.allow_tcp_ports),
         ("AllowUDPPorts", rules.allow_udp_ports),
