@@ -173,13 +173,14 @@ class SeedHistory:
 def _connect(path: Path | str, *, suspect: bool = False) -> sqlite3.Connection:
     database = sqlite3.connect(path, timeout=_SETUP_SECONDS, isolation_level=None)
     try:
+        identity = (_number(database, "application_id"), _number(database, "user_version"))
+        empty = _number(database, "schema_version") == 0
+        if identity != ((0, 0) if empty else (_APPLICATION, _VERSION)):
+            raise OperatorError(f"{path} is a database, but not a seed history of this version")
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")
-        identity = (_number(database, "application_id"), _number(database, "user_version"))
-        if identity == (0, 0) and not _number(database, "schema_version"):
+        if empty:
             database.executescript(_SCHEMA)
-        elif identity != (_APPLICATION, _VERSION):
-            raise OperatorError(f"{path} is a database, but not a seed history of this version")
         if suspect and (found := database.execute("PRAGMA integrity_check(1)").fetchone()) != ("ok",):
             raise sqlite3.DatabaseError(found[0])
         database.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")

@@ -1,0 +1,35 @@
+"""A prefix spec's regular expression, and the configuration around it.
+
+Invariant: it compiles or raises DocumentError; what compiles generates a prefix in bounded time, no longer
+than 65,520 bytes, the same for the same randomness.
+"""
+
+import json
+
+from headrace.base.errors import DocumentError
+from headrace.base.rng import SeededRng
+from headrace.obfuscation import PrefixSpecs
+from headrace.obfuscation.prefix import MAX_PREFIX
+
+
+def fuzz(data: bytes) -> None:
+    try:
+        specs = PrefixSpecs.compile({"x": data.decode("latin-1")})
+    except DocumentError:
+        pass
+    else:
+        prefix = specs.generate("x", SeededRng(1))
+        assert prefix is not None
+        assert len(prefix) <= MAX_PREFIX
+        assert prefix == specs.generate("x", SeededRng(1))
+
+    try:
+        config = json.loads(data)
+    except (ValueError, RecursionError):
+        return
+    if isinstance(config, dict):
+        for read in (PrefixSpecs.from_config, PrefixSpecs.from_server_config):
+            try:
+                read(config).draw(443, SeededRng(1))
+            except DocumentError:
+                pass
