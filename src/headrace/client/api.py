@@ -11,7 +11,15 @@ from headrace.client.dial_parameters import DialParameters
 from headrace.codec.packed_parameters import pack, to_json
 from headrace.documents.client_config import ClientConfig
 
-__all__ = ["Identity", "connected_parameters", "encode", "handshake_parameters", "password", "status_payload"]
+__all__ = [
+    "Identity",
+    "connected_parameters",
+    "connected_timestamp",
+    "encode",
+    "handshake_parameters",
+    "password",
+    "status_payload",
+]
 
 MAX_PADDING = 256
 
@@ -119,3 +127,13 @@ def encode(identity: Identity, dial: DialParameters, parameters: dict[str, objec
     if identity.config.target_api_encoding == "json":
         return to_json({**parameters, "server_secret": dial.entry.web_server_secret})
     return pack(parameters)
+
+
+def connected_timestamp(reply: bytes | None) -> str:
+    """Return what a connected reply says, "" if it says nothing usable."""
+    try:
+        members = json.loads(reply or b"")
+    except ValueError:
+        return ""
+    stamp = members.get("connected_timestamp") if isinstance(members, dict) else None
+    return stamp if isinstance(stamp, str) else ""

@@ -124,6 +124,13 @@ class Tunnel:
         """Bytes sent and received on the wire so far."""
         return (self._socket.bytes_out, self._socket.bytes_in) if self._socket else (0, 0)
 
+    @property
+    def silent_for(self) -> float:
+        """Seconds since the server was last heard."""
+        if self._socket is None:
+            return 0.0
+        return asyncio.get_running_loop().time() - self._socket.last_received
+
     # ---- ending it ------------------------------------------------------------------------------------
 
     def close(self) -> None:

@@ -91,6 +91,7 @@ class TunnelSocket(asyncio.BufferedProtocol):
 
     def __init__(self, layer: Layer, owner: Owner) -> None:
         self.bytes_in = self.bytes_out = 0
+        self.last_received = 0.0  #: on the loop's clock
         self.block: Callable[[bool], None] = _nothing  #: the way out is full, or free again
         self._layer: Layer | None = layer
         self._owner = owner
@@ -111,6 +112,7 @@ class TunnelSocket(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._tcp = cast("asyncio.Transport", transport)
         self._tcp.set_write_buffer_limits(HIGH, LOW)
+        self.last_received = self._loop.time()
         if self._layer is not None and (opening := self._layer.connected()) is not None:
             self._begin(opening)
 
@@ -121,6 +123,7 @@ class TunnelSocket(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         self.bytes_in += nbytes
+        self.last_received = self._loop.time()
         if self._discarding:
             return
         end = len(self._partial) + nbytes

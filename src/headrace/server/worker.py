@@ -9,6 +9,7 @@ import contextlib
 import logging
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Final
 
 from headrace.net.dial import listen
@@ -47,9 +48,8 @@ class Worker:
         """Listen for every configured protocol. Raises OperatorError if a port cannot be had."""
         config = self.shared.config
         for name, port in config.protocol_ports.items():
-            protocol = tunnel_protocol(name)
             server = await listen(
-                lambda protocol=protocol: self._accept(protocol),
+                partial(self._accept, tunnel_protocol(name)),
                 host if host is not None else ("0.0.0.0", "::"),
                 port,
                 what=name,

@@ -1,0 +1,257 @@
+"""The client as a whole: local proxies that stay up, and a tunnel behind them that is made anew when lost.
+
+run ──► listen ──► establish ──► operate ──► (tunnel lost) ──► establish ...
+                       └─ nothing in time: EstablishTunnelTimeout, and the run is over
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+from headrace.base.errors import HeadraceError, NetworkError
+from headrace.base.rng import SYSTEM_RNG, Rng
+from headrace.client import api
+from headrace.client.dial_parameters import DialParameters
+from headrace.client.establish import PAUSE, WORKERS, Establishment, Outcome, candidates
+from headrace.client.local_connection import LocalConnection
+from headrace.client.local_http import HttpConnection
+from headrace.client.local_socks import SocksConnection
+from headrace.client.monitor import TunnelMonitor
+from headrace.client.notices import Notices
+from headrace.client.server_requests import ServerRequests
+from headrace.client.tunnel import Tunnel
+from headrace.codec.go_duration import duration_text
+from headrace.codec.handshake_response import HandshakeResponse
+from headrace.documents.client_config import ClientConfig
+from headrace.documents.server_entry import ServerEntry
+from headrace.net.dial import listen
+from headrace.ssh.channel import Channel, Endpoint
+from headrace.ssh.forwarding import Destination
+from headrace.transports.prefixes import client_prefixes
+
+__all__ = ["Controller"]
+
+#: Seconds after which a run without a tunnel gives up, unless configured.
+ESTABLISH_TIMEOUT: Final = 300.0
+#: Seconds that a commanded shutdown may spend on last words.
+LAST_WORDS: Final = 1.0
+
+
+class Controller:
+    """One run of the client. `run` returns when `stop` was called or no tunnel could be had in time."""
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        entries: Sequence[ServerEntry],
+        notices: Notices,
+        rng: Rng = SYSTEM_RNG,
+    ) -> None:
+        self.config = config
+        self.ports: dict[str, int] = {}  #: local proxies by name, once they listen
+        self._entries = entries
+        self._notices = notices
+        self._rng = rng
+        self._identity = api.Identity.from_config(config)
+        self._prefixes = client_prefixes(config.prefix)
+        self._requests = ServerRequests(notices)
+        self._tunnel: Tunnel | None = None
+        self._monitor: TunnelMonitor | None = None
+        self._stopping = asyncio.Event()
+        self._affinity = ""
+        self._last_connected = ""
+        self._servers: list[asyncio.Server] = []
+        self.connected = asyncio.Event()  #: set while there is a tunnel
+
+    # ---- life -----------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Run until stopped. Raises OperatorError when a local port cannot be had."""
+        self._notices.emit("SessionId", sessionId=self._identity.session_id)
+        try:
+            await self._listen()
+            self._notices.emit("Tunnels", count=0)
+            work = asyncio.create_task(self._keep_connected())
+            stopped = asyncio.create_task(self._stopping.wait())
+            await asyncio.wait((work, stopped), return_when=asyncio.FIRST_COMPLETED)
+            stopped.cancel()
+            await self._say_goodbye()
+            work.cancel()
+            await asyncio.gather(work, stopped, return_exceptions=True)
+            if work.done() and not work.cancelled() and (error := work.exception()) is not None:
+                raise error
+        finally:
+            for server in self._servers:
+                server.close()
+            if self._tunnel is not None:
+                self._tunnel.close()
+            self._notices.emit("Exiting")
+
+    def stop(self) -> None:
+        """End the run in an orderly way."""
+        self._stopping.set()
+
+    async def _listen(self) -> None:
+        config = self.config
+        host = "0.0.0.0" if config.listen_interface == "any" else "127.0.0.1"
+        proxies: list[tuple[str, bool, int, type[LocalConnection]]] = [
+            ("Socks", config.disable_local_socks_proxy, config.local_socks_proxy_port, SocksConnection),
+            ("Http", config.disable_local_http_proxy, config.local_http_proxy_port, HttpConnection),
+        ]
+        for name, disabled, port, kind in proxies:
+            if disabled:
+                continue
+            try:
+                server = await listen(
+                    partial(kind, self),
+                    host,
+                    port,
+                    what=f"the local {name.upper()} proxy (Local{name}ProxyPort)",
+                )
+            except HeadraceError:
+                self._notices.emit(f"{name}ProxyPortInUse", port=port)
+                raise
+            self._servers.append(server)
+            self.ports[name] = server.sockets[0].getsockname()[1]
+            self._notices.emit(f"Listening{name}ProxyPort", port=self.ports[name])
+
+    # ---- connecting -----------------------------------------------------------------------------------
+
+    async def _keep_connected(self) -> None:
+        while True:
+            begun = time.monotonic()
+            outcome = await self._establish()
+            if outcome is None:
+                return
+            tunnel, response = outcome
+            await self._operate(tunnel, response, time.monotonic() - begun)
+
+    async def _establish(self) -> Outcome | None:
+        config = self.config
+        limit = config.establish_tunnel_timeout_seconds
+        patience = ESTABLISH_TIMEOUT if limit is None else float(limit)
+        race = Establishment(
+            self._make,
+            handshake=not config.disable_api,
+            workers=config.connection_worker_pool_size or WORKERS,
+            stagger=config.stagger_connection_workers_milliseconds / 1000,
+            started=self._report_attempt,
+            failed=self._report_failure,
+        )
+        try:
+            async with asyncio.timeout(patience or None):
+                while True:
+                    attempts = candidates(
+                        self._entries,
+                        config.limit_tunnel_protocols,
+                        self._rng,
+                        lambda reason: self._notices.emit("SkipServerEntry", reason=reason),
+                        self._affinity,
+                    )
+                    self._notices.emit("CandidateServers", count=len(attempts), region=config.egress_region)
+                    outcome = await race.race(attempts)
+                    if outcome is not None:
+                        return outcome
+                    await asyncio.sleep(PAUSE)
+        except TimeoutError:
+            self._notices.emit("EstablishTunnelTimeout", timeout=duration_text(patience))
+            return None
+
+    def _make(self, attempt: DialParameters) -> Tunnel:
+        return Tunnel(attempt, self._identity, self._rng, self._prefixes, self._requests.answer)
+
+    def _report_attempt(self, attempt: DialParameters) -> None:
+        self._notices.emit("ConnectingServer", None, **_about(attempt))
+
+    def _report_failure(self, attempt: DialParameters, error: HeadraceError) -> None:
+        self._notices.info(f"{attempt.diagnostic_id} over {attempt.protocol}: {error}")
+
+    # ---- connected ------------------------------------------------------------------------------------
+
+    async def _operate(self, tunnel: Tunnel, response: HandshakeResponse, took: float) -> None:
+        attempt = tunnel.dial_parameters
+        self._tunnel = tunnel
+        self._affinity = attempt.entry.effective_tag
+        self._monitor = TunnelMonitor(
+            tunnel, self._rng, periodic=not self.config.disable_periodic_ssh_keep_alive
+        )
+        self._report_tunnel(attempt, response)
+        self.connected.set()
+        try:
+            async with asyncio.TaskGroup() as group:
+                if not self.config.disable_api:
+                    group.create_task(self._send_connected(tunnel, took))
+                group.create_task(self._monitor.run())
+        finally:
+            self.connected.clear()
+            self._tunnel = self._monitor = None
+            sent, received = tunnel.bytes_transferred
+            identity = attempt.diagnostic_id
+            self._notices.emit("TotalBytesTransferred", diagnosticID=identity, sent=sent, received=received)
+            self._notices.emit("Tunnels", count=0)
+            tunnel.close()
+
+    def _report_tunnel(self, attempt: DialParameters, response: HandshakeResponse) -> None:
+        emit = self._notices.emit
+        identity = attempt.diagnostic_id
+        emit("ConnectedServer", None, **_about(attempt))
+        if response.client_region:
+            emit("ClientRegion", region=response.client_region)
+        if response.client_address:
+            emit("ClientAddress", address=response.client_address)
+        if response.server_timestamp:
+            emit("ServerTimestamp", diagnosticID=identity, timestamp=response.server_timestamp)
+        emit("ActiveAuthorizationIDs", diagnosticID=identity, IDs=response.active_authorization_ids)
+        emit(
+            "TrafficRateLimits",
+            diagnosticID=identity,
+            upstreamBytesPerSecond=response.upstream_bytes_per_second,
+            downstreamBytesPerSecond=response.downstream_bytes_per_second,
+        )
+        for url in response.homepages:
+            emit("Homepage", url=url)
+        if response.upgrade_client_version:
+            emit("ClientUpgradeAvailable", version=response.upgrade_client_version)
+        emit("ActiveTunnel", diagnosticID=identity, protocol=attempt.protocol)
+        emit("ConnectedServerRegion", serverRegion=attempt.entry.region)
+        emit("Tunnels", count=1)
+
+    async def _send_connected(self, tunnel: Tunnel, took: float) -> None:
+        parameters = api.connected_parameters(
+            self._identity, tunnel.dial_parameters, self._rng, self._last_connected, round(took * 1000)
+        )
+        payload = api.encode(self._identity, tunnel.dial_parameters, parameters)
+        try:
+            reply = await tunnel.request(b"psiphon-connected", payload)
+        except HeadraceError as error:
+            self._notices.info(f"the connected request failed: {error}")
+            return
+        self._last_connected = api.connected_timestamp(reply) or self._last_connected
+
+    async def _say_goodbye(self) -> None:
+        monitor = self._monitor
+        if monitor is not None and not self.config.disable_api:
+            await monitor.report(LAST_WORDS)
+
+    # ---- what the local proxies ask for ---------------------------------------------------------------
+
+    def open_forward(self, destination: Destination, endpoint: Endpoint) -> Channel:
+        if self._tunnel is None:
+            raise NetworkError("no active tunnels")
+        return self._tunnel.open(destination, endpoint)
+
+    def forward_failed(self) -> None:
+        if self._monitor is not None:
+            self._monitor.forward_failed()
+
+
+def _about(attempt: DialParameters) -> dict[str, object]:
+    """What notices say about an attempt; none of it tells where the server is."""
+    return {
+        "diagnosticID": attempt.diagnostic_id,
+        "region": attempt.entry.region,
+        "protocol": attempt.protocol,
+        "candidateNumber": attempt.candidate_number,
+    }

@@ -1,0 +1,152 @@
+"""An application's connection to one of the local proxies, until its port forward is open.
+
+negotiating ──► opening (the tunnel is asked) ──► handed to a Relay, which keeps the socket
+                      └─ refused, or too slow: an answer in the proxy's own terms, then closed
+"""
+
+import asyncio
+from abc import abstractmethod
+from typing import Final, Protocol, cast
+
+from headrace.base.errors import NetworkError
+from headrace.net.relay import Relay
+from headrace.ssh import numbers
+from headrace.ssh.channel import Channel, Endpoint
+from headrace.ssh.forwarding import Destination
+
+__all__ = ["LocalConnection", "PortForwarder"]
+
+#: Seconds for the application to say what it wants, and for the server to open the port forward.
+NEGOTIATION_TIMEOUT: Final = 5.0
+OPEN_TIMEOUT: Final = 10.0
+#: Payload that an application may send ahead of our answer before it is made to wait.
+MAX_EARLY: Final = 64 * 1024
+
+
+class PortForwarder(Protocol):
+    """Where port forwards are opened."""
+
+    def open_forward(self, destination: Destination, endpoint: Endpoint) -> Channel:
+        """Ask for a port forward; the endpoint hears the outcome. Raises NetworkError without a tunnel."""
+        ...
+
+    def forward_failed(self) -> None:
+        """A port forward failed or was too slow; that may be the tunnel's fault."""
+        ...
+
+
+class LocalConnection(asyncio.Protocol):
+    """Base of the proxies' connections: a subclass negotiates and words the answers."""
+
+    def __init__(self, forwarder: PortForwarder) -> None:
+        self._forwarder = forwarder
+        self._early = b""
+        self._opening = False
+        self._gone = False
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(NEGOTIATION_TIMEOUT, self._negotiation_timed_out)
+
+    # ---- for the subclass -----------------------------------------------------------------------------
+
+    @abstractmethod
+    def negotiate(self, data: bytes) -> None:
+        """Take what the application says; end with `open` or `end`."""
+
+    @abstractmethod
+    def success(self) -> bytes:
+        """Return the answer to an opened port forward."""
+
+    @abstractmethod
+    def failure(self, refused: bool) -> bytes:
+        """Return the answer to a failed one: `refused` by the server, or no tunnel and no answer."""
+
+    def open(self, destination: Destination, first: bytes) -> None:
+        """Open a port forward; `first` is payload that came along with the request."""
+        self._timer.cancel()
+        self._opening = True
+        self._early = first
+        try:
+            self._forwarder.open_forward(destination, self)
+        except NetworkError:
+            self.end(self.failure(refused=False))
+        else:
+            self._timer = asyncio.get_running_loop().call_later(OPEN_TIMEOUT, self._open_timed_out)
+
+    def write(self, data: bytes) -> None:
+        """Answer the application."""
+        self._tcp.write(data)
+
+    def end(self, answer: bytes = b"") -> None:
+        """Answer and close."""
+        self._gone = True
+        self._timer.cancel()
+        if answer:
+            self._tcp.write(answer)
+        self._tcp.close()
+
+    def hand_over(self, protocol: asyncio.Protocol) -> asyncio.Transport:
+        """Give the socket to another protocol; this object is done with it."""
+        self._gone = True
+        self._timer.cancel()
+        self._tcp.set_protocol(protocol)
+        return self._tcp
+
+    # ---- the socket's side ----------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._tcp = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self._gone:
+            return
+        if not self._opening:
+            self.negotiate(data)
+            return
+        self._early += data
+        if len(self._early) >= MAX_EARLY:
+            self._tcp.pause_reading()
+
+    def eof_received(self) -> bool:
+        return self._opening and not self._gone  # a half-closed application still wants the answer
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._gone = True
+        self._timer.cancel()
+
+    # ---- the channel's side ---------------------------------------------------------------------------
+
+    def opened(self, channel: Channel) -> None:
+        self._timer.cancel()
+        if self._gone:
+            channel.close()
+            return
+        relay = channel.endpoint = Relay()
+        self._tcp.write(self.success())
+        self._tcp.set_protocol(relay)
+        if len(self._early) >= MAX_EARLY:
+            self._tcp.resume_reading()
+        relay.attach(channel, self._tcp, self._early)
+
+    def refused(self, reason: int, text: str) -> None:
+        if reason != numbers.SPLIT_TUNNEL:
+            self._forwarder.forward_failed()
+        if not self._gone:
+            self.end(self.failure(refused=True))
+
+    def closed(self, error: Exception | None) -> None:
+        if not self._gone:
+            self.end(self.failure(refused=False))
+
+    def data(self, view: memoryview) -> None:
+        """Not before the channel is open; then the relay is the endpoint."""
+
+    pause = writable = eof = lambda self: None  # the same
+
+    # ---- time -----------------------------------------------------------------------------------------
+
+    def _negotiation_timed_out(self) -> None:
+        self.end()
+
+    def _open_timed_out(self) -> None:
+        self._forwarder.forward_failed()
+        self.end(self.failure(refused=False))

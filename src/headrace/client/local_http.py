@@ -1,0 +1,45 @@
+"""The local HTTP proxy (client spec §2.3): CONNECT here, plain requests in `http_forward`."""
+
+from headrace.base.errors import RemoteProtocolError
+from headrace.client.http_forward import HttpForward
+from headrace.client.local_connection import LocalConnection, PortForwarder
+from headrace.codec.http_head import parse_head
+from headrace.ssh.forwarding import Destination
+
+__all__ = ["HttpConnection"]
+
+_ESTABLISHED = b"HTTP/1.1 200 OK\r\n\r\n"
+_BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+class HttpConnection(LocalConnection):
+    """One application's HTTP proxy connection, until its first request is read."""
+
+    def __init__(self, forwarder: PortForwarder) -> None:
+        super().__init__(forwarder)
+        self._head = b""
+
+    def negotiate(self, data: bytes) -> None:
+        self._head += data
+        try:
+            head = parse_head(self._head)
+        except RemoteProtocolError:
+            self.end(_BAD_REQUEST)
+            return
+        if head is None:
+            return
+        target = head.target
+        if target.form == "connect":
+            self.open(Destination(target.host, target.port), head.leftover)
+        elif target.form == "absolute":
+            forward = HttpForward(self._forwarder)
+            forward.take_over(self.hand_over(forward), self._head)
+        else:
+            self.end(_BAD_REQUEST)
+
+    def success(self) -> bytes:
+        return _ESTABLISHED
+
+    def failure(self, refused: bool) -> bytes:
+        return _BAD_GATEWAY
