@@ -27,7 +27,7 @@ from headrace.base.clock import Clock
 from headrace.base.errors import OperatorError
 from headrace.obfuscation.seed_history import SEED_CAPACITY, SEED_LIFETIME
 
-if sys.platform != "win32":
+if sys.platform != "win32":  # pragma: no branch
     import fcntl
 
 __all__ = ["SeedHistory"]
@@ -214,6 +214,6 @@ def _set_aside(path: Path) -> None:
 def _exclusive(path: Path) -> Iterator[None]:
     """Let one process at a time open or replace the file: two must not each set it aside."""
     with open(f"{path}.lock", "ab") as lock:
-        if sys.platform != "win32":  # where several workers cannot share a port anyway
+        if sys.platform != "win32":  # pragma: no branch (there, workers cannot share a port anyway)
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield

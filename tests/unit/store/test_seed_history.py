@@ -316,6 +316,20 @@ def test_an_unusable_place_is_the_operators_business(tmp_path: Path, time: Time)
         SeedHistory(tmp_path / "missing" / "seeds.db", time)
 
 
+def test_a_locked_file_is_not_taken_for_a_damaged_one(
+    path: Path, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    SeedHistory(path, time).close()
+    monkeypatch.setattr(seed_history, "_SETUP_SECONDS", 0.01)
+    blocker = sqlite3.connect(path, isolation_level=None)
+    blocker.execute("PRAGMA locking_mode = EXCLUSIVE")
+    blocker.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(OperatorError, match="locked"):
+        SeedHistory(path, time)
+    blocker.close()
+    assert not Path(f"{path}.damaged").exists()
+
+
 def test_the_file_is_for_its_owner_only(history: SeedHistory, path: Path) -> None:
     history.seen(seed(1))
     assert path.stat().st_mode & 0o777 == 0o600
