@@ -36,8 +36,8 @@ ENTRY_FILE: Final = "server-entry.dat"
 UDPGW_ADDRESS: Final = "127.0.0.1:7300"
 
 _PORT_FIELDS: Final = {"SSH": "sshPort", "OSSH": "sshObfuscatedPort"}
-#: What servers in the field announce; one of them is drawn and kept, as an installed sshd would.
-_VERSIONS: Final = ("8.0", "8.7", "9.3", "9.6", "9.7", "9.9")
+#: Stands for the identification of a common OpenSSH, which the server chooses by its keys and keeps.
+_VERSION: Final = "SSH-2.0-Psiphon"
 _REGION: Final = re.compile(r"[A-Z]{2}")
 
 _TRAFFIC_RULES: Final = {
@@ -136,7 +136,7 @@ def generate_server(
         "ServerIPAddress": ip,
         "TunnelProtocolPorts": dict(protocols),
         "SSHPrivateKey": key.to_pem(),
-        "SSHServerVersion": "SSH-2.0-OpenSSH_" + rng.choice(_VERSIONS),
+        "SSHServerVersion": _VERSION,
         "SSHUserName": user,
         "SSHPassword": password,
         "ObfuscatedSSHKey": keyword,
