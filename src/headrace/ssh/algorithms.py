@@ -72,14 +72,11 @@ class Offer:
         of use only where there is a MAC in common.
         """
         have_mac = all(set(self.macs).intersection(names) for names in peer.macs)
-        hiding = tuple(
-            cipher
-            for cipher in self.ciphers
-            if cipher in CIPHERS_HIDING_LENGTHS and (have_mac or cipher in AEAD_CIPHERS)
-        )
+        usable = tuple(cipher for cipher in self.ciphers if have_mac or cipher in AEAD_CIPHERS)
+        hiding = tuple(cipher for cipher in usable if cipher in CIPHERS_HIDING_LENGTHS)
         if all(set(hiding).intersection(names) for names in peer.ciphers):
             return replace(self, ciphers=hiding)
-        return self
+        return replace(self, ciphers=usable)
 
 
 #: Under obfuscation the whole stream must look random: enciphered lengths come first.
