@@ -143,7 +143,9 @@ def _check_rules(rules: _Rules, where: str) -> None:
         for field in msgspec.structs.fields(struct):
             value = getattr(struct, field.name)
             if isinstance(value, int) and value < 0:
-                raise DocumentError(f"{prefix}.{field.encode_name}: {value} is below zero: write zero or more")
+                raise DocumentError(
+                    f"{prefix}.{field.encode_name}: {value} is below zero: write zero or more"
+                )
     for name, ports in (
         ("AllowTCPPorts", rules.allow_tcp_ports),
         ("AllowUDPPorts", rules.allow_udp_ports),
