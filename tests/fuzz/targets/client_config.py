@@ -1,0 +1,15 @@
+"""Client configurations: any file is read or refused with a DocumentError that names it."""
+
+from headrace.base.errors import DocumentError
+from headrace.documents.client_config import read_client_config
+
+
+def fuzz(data: bytes) -> None:
+    """`data` is the file."""
+    try:
+        config = read_client_config(data, "fuzzed.config")
+    except DocumentError as error:
+        assert str(error).startswith("fuzzed.config: ")
+    else:
+        assert config.prefix.split_min_delay <= config.prefix.split_max_delay
+        assert config.embedded_server_entries is not None

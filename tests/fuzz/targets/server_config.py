@@ -1,0 +1,22 @@
+"""Server configurations and tactics: any file is read or refused with a DocumentError that names it."""
+
+from headrace.base.errors import DocumentError
+from headrace.documents.server_config import read_server_config
+from headrace.documents.tactics_config import read_tactics_config
+
+
+def fuzz(data: bytes) -> None:
+    """`data` is the file."""
+    try:
+        config = read_server_config(data, "fuzzed.config")
+    except DocumentError as error:
+        assert str(error).startswith("fuzzed.config: ")
+    else:
+        assert config.protocol_ports
+        assert not set(config.unsupported_protocols) & set(config.protocol_ports)
+    try:
+        prefixes = read_tactics_config(data, "fuzzed.config")
+    except DocumentError as error:
+        assert str(error).startswith("fuzzed.config: ")
+    else:
+        assert 0 <= prefixes.split_min_delay <= prefixes.split_max_delay
