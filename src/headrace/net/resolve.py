@@ -1,7 +1,7 @@
 """Names to addresses, for whoever dials on another's behalf.
 
 Look-ups go through c-ares, where a slow name holds nobody else up; if that cannot start, through the system's
-resolver. Answers are kept for as long as they say, within bounds, and several who ask for the same name at once
+resolver. Answers are kept for as long as they say, within bounds, and all who ask for the same name at once
 share one look-up. There are no search domains: a client's names mean the same from every server.
 """
 
