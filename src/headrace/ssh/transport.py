@@ -302,6 +302,7 @@ class Transport:
         if payload[0] != numbers.NEWKEYS:
             exchange.on_message(bytes(payload))
             return
+        Reader(payload[1:]).check_end()
         keys = exchange.on_new_keys()
         self._opener = keys.opener(0 if exchange.strict else self._received)
         self._clear = None
