@@ -192,11 +192,12 @@ class Relay(asyncio.BufferedProtocol):
         channel = self._channel
         if channel is None:
             return
-        channel.eof()
-        if self._remote_done:
-            channel.close()
-            if self._tcp is not None:
-                self._tcp.close()
+        if not self._remote_done:
+            channel.eof()
+            return
+        channel.close()  # which says that there is no more data, too
+        if self._tcp is not None:
+            self._tcp.close()
 
     def _linger(self) -> None:
         """The far side is done: close once the near side has been quiet for a while."""

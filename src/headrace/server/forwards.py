@@ -21,6 +21,8 @@ __all__ = ["PortForwards"]
 
 #: How many of a name's addresses to try, one after the other.
 MAX_ADDRESSES = 4
+#: Seconds for a dial where the rules set no limit.
+DIAL_TIMEOUT = 10.0
 
 
 class PortForwards:
@@ -80,23 +82,23 @@ class PortForwards:
     async def _dial(self, destination: Destination) -> Relay:
         """Return a connected relay. Raises PermissionError (policy) or NetworkError."""
         port = destination.port
-        addresses = await self._resolver.lookup(destination.host)
-        permitted = [
-            address
-            for address in addresses
-            if self._egress.permitted(address) and self.limits.tcp.allows(ip_address(address), port)
-        ]
-        if not permitted:
-            raise PermissionError
-        error = NetworkError("no address")
-        for address in permitted[:MAX_ADDRESSES]:
+        timeout = self.limits.dial_tcp_timeout or DIAL_TIMEOUT
+        error: NetworkError | None = None
+        for address in (await self._resolver.lookup(destination.host))[:MAX_ADDRESSES]:
+            if not self._egress.permitted(address):
+                continue
+            if not self.limits.tcp.allows(ip_address(address), port):
+                continue
             try:
-                return await dial(
-                    address, port, lambda: Relay(self._ended), self.limits.dial_tcp_timeout or 10.0
-                )
+                return await dial(address, port, self._make_relay, timeout)
             except NetworkError as failure:
                 error = failure
+        if error is None:
+            raise PermissionError
         raise error
+
+    def _make_relay(self) -> Relay:
+        return Relay(self._ended)
 
     def _make_room(self) -> None:
         """Close the forward that has been idle longest, if there are as many as there may be."""
