@@ -1,8 +1,8 @@
 """The liveness test: so many random bytes up, so many down, on a channel of its own (tunnel spec §6).
 
-The channel's extra data is a JSON object, {"u": bytes up, "d": bytes down}; what is zero is left out. Both ends
-do the same with the figures swapped: send theirs as the window allows, swallow the other's, close when both are
-done.
+The channel's extra data is a JSON object, {"u": bytes up, "d": bytes down}; what is zero is left out. Both
+ends do the same with the figures swapped: send theirs as the window allows, swallow the other's, close when
+both are done.
 """
 
 from typing import Final

@@ -1,0 +1,200 @@
+"""UDP for one client: the server's end of a udpgw channel (tunnel spec §7).
+
+    channel ──► frames ──► flow by connection id ──► destination
+       ▲                                                 │
+       └──────── the id and the address again ◄──────────┘
+
+udpgw has no way to say no, so what is not allowed or does not fit is dropped, as a network would. Nothing is
+queued: a reply for which the channel has no room is lost.
+"""
+
+import asyncio
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+from headrace.base.errors import RemoteProtocolError
+from headrace.codec.udpgw import MAX_DATAGRAM, Frame, UdpgwDecoder, encode_frame
+from headrace.documents.traffic_rules import TrafficLimits
+from headrace.net.resolve import system_name_server
+from headrace.net.udp_flow import UdpFlow
+from headrace.server.egress import Egress
+from headrace.ssh.channel import Channel
+
+__all__ = ["UdpgwEndpoint"]
+
+_DNS_PORT: Final = 53
+#: Bounds where the traffic rules set none: flows, and seconds without a datagram.
+_MAX_FLOWS: Final = 512
+_MAX_IDLE: Final = 300.0
+
+
+class Flow(Protocol):
+    """What a flow to a destination must do."""
+
+    def send(self, datagram: bytes) -> None: ...
+    def close(self) -> None: ...
+
+
+OpenFlow = Callable[[str, int, Callable[[bytes], None]], Flow]
+
+
+@dataclass(slots=True)
+class _Entry:
+    frame: Frame  # the first one, without its datagram: replies carry its id and address
+    flow: Flow
+    last_used: float
+
+
+class UdpgwEndpoint:
+    """The endpoint of a udpgw channel.
+
+    `dns_server` is where DNS goes that the client leaves to us, "" for the system's name server. `open_flow`
+    and `loop` are the sockets and the time.
+    """
+
+    def __init__(
+        self,
+        egress: Egress,
+        limits: TrafficLimits,
+        dns_server: str = "",
+        *,
+        open_flow: OpenFlow = UdpFlow,
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        self.dropped = 0  #: datagrams that went nowhere, either way
+        self._egress = egress
+        self._limits = limits
+        self._dns_server = dns_server or system_name_server()
+        self._open_flow = open_flow
+        self._loop = loop or asyncio.get_running_loop()
+        self._max_flows = limits.max_udp or _MAX_FLOWS
+        self._max_idle = limits.idle_udp_timeout or _MAX_IDLE
+        self._decoder = UdpgwDecoder()
+        self._flows: dict[int, _Entry] = {}  # by connection id, least recently used first
+        self._timer: asyncio.TimerHandle | None = None
+        self._channel: Channel | None = None
+
+    # ---- the channel's side ---------------------------------------------------------------------------
+
+    def opened(self, channel: Channel) -> None:
+        self._channel = channel
+
+    def refused(self, reason: int, text: str) -> None:
+        """The client asked for this channel, so nobody can refuse it to us."""
+
+    def data(self, view: memoryview) -> None:
+        try:
+            frames = self._decoder.receive(view)
+        except RemoteProtocolError:
+            self._end()
+            return
+        for frame in frames:
+            self._forward(frame)
+
+    def pause(self) -> None:
+        """Nothing to do: replies are dropped where there is no room."""
+
+    def writable(self) -> None:
+        """Nothing waits."""
+
+    def eof(self) -> None:
+        self._end()
+
+    def closed(self, error: Exception | None) -> None:
+        self._channel = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for entry in self._flows.values():
+            entry.flow.close()
+        self._flows.clear()
+
+    def _end(self) -> None:
+        if self._channel is not None:
+            self._channel.close()
+
+    # ---- up -------------------------------------------------------------------------------------------
+
+    def _forward(self, frame: Frame) -> None:
+        if self._channel is None:
+            return
+        entry = self._flows.pop(frame.connection_id, None)
+        if entry is not None and (frame.rebind or not _same_destination(entry.frame, frame)):
+            entry.flow.close()
+            entry = None
+        if entry is None:
+            entry = self._open(frame)
+        if entry is None:
+            self.dropped += 1
+            return
+        entry.last_used = self._loop.time()
+        self._flows[frame.connection_id] = entry  # at the end: most recently used
+        entry.flow.send(frame.datagram)
+
+    def _open(self, frame: Frame) -> _Entry | None:
+        destination = self._destination(frame)
+        if destination is None:
+            return None
+        while len(self._flows) >= self._max_flows:
+            self._drop_oldest()
+        host, port = destination
+        origin = replace(frame, datagram=b"", rebind=False)
+        try:
+            flow = self._open_flow(host, port, lambda datagram: self._reply(origin, datagram))
+        except OSError:
+            return None
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._max_idle, self._expire)
+        return _Entry(origin, flow, 0.0)
+
+    def _destination(self, frame: Frame) -> tuple[str, int] | None:
+        """Return where the datagram may go. Our own name server is exempt from the rules, at its one port."""
+        if frame.dns:
+            return (self._dns_server, _DNS_PORT) if self._dns_server else None
+        host = frame.host
+        allowed = (
+            frame.port > 0
+            and self._egress.permitted(host)
+            and self._limits.udp.allows(ipaddress.ip_address(frame.address), frame.port)
+        )
+        return (host, frame.port) if allowed else None
+
+    # ---- down -----------------------------------------------------------------------------------------
+
+    def _reply(self, origin: Frame, datagram: bytes) -> None:
+        entry, channel = self._flows.get(origin.connection_id), self._channel
+        if entry is None or entry.frame is not origin or channel is None:
+            return
+        entry.last_used = self._loop.time()
+        self._flows[origin.connection_id] = self._flows.pop(origin.connection_id)
+        if len(datagram) > MAX_DATAGRAM:
+            self.dropped += 1
+            return
+        message = encode_frame(replace(origin, datagram=datagram, dns=False))
+        if channel.room < len(message):
+            self.dropped += 1
+            return
+        channel.send(message)
+
+    # ---- time -----------------------------------------------------------------------------------------
+
+    def _expire(self) -> None:
+        """Close what has been idle too long, and look again when the next one may have been."""
+        self._timer = None
+        deadline = self._loop.time() - self._max_idle
+        while self._flows and self._oldest().last_used <= deadline:
+            self._drop_oldest()
+        if self._flows:
+            self._timer = self._loop.call_later(self._oldest().last_used - deadline, self._expire)
+
+    def _oldest(self) -> _Entry:
+        return next(iter(self._flows.values()))
+
+    def _drop_oldest(self) -> None:
+        self._flows.pop(next(iter(self._flows))).flow.close()
+
+
+def _same_destination(one: Frame, other: Frame) -> bool:
+    return (one.address, one.port, one.dns) == (other.address, other.port, other.dns)
