@@ -2,7 +2,7 @@
 
 Bytes from the socket are sealed where they landed; bytes from the channel are written to the socket as they
 came out of the packet. There is no other hop and no queue: when the channel has no room the socket is not
-read, and while the socket is behind the channel gets no new window. Half-close passes through in both directions.
+read, and while the socket is behind the channel gets no new window. Half-close passes through both ways.
 """
 
 import asyncio

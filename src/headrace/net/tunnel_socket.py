@@ -26,6 +26,10 @@ _BUFFER = memoryview(bytearray(MAX_PACKET + 256 + READ))
 FLUSH_AT: Final = 16 * 1024
 #: The way out is full above this many unwritten bytes, and free again below the second figure.
 HIGH, LOW = 256 * 1024, 64 * 1024
+#: Why the way out is blocked: the loop says it is full; we see it filling; the limit wants a rest.
+_FULL, _FILLING, _RESTING = 1, 2, 4
+#: Given bytes that passed and the time, how long to rest.
+Limit = Callable[[int, float], float]
 #: Seconds between our FIN to a stranger and the end of our patience with what it still sends.
 FIN_GRACE: Final = 10.0
 
@@ -102,8 +106,9 @@ class TunnelSocket(asyncio.BufferedProtocol):
         self._receiving = False
         self._scheduled = False
         self._corked = False
-        self._blocked = False
-        self._tcp_paused = False
+        self._limits: tuple[Limit, Limit] | None = None
+        self._blocked = 0  # reasons why nothing more should be sealed at the moment
+        self._resting = False  # not reading, because of the limit
         self._discarding = False
         self._error: Exception | None = None
 
@@ -123,23 +128,31 @@ class TunnelSocket(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         self.bytes_in += nbytes
-        self.last_received = self._loop.time()
+        self.last_received = now = self._loop.time()
         if self._discarding:
             return
         end = len(self._partial) + nbytes
         self._partial = b""
         self._take(_BUFFER[:end])
+        if self._limits is not None and (delay := self._limits[0](nbytes, now)) > 0 and not self._resting:
+            assert self._tcp is not None
+            self._resting = True
+            self._tcp.pause_reading()
+            self._loop.call_later(delay, self._rested)
+
+    def _rested(self) -> None:
+        self._resting = False
+        if self._tcp is not None and not self._tcp.is_closing():
+            self._tcp.resume_reading()
 
     def eof_received(self) -> bool:
         return False  # a tunnel has no half-open state: closing follows
 
     def pause_writing(self) -> None:
-        self._tcp_paused = True
-        self._set_blocked(True)
+        self._set_blocked(_FULL, True)
 
     def resume_writing(self) -> None:
-        self._tcp_paused = False
-        self._set_blocked(False)
+        self._set_blocked(_FULL, False)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._discarding = True
@@ -256,10 +269,15 @@ class TunnelSocket(asyncio.BufferedProtocol):
             output = [b"".join(output)]
         for piece in output:
             self._write(piece)
-        # Do not wait for pause_writing: uvloop writes at the end of its round, and until then every channel
+        if self._limits is not None:
+            delay = self._limits[1](sum(map(len, output)), self._loop.time())
+            if delay > 0 and not self._blocked & _RESTING:
+                self._set_blocked(_RESTING, True)
+                self._loop.call_later(delay, self._set_blocked, _RESTING, False)
+        # Do not wait for pause_writing: uvloop writes at the end of its round, until when every channel
         # could pour a whole window into the buffer.
         if not self._blocked and tcp.get_write_buffer_size() > HIGH:
-            self._set_blocked(True)
+            self._set_blocked(_FILLING, True)
             self._loop.call_soon(self._look_again)
 
     def _write(self, data: bytes | memoryview) -> None:
@@ -269,19 +287,24 @@ class TunnelSocket(asyncio.BufferedProtocol):
             tcp.write(data)
 
     def _look_again(self) -> None:
-        """After blocking early: free the way if the loop has written everything, else let it tell us."""
+        """After blocking early: free the way if the loop has written enough, or has taken over blocking it."""
         tcp = self._tcp
-        if self._tcp_paused or tcp is None or tcp.is_closing():
+        if tcp is None or tcp.is_closing():
             return
-        if tcp.get_write_buffer_size() > HIGH:
-            self._loop.call_soon(self._look_again)
+        if self._blocked & _FULL or tcp.get_write_buffer_size() <= HIGH:
+            self._set_blocked(_FILLING, False)
         else:
-            self._set_blocked(False)
+            self._loop.call_soon(self._look_again)
 
-    def _set_blocked(self, blocked: bool) -> None:
-        if blocked != self._blocked:
-            self._blocked = blocked
-            self.block(blocked)
+    def _set_blocked(self, reason: int, blocked: bool) -> None:
+        before = self._blocked
+        self._blocked = before | reason if blocked else before & ~reason
+        if bool(before) != bool(self._blocked):
+            self.block(bool(self._blocked))
+
+    def limit(self, inward: Limit, outward: Limit) -> None:
+        """Slow down: each is told of bytes that passed and the time, and says how many seconds to rest."""
+        self._limits = inward, outward
 
     # ---- closing --------------------------------------------------------------------------------------
 

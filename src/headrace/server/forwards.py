@@ -1,4 +1,4 @@
-"""Port forwards of one client: who may go where, how many at once, and which ends first when there are too many.
+"""Port forwards of one client: who may go where, how many at once, and which ends when there are too many.
 
 Resolution and dialling are one step: the address that passed the checks is the address dialled.
 """

@@ -13,11 +13,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from headrace.base.errors import NetworkError
-from headrace.documents.traffic_rules import ClientTraits
+from headrace.documents.traffic_rules import ClientTraits, TrafficLimits
 from headrace.net.tunnel_socket import TunnelSocket
 from headrace.server.api import ApiSession
 from headrace.server.forwards import PortForwards
 from headrace.server.liveness import LivenessEndpoint, parse_liveness
+from headrace.server.throttle import Throttle
 from headrace.server.udpgw_channel import UdpgwEndpoint
 from headrace.ssh import numbers
 from headrace.ssh.auth import ServerAuth
@@ -51,6 +52,7 @@ class Session:
         self._connection: Connection | None = None
         self._api: ApiSession | None = None
         self._forwards: PortForwards | None = None
+        self._close_when_exhausted: tuple[Throttle, ...] = ()
         self._liveness_used = False
         self._seen_bytes = 0
         self._silent = 0.0
@@ -131,8 +133,18 @@ class Session:
                 region=self._api.client_region,
                 handshake=self._api.parameters,
             )
-            self._forwards.limits = self._worker.shared.rules.limits_for(traits)
+            self._forwards.limits = limits = self._worker.shared.rules.limits_for(traits)
+            self._throttle(limits)
         return reply
+
+    def _throttle(self, limits: TrafficLimits) -> None:
+        """Hold the tunnel to its client's rates, from now on."""
+        if not (limits.read_bytes_per_second or limits.write_bytes_per_second):
+            return
+        inward = Throttle(limits.read_unthrottled_bytes, limits.read_bytes_per_second)
+        outward = Throttle(limits.write_unthrottled_bytes, limits.write_bytes_per_second)
+        self._close_when_exhausted = (inward, outward) if limits.close_after_exhausted else ()
+        self.socket.limit(inward.delay_after, outward.delay_after)
 
     def _accept(self, channel: Channel, kind: bytes, extra: memoryview) -> None:
         if kind in (DIRECT_TCPIP, DIRECT_TCPIP_UNSPLIT):
@@ -168,6 +180,9 @@ class Session:
         """Look after idle forwards, and after a client that has gone without saying so."""
         if self._forwards is not None:
             self._forwards.sweep(elapsed)
+        if any(throttle.exhausted for throttle in self._close_when_exhausted):
+            self.socket.disconnect()
+            return
         received = self.socket.bytes_in
         if received != self._seen_bytes:
             self._seen_bytes, self._silent = received, 0.0

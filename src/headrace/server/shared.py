@@ -1,4 +1,4 @@
-"""What all sessions of a server share: the configuration, read and checked once, and the things made from it."""
+"""What all sessions of a server share: the configuration, read and checked once, and what is made from it."""
 
 import hashlib
 import hmac

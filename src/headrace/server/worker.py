@@ -1,7 +1,7 @@
 """A server process: its listeners, the sessions they lead to, and the limits they live under.
 
-Several workers may run side by side on the same ports. They share the seed history on disk, so that a replayed
-preamble is refused by every one of them, and nothing else.
+Several workers may run side by side on the same ports. They share the seed history on disk, so that a
+replayed preamble is refused by every one of them, and nothing else.
 """
 
 import asyncio
