@@ -72,9 +72,9 @@ def decode_fields(line: str, source: str = "", timestamp: str = "") -> dict[str,
 
 def encode_fields(fields: Fields) -> str:
     """Return the encoded line, without a line end."""
-    if _text(fields, "webServerCertificate"):
-        prefix = [_text(fields, name) for name in _PREFIX_FIELDS]
-    else:
+    prefix = [_text(fields, name) for name in _PREFIX_FIELDS]
+    # A space inside a part would shift all that follows; nobody reads the parts, so they can go.
+    if not prefix[-1] or any(" " in part for part in prefix):
         prefix = ["0"] * len(_PREFIX_FIELDS)
     return (" ".join(prefix).encode() + b" " + encode_canonical(dict(fields))).hex()
 

@@ -62,6 +62,11 @@ def test_a_certificate_brings_the_legacy_prefix() -> None:
     assert bytes.fromhex(encode_fields({})) == b"0 0 0 0 {}"
 
 
+def test_a_space_in_the_legacy_prefix_would_break_the_line() -> None:
+    fields = {"ipAddress": "192.0.2.1", "webServerSecret": "a b", "webServerCertificate": "cert"}
+    assert decode_fields(encode_fields(fields)) == fields
+
+
 @pytest.mark.parametrize(
     "change",
     [

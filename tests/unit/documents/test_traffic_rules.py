@@ -44,6 +44,7 @@ def test_a_file_overrides_the_defaults() -> None:
                 "AllowTCPPorts": [80, [1000, 2000]],
                 "DisallowUDPPorts": [53],
                 "DisallowSubnets": ["192.0.2.0/24"],
+                "DisallowASNs": ["64496"],
             },
             "MeekRateLimiterHistorySize": 0,
             "Unheard": 1,
@@ -59,6 +60,7 @@ def test_a_file_overrides_the_defaults() -> None:
     assert limits.tcp.allows(elsewhere, 1500)
     assert not limits.tcp.allows(elsewhere, 443)
     assert not limits.tcp.allows(ADDRESS, 80)
+    assert not limits.tcp.allows(elsewhere, 80, "64496")
     assert limits.udp.allows(elsewhere, 443)
     assert not limits.udp.allows(elsewhere, 53)
     assert rules.unknown_fields == ["Unheard"]
