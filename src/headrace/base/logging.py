@@ -12,7 +12,6 @@ import logging
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from logging.handlers import WatchedFileHandler
 from typing import TextIO
 
 from headrace.base.redact import scrub_addresses
@@ -86,9 +85,12 @@ def configure_logging(
     The file is reopened when a log rotator has moved it away.
     """
     handler: logging.Handler
-    handler = (
-        WatchedFileHandler(file, encoding="utf-8") if file else logging.StreamHandler(stream or sys.stderr)
-    )
+    if file:
+        from logging.handlers import WatchedFileHandler  # takes longer to import than logging itself
+
+        handler = WatchedFileHandler(file, encoding="utf-8")
+    else:
+        handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter(secret_fields))
     logging.basicConfig(level=LEVELS[level], handlers=[handler], force=True)
 

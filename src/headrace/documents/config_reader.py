@@ -5,6 +5,7 @@ refused; types are checked, and a mistake is reported with the file, the field, 
 write instead.
 """
 
+import functools
 import re
 import typing
 from collections.abc import Iterable, Mapping
@@ -52,7 +53,7 @@ def fold(fields: Mapping[str, object], names: Iterable[str]) -> tuple[dict[str, 
 
     Nulls are dropped; of several spellings of a name the last one wins.
     """
-    official = {fold_name(name): name for name in names}
+    official = _official_names(tuple(names))
     known: dict[str, object] = {}
     unknown: dict[str, object] = {}
     for name, value in fields.items():
@@ -62,6 +63,11 @@ def fold(fields: Mapping[str, object], names: Iterable[str]) -> tuple[dict[str, 
         elif value is not None:
             known[match] = value
     return known, unknown
+
+
+@functools.cache
+def _official_names(names: tuple[str, ...]) -> dict[str, str]:
+    return {fold_name(name): name for name in names}
 
 
 def fold_deep(value: object, kind: object, path: str = "") -> tuple[object, list[str]]:
