@@ -287,7 +287,7 @@ class TunnelSocket(asyncio.BufferedProtocol):
             tcp.write(data)
 
     def _look_again(self) -> None:
-        """After blocking early: free the way if the loop has written enough, or has taken over blocking it."""
+        """After blocking early: free the way if the loop has written enough or blocks it itself by now."""
         tcp = self._tcp
         if tcp is None or tcp.is_closing():
             return

@@ -1,0 +1,189 @@
+"""The relay between a socket and a channel, driven in memory: nothing queues, nothing is lost, both halves close."""
+
+import pytest
+
+from headrace.net import relay as relay_module
+from headrace.net.relay import Relay
+from headrace.ssh.channel import INITIAL_WINDOW, Channel
+from headrace.testing.fake_tcp import FakeTcp
+from headrace.testing.peers import RecordingEndpoint, SshPair
+
+pytestmark = pytest.mark.virtual_time
+
+
+class Rig:
+    """A relay at the client's end of a channel; `far` is the server's end."""
+
+    def __init__(self) -> None:
+        self.pair = SshPair().start()
+        self.pair.run()
+        self.near, self.channel = self.pair.open()
+        self.far = self.pair.accepted[0][2]
+        self.finished: list[Relay] = []
+        self.relay = Relay(self.finished.append)
+        self.channel.endpoint = self.relay
+        self.tcp = FakeTcp(self.relay)
+        self.relay.attach(self.channel)
+
+    def run(self) -> None:
+        self.pair.run()
+
+
+async def test_bytes_pass_both_ways() -> None:
+    rig = Rig()
+    up = bytes(range(256)) * 1000
+    rig.tcp.arrive(up)
+    rig.far.send(b"down" * 1000)
+    rig.run()
+    assert rig.far.received == up
+    assert rig.tcp.written == b"down" * 1000
+
+
+async def test_reads_no_more_than_the_window() -> None:
+    rig = Rig()
+    far = rig.far.channel
+    assert far is not None
+    far.hold()
+    taken = rig.tcp.arrive(bytes(INITIAL_WINDOW + 5000))
+    rig.run()
+    assert not rig.tcp.reading
+    assert taken == len(rig.far.received) == INITIAL_WINDOW
+    far.release()
+    rig.run()
+    assert rig.tcp.reading
+    assert rig.tcp.arrive(b"more") == 4
+
+
+async def test_a_byte_read_while_paused_is_kept_and_sent_in_order() -> None:
+    rig = Rig()
+    rig.tcp.arrive(b"1")
+    connection = rig.pair.client.connection
+    assert connection is not None
+    connection.eager.clear()  # as if the channel had not sent anything since the last pause
+    connection.block(True)
+    assert rig.tcp.arrive(b"234") == 1
+    assert not rig.tcp.reading
+    connection.block(False)
+    assert rig.tcp.arrive(b"34") == 2
+    rig.run()
+    assert rig.far.received == b"1234"
+
+
+async def test_early_payload_goes_first() -> None:
+    pair = SshPair().start()
+    pair.run()
+    _, channel = pair.open()
+    relay = channel.endpoint = Relay()
+    tcp = FakeTcp(relay)
+    relay.attach(channel, tcp, b"early ")
+    tcp.arrive(b"and late")
+    pair.run()
+    assert pair.accepted[0][2].received == b"early and late"
+
+
+async def test_a_slow_socket_withholds_window() -> None:
+    rig = Rig()
+    rig.tcp.stuck = True
+    sent = 0
+    far = rig.far.channel
+    assert far is not None
+    for _ in range(200):
+        if far.room < 32768:
+            break
+        rig.far.send(bytes(32768))
+        sent += 32768
+        rig.run()
+    assert sent <= INITIAL_WINDOW  # the window does not grow for a reader that stalls
+    assert rig.tcp.buffered == sent
+    rig.tcp.drain()
+    rig.run()
+    assert far.room >= 32768
+
+
+async def test_local_end_of_file_leaves_the_other_direction_open() -> None:
+    rig = Rig()
+    rig.tcp.finish()
+    rig.run()
+    assert ("eof",) in rig.far.events
+    rig.far.send(b"still here")
+    rig.run()
+    assert rig.tcp.written == b"still here"
+    assert rig.far.channel is not None
+    rig.far.channel.eof()
+    rig.run()
+    assert rig.tcp.log[-1] == "close"
+    assert rig.channel.endpoint is None
+
+
+async def test_remote_end_of_file_half_closes_the_socket_then_gives_up_on_a_silent_application() -> None:
+    rig = Rig()
+    assert rig.far.channel is not None
+    rig.far.channel.eof()
+    rig.run()
+    assert rig.tcp.log == ["fin"]
+    rig.tcp.arrive(b"last words")
+    rig.run()
+    assert rig.far.received == b"last words"
+    await _pass(relay_module.LINGER * 2 + 0.1)
+    assert rig.tcp.log == ["fin", "close"]
+
+
+async def test_a_lost_tunnel_resets_the_socket() -> None:
+    rig = Rig()
+    connection = rig.pair.client.connection
+    assert connection is not None
+    connection.lost(ConnectionError("gone"))
+    assert rig.tcp.log == ["abort"]
+
+
+async def test_a_closed_socket_closes_the_channel_and_says_so_once() -> None:
+    rig = Rig()
+    rig.tcp.close()
+    await _pass(0)
+    rig.run()
+    assert rig.finished == [rig.relay]
+    assert rig.channel.endpoint is None
+    assert rig.far.events[-1] == ("closed", None)
+
+
+async def test_a_socket_that_went_away_before_the_channel_was_there() -> None:
+    pair = SshPair().start()
+    pair.run()
+    _, channel = pair.open()
+    relay = Relay()
+    tcp = FakeTcp(relay)
+    tcp.close()
+    await _pass(0)
+    channel.endpoint = relay
+    relay.attach(channel)
+    pair.run()
+    assert pair.accepted[0][2].events[-1] == ("closed", None)
+
+
+async def test_what_a_destination_says_before_the_channel_is_accepted_is_kept() -> None:
+    pair = SshPair().start()
+    pair.run()
+    relay = Relay()
+    tcp = FakeTcp(relay)
+    assert tcp.arrive(b"220 ready") == 1
+    assert not tcp.reading
+    _, channel = pair.open()
+    channel.endpoint = relay
+    relay.attach(channel)
+    tcp.arrive(b"20 ready")
+    tcp.finish()
+    pair.run()
+    far: RecordingEndpoint = pair.accepted[0][2]
+    assert far.received == b"220 ready"
+    assert ("eof",) in far.events
+
+
+def test_an_idle_relay_is_small() -> None:
+    assert not hasattr(Relay(), "__dict__")
+    assert not hasattr(Channel.__new__(Channel), "__dict__")
+
+
+async def _pass(seconds: float) -> None:
+    import asyncio
+
+    await asyncio.sleep(seconds)

@@ -1,0 +1,283 @@
+"""The tunnel's socket: when it writes, when it stops, and what strangers get."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from headrace.base.errors import RemoteProtocolError
+from headrace.base.rng import SeededRng
+from headrace.net import tunnel_socket
+from headrace.net.relay import Relay
+from headrace.net.tunnel_socket import Opening, Refusal, TunnelSocket
+from headrace.ssh.algorithms import PLAIN
+from headrace.ssh.auth import ClientAuth, ServerAuth
+from headrace.ssh.channel import Channel
+from headrace.ssh.clear import Veil
+from headrace.ssh.connection import Connection
+from headrace.ssh.transport import Role, Transport, TransportConfig
+from headrace.testing.fake_tcp import FakeTcp
+from headrace.testing.peers import RecordingEndpoint, host_key
+
+pytestmark = pytest.mark.virtual_time
+
+
+class Through:
+    """A layer that is through at once, or once it has heard `wanted` bytes."""
+
+    def __init__(self, opening: Opening | None = None, wanted: int = 0, refuse: bool = False) -> None:
+        self._opening = opening
+        self._wanted = wanted
+        self._refuse = refuse
+
+    def connected(self) -> Opening | None:
+        return self._opening
+
+    def receive(self, data: bytes) -> Opening | Refusal | None:
+        if self._refuse:
+            return Refusal("stranger")
+        self._wanted -= len(data)
+        return Opening(leftover=data) if self._wanted <= 0 else None
+
+
+class Side:
+    """An owner that logs in, or lets in, and keeps what came of it."""
+
+    def __init__(self, role: Role, layer: Through | None = None, admit: bool = True) -> None:
+        self.role = role
+        self.refusals: list[str] = []
+        self.losses: list[Exception | None] = []
+        self.admitted = admit
+        self.proceed: Callable[[], None] | None = None
+        self.connection: Connection | None = None
+        self.accepted: list[RecordingEndpoint] = []
+        self.socket = TunnelSocket(layer or Through(Opening()), self)
+        self.tcp = FakeTcp(self.socket)
+
+    def admit(self, proceed: Callable[[], None]) -> bool:
+        self.proceed = proceed
+        return self.admitted
+
+    def make_transport(self, wake: Callable[[], None], veil: Veil | None) -> Transport:
+        config = TransportConfig(
+            self.role,
+            b"SSH-2.0-OpenSSH_9.6",
+            PLAIN,
+            host_keys=(host_key(),) if self.role is Role.SERVER else (),
+            expected_host_key=host_key().blob if self.role is Role.CLIENT else None,
+        )
+        self.transport = transport = Transport(config, SeededRng(7), wake, veil)
+        transport.ready = self._log_in
+        return transport
+
+    def refused(self, reason: str) -> None:
+        self.refusals.append(reason)
+
+    def lost(self, error: Exception | None) -> None:
+        self.losses.append(error)
+
+    def _log_in(self) -> None:
+        if self.role is Role.CLIENT:
+            ClientAuth(self.transport, "user", "word", lambda success: self._connect())
+        else:
+            ServerAuth(self.transport, lambda user, password: True, self._connect)
+
+    def _connect(self) -> None:
+        self.connection = Connection(self.transport, self._accept, lambda name, payload: None)
+        self.socket.block = self.connection.block
+
+    def _accept(self, channel: Channel, kind: bytes, extra: memoryview) -> None:
+        endpoint = RecordingEndpoint(channel=channel)
+        self.accepted.append(endpoint)
+        channel.accept(endpoint)
+
+    def take(self) -> bytes:
+        written = bytes(self.tcp.written)
+        self.tcp.written.clear()
+        return written
+
+
+async def settle(client: Side, server: Side) -> None:
+    """Move bytes between the two until both are quiet."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+        moved = False
+        for one, other in ((client, server), (server, client)):
+            data = one.take()
+            if data:
+                other.tcp.arrive(data)
+                moved = True
+        if not moved:
+            await asyncio.sleep(0)
+            if not client.tcp.written and not server.tcp.written:
+                return
+
+
+async def connected_pair() -> tuple[Side, Side]:
+    client, server = Side(Role.CLIENT), Side(Role.SERVER)
+    await settle(client, server)
+    assert client.connection is not None
+    assert server.connection is not None
+    return client, server
+
+
+async def test_small_packets_of_one_round_go_out_together() -> None:
+    client, server = await connected_pair()
+    assert client.connection is not None
+    writes: list[int] = []
+    original = client.tcp.write
+    client.tcp.write = lambda data: (writes.append(len(data)), original(data))[1]  # type: ignore[method-assign]
+    for _ in range(20):
+        client.connection.open(b"direct-tcpip", b"", RecordingEndpoint())
+    assert writes == []
+    await settle(client, server)
+    assert len(writes) == 1
+    assert len(server.accepted) == 20
+
+
+async def test_bulk_is_written_at_once() -> None:
+    client, server = await connected_pair()
+    assert client.connection is not None
+    endpoint = RecordingEndpoint()
+    client.connection.open(b"direct-tcpip", b"", endpoint)
+    await settle(client, server)
+    endpoint.send(bytes(tunnel_socket.FLUSH_AT))
+    assert len(client.tcp.written) > tunnel_socket.FLUSH_AT
+
+
+async def test_many_channels_cannot_pour_their_windows_into_a_stuck_tunnel() -> None:
+    """A loop may read many ready sockets before it writes: the mark must hold within one round."""
+    client, server = await connected_pair()
+    assert client.connection is not None
+    locals_: list[FakeTcp] = []
+    for _ in range(40):
+        relay = Relay()
+        endpoint = RecordingEndpoint()
+        channel = client.connection.open(b"direct-tcpip", b"", endpoint)
+        await settle(client, server)
+        channel.endpoint = relay
+        locals_.append(FakeTcp(relay))
+        relay.attach(channel)
+        locals_[-1].arrive(b"x")
+    await settle(client, server)
+    client.tcp.stuck = True
+    for local in locals_:
+        local.arrive(bytes(1 << 20))
+    assert client.tcp.buffered <= tunnel_socket.HIGH + 256 * 1024
+    stopped = sum(not local.reading for local in locals_)
+    assert stopped == len(locals_)
+    client.tcp.drain()
+    await settle(client, server)
+    assert all(local.reading for local in locals_)
+
+
+async def test_a_channel_given_window_while_the_tunnel_is_stuck_goes_on_when_it_drains() -> None:
+    client, server = await connected_pair()
+    assert client.connection is not None
+    relay = Relay()
+    channel = client.connection.open(b"direct-tcpip", b"", RecordingEndpoint())
+    await settle(client, server)
+    channel.endpoint = relay
+    local = FakeTcp(relay)
+    relay.attach(channel)
+    far = server.accepted[0].channel
+    assert far is not None
+    far.hold()
+    payload = bytes(range(256)) * 8192
+    taken = local.arrive(payload)  # the window runs out
+    await settle(client, server)
+    assert not local.reading
+    client.connection.block(True)
+    far.release()
+    await settle(client, server)  # the window arrives while the tunnel is blocked
+    assert not local.reading
+    client.connection.block(False)
+    assert local.reading
+    while taken < len(payload):
+        taken += local.arrive(payload[taken:])
+        await settle(client, server)
+    assert server.accepted[0].received == payload
+
+
+async def test_a_loop_that_never_says_it_is_full_cannot_leave_the_tunnel_blocked() -> None:
+    client, server = await connected_pair()
+    assert client.connection is not None
+    client.tcp.buffered = tunnel_socket.HIGH + 1  # seen filling, yet pause_writing never comes
+    client.connection.open(b"direct-tcpip", b"", RecordingEndpoint())
+    await asyncio.sleep(0)
+    assert client.connection.paused
+    client.tcp.buffered = 0
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not client.connection.paused
+
+
+async def test_segments_go_out_apart() -> None:
+    client = Side(Role.CLIENT, Through(Opening((b"POST / HTTP/1.1\r\n\r\n", b"rest"), None, b"", 0.5)))
+    await asyncio.sleep(0)
+    assert client.take() == b"POST / HTTP/1.1\r\n\r\n"
+    await asyncio.sleep(0.4)
+    assert client.take() == b""
+    await asyncio.sleep(0.2)
+    assert client.take().startswith(b"restSSH-2.0-")
+
+
+async def test_a_stranger_hears_nothing_and_is_read_on() -> None:
+    server = Side(Role.SERVER, Through(refuse=True))
+    server.tcp.arrive(b"GET / HTTP/1.1\r\n\r\n")
+    server.tcp.arrive(b"more")
+    assert server.refusals == ["stranger"]
+    assert server.tcp.written == b""
+    assert server.tcp.reading
+    server.socket.finish()
+    assert server.tcp.log == ["fin"]
+    await asyncio.sleep(tunnel_socket.FIN_GRACE + 1)
+    assert server.tcp.log == ["fin", "close"]
+
+
+async def test_a_queued_handshake_waits_unread_and_goes_on_where_it_was() -> None:
+    server = Side(Role.SERVER, Through(wanted=5), admit=False)
+    server.tcp.arrive(b"SSH-2.0-OpenSSH_9.6\r\n")
+    assert server.tcp.written == b""
+    assert not server.tcp.reading
+    assert server.proceed is not None
+    server.proceed()
+    assert server.tcp.reading
+    assert server.take().startswith(b"SSH-2.0-")
+    assert server.transport.peer_identification == b"SSH-2.0-OpenSSH_9.6"
+
+
+async def test_a_protocol_error_is_answered_with_its_code() -> None:
+    client, server = await connected_pair()
+    server.tcp.arrive(bytes(64))
+    await asyncio.sleep(0)
+    goodbye: list[tuple[int, str]] = []
+    client.transport.disconnected = lambda code, text: goodbye.append((code, text))
+    client.tcp.arrive(server.take())
+    assert goodbye
+    assert server.tcp.log[-1] == "close"
+    await asyncio.sleep(0)
+    assert isinstance(server.losses[0], RemoteProtocolError)
+
+
+async def test_limits_rest_both_ways() -> None:
+    client, server = await connected_pair()
+    assert client.connection is not None
+    assert server.connection is not None
+    asked: list[int] = []
+
+    def inward(count: int, now: float) -> float:
+        asked.append(count)
+        return 2.0
+
+    server.socket.limit(inward, lambda count, now: 3.0)
+    client.connection.open(b"direct-tcpip", b"", RecordingEndpoint())
+    await settle(client, server)
+    assert asked
+    assert not server.tcp.reading
+    assert server.connection.paused
+    await asyncio.sleep(2.1)
+    assert server.tcp.reading
+    assert server.connection.paused
+    await asyncio.sleep(1.0)
+    assert not server.connection.paused
