@@ -46,15 +46,7 @@ def decode_fields(line: str, source: str = "", timestamp: str = "") -> dict[str,
 
     A non-empty `source` or `timestamp` takes the place of `localSource` or `localTimestamp`.
     """
-    if not line:
-        raise DocumentError("server entry line is empty")
-    if bad := _NOT_HEX.search(line):
-        raise DocumentError(f"server entry line is not hexadecimal at character {bad.start() + 1}")
-    if len(line) % 2:
-        raise DocumentError(
-            f"server entry line is cut short: {len(line)} hexadecimal digits is an odd number"
-        )
-    parts = bytes.fromhex(line).split(b" ", len(_PREFIX_FIELDS))
+    parts = _from_hex(line).split(b" ", len(_PREFIX_FIELDS))
     if len(parts) <= len(_PREFIX_FIELDS):
         raise DocumentError(f"server entry has {len(parts)} of 5 parts; the line may be cut short")
     try:
@@ -117,6 +109,19 @@ def configuration_version(fields: Fields) -> int:
     if isinstance(version, bool) or not isinstance(version, int | float):
         return 0
     return max(0, int(version))
+
+
+def _from_hex(line: str) -> bytes:
+    try:
+        if line.isalnum():  # fromhex alone would let white space pass
+            return bytes.fromhex(line)
+    except ValueError:
+        pass  # the reason follows
+    if not line:
+        raise DocumentError("server entry line is empty")
+    if bad := _NOT_HEX.search(line):
+        raise DocumentError(f"server entry line is not hexadecimal at character {bad.start() + 1}")
+    raise DocumentError(f"server entry line is cut short: {len(line)} hexadecimal digits is an odd number")
 
 
 def _text(fields: Fields, name: str) -> str:
