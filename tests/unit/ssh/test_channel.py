@@ -437,6 +437,34 @@ def test_a_channel_that_ends_while_others_are_resumed() -> None:
     assert [talker.events for talker in talkers] == [[("opened",), ("closed", None)]] * 3
 
 
+def test_a_connection_that_ends_while_others_are_paused() -> None:
+    pair = connected()
+    client = connections(pair)[0]
+
+    class Losing(Talker):
+        def pause(self) -> None:
+            super().pause()
+            client.lost(None)
+
+    talkers = [Losing(10) for _ in range(3)]
+    for talker in talkers:
+        client.open(b"x", b"", talker)
+    pair.run()
+    client.block(True)
+    client.block(False)
+    events = [talker.events[1:] for talker in talkers]
+    assert sorted(events, key=len) == [[("closed", None)]] * 2 + [[("pause",), ("closed", None)]]
+
+
+def test_refusing_after_the_connection_was_lost() -> None:
+    pending: list[Channel] = []
+    pair = connected(accept=lambda channel, kind, extra: pending.append(channel))
+    pair.open()
+    connections(pair)[1].lost(None)
+    pending[0].refuse(numbers.CONNECT_FAILED, "")
+    assert not connections(pair)[1].channels
+
+
 def test_small_messages_pass_a_blocked_connection() -> None:
     pair = connected()
     client = connections(pair)[0]

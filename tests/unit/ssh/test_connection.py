@@ -101,8 +101,8 @@ def test_loss_tells_everybody_once() -> None:
     pair = connected(accept=lambda channel, kind, extra: None)
     client = connections(pair)[0]
     answers: list[bytes | None] = []
-    client.request(b"never answered", b"", answers.append)
     waiting, _channel = pair.open()
+    client.request(b"never answered", b"", answers.append)
     error = OSError("gone")
     client.lost(error)
     client.lost(error)

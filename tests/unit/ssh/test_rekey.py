@@ -152,6 +152,23 @@ def test_endpoints_pause_while_it_lasts() -> None:
     assert talker.left == 0
 
 
+def test_a_way_out_that_frees_itself_meanwhile_resumes_nobody() -> None:
+    for limit in (1, 1 << 30):
+        pair = connected(rekey_bytes=limit)
+        client = connections(pair)[0]
+        talker = Talker(10)
+        client.open(b"x", b"", talker)
+        pair.run()
+        talker.left = 5
+        pair.client.transport.rekey()
+        client.block(True)
+        client.block(False)
+        assert client.paused
+        assert talker.left == 5
+        pair.run()
+        assert talker.left == 0
+
+
 def test_small_messages_wait_for_its_end_in_order() -> None:
     pair = connected(answer=lambda name, payload: None)
     heard: list[int] = []

@@ -316,6 +316,35 @@ def test_wake_is_called_whenever_there_is_something_to_take() -> None:
     assert pair.outcome is True
 
 
+@pytest.mark.parametrize("number", [5, 6, 50, 80, 94, 255])
+@pytest.mark.parametrize("strict", [True, False])
+def test_upper_layers_before_the_keys(number: int, strict: bool) -> None:
+    pair = quick_pair(replace(QUICK, strict=strict)).start()
+    with refused(2, "before the keys"):
+        inject(pair.client, pair.server, bytes((number,)))
+
+
+@pytest.mark.parametrize("number", [7, 8, 19, 22, 29])
+@pytest.mark.parametrize("strict", [True, False])
+def test_other_messages_before_the_keys(number: int, strict: bool) -> None:
+    pair = quick_pair(replace(QUICK, strict=strict)).start()
+    with refused(2, "in the middle of the first"):
+        inject(pair.client, pair.server, bytes((number,)))
+
+
+@pytest.mark.parametrize("number", [2, 3, 4])
+def test_strictness_allows_nothing_in_between(number: int) -> None:
+    pair = quick_pair().start()
+    with refused(2, "in the middle of the first"):
+        inject(pair.client, pair.server, bytes((number,)))
+    pair = quick_pair().start()
+    data = pair.client.take()
+    end = data.index(b"\n") + 1
+    pair.client.transport._put(bytes((number,)))
+    with refused(2, "before the first of a strict"):
+        pair.server.feed(data[:end] + pair.client.take() + data[end:])
+
+
 # ---- the state of a key exchange ------------------------------------------------------------------------
 
 
