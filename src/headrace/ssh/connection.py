@@ -19,8 +19,6 @@ __all__ = ["Connection"]
 
 #: Most channels the peer may have open at once; servers set lower limits of their own.
 MAX_CHANNELS: Final = 4096
-#: Most requests of ours that may wait for their replies.
-MAX_REQUESTS: Final = 1024
 
 Accept = Callable[[Channel, bytes, memoryview], None]
 Answer = Callable[[bytes, memoryview], bytes | None]

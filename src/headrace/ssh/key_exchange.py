@@ -102,11 +102,6 @@ class KeyExchange:
         self._public = b""
         self._skip_guess = False
 
-    @property
-    def started_by_peer(self) -> bool:
-        """Whether the peer's KEXINIT has come."""
-        return bool(self._peer_init)
-
     def offer(self, offer: Offer, rng: Rng) -> None:
         """Send our KEXINIT."""
         self._init = KexInit.from_offer(offer, rng, client=self._client, first=not self._session_id)
