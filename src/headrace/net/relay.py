@@ -18,7 +18,7 @@ READ: Final = 128 * 1024
 #: Shared by every relay of the process: asked for, filled and sealed in one step.
 _SCRATCH = memoryview(bytearray(BEFORE + READ + AFTER))
 #: The socket is behind above this many unwritten bytes.
-HIGH, LOW = 64 * 1024, 16 * 1024
+HIGH, LOW = 48 * 1024, 16 * 1024
 #: Once the far side has finished, seconds without a byte after which we do not wait for the near side.
 LINGER: Final = 5.0
 

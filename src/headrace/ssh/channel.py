@@ -5,8 +5,9 @@ output. Nothing is queued here, so the two windows are the only bounds there are
 
   * we never send more than the peer's window, nor while the connection is paused; an endpoint that finds no
     `room` stops reading and is told by `writable` when there is some again;
-  * the peer's window is topped up only while the endpoint keeps up (`hold`, `release`). It starts small and
-    doubles as long as the endpoint does, so that a reader that stalls from the start parks little.
+  * the peer's window is topped up only while the endpoint keeps up (`hold`, `release`). It starts small,
+    doubles while the endpoint does, and is halved when it was behind; what all channels of a connection grow by
+    is bounded too. So one stream gets a window that keeps it full, and many readers that stall park little.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["AFTER", "BEFORE", "INITIAL_WINDOW", "MAX_DATA", "MAX_WINDOW", "Channel", "Endpoint"]
 
-#: The receive window a channel starts with, and the one it grows to; 2 MB keeps a fast stream full.
-INITIAL_WINDOW: Final = 256 * 1024
+#: The receive window a channel starts with, and the one it can grow to; 2 MB keeps a fast stream full.
+INITIAL_WINDOW: Final = 128 * 1024
 MAX_WINDOW: Final = 2 * 1024 * 1024
 #: Most data bytes we accept, and send, in one packet.
 MAX_DATA: Final = 32 * 1024
@@ -199,7 +200,7 @@ class Channel:
         """The endpoint caught up."""
         self._held = False
         if self._consumed * 2 >= self._window_size:
-            self._top_up(0)
+            self._top_up(max(INITIAL_WINDOW, self._window_size // 2))
 
     def on_data(self, view: memoryview) -> None:
         size = len(view)
@@ -210,12 +211,14 @@ class Channel:
         if not self._close_sent and self.endpoint is not None:
             self.endpoint.data(view)
         if self._consumed * 2 >= self._window_size and not self._held:
-            self._top_up(min(self._window_size, MAX_WINDOW - self._window_size))
+            self._top_up(min(2 * self._window_size, MAX_WINDOW))
 
-    def _top_up(self, growth: int) -> None:
-        """Give back what was consumed, and some more."""
-        self._window_size += growth
-        grant = self._consumed + growth
+    def _top_up(self, size: int) -> None:
+        """Give back what was consumed, more or less of it as the window is to become `size`."""
+        change = min(size - self._window_size, self._connection.growth_left)
+        self._connection.growth_left -= change
+        self._window_size += change
+        grant = self._consumed + change
         self._consumed = 0
         self._window_in += grant
         if not self._close_sent:
@@ -258,6 +261,11 @@ class Channel:
     def _finish(self) -> None:
         self._connection.forget(self)
         self.lost(None)
+
+    @property
+    def growth(self) -> int:
+        """By how much the window has grown."""
+        return self._window_size - INITIAL_WINDOW
 
     def lost(self, error: Exception | None) -> None:
         """The channel is over, whichever way."""

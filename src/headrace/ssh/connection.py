@@ -11,7 +11,7 @@ from typing import Final
 
 from headrace.base.errors import RemoteProtocolError
 from headrace.ssh import numbers
-from headrace.ssh.channel import INITIAL_WINDOW, MAX_DATA, Channel, Endpoint
+from headrace.ssh.channel import INITIAL_WINDOW, MAX_DATA, MAX_WINDOW, Channel, Endpoint
 from headrace.ssh.transport import Handler, Transport
 from headrace.ssh.wire import Reader, boolean, string, u32
 
@@ -35,6 +35,7 @@ class Connection:
         self.eager: set[Channel] = set()  #: channels whose endpoints may be reading
         self.waiting: dict[Channel, None] = {}  #: channels to resume, first come first served
         self.channels: dict[int, Channel] = {}
+        self.growth_left = MAX_WINDOW  #: by how much the channels' windows may still grow, all together
         self._accept = accept
         self._answer = answer
         self._max_channels = max_channels
@@ -103,6 +104,7 @@ class Connection:
         """Free a channel's number."""
         if self.channels.pop(channel.local, None) is not None:
             self._free.append(channel.local)
+            self.growth_left += channel.growth
             self.eager.discard(channel)
             self.waiting.pop(channel, None)
 
