@@ -3,8 +3,8 @@
     new ──► psiphon-handshake ──► handshaken: psiphon-connected, psiphon-status
                 └─ malformed ──► failed: the session ends the tunnel
 
-Keep-alives are answered in every state. Any other request out of its state, or unknown, is refused and
-changes nothing.
+There is one handshake, good or bad. Keep-alives are answered in every state; any other request out of its
+state, or unknown, is refused and changes nothing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -85,7 +85,7 @@ class ApiSession:
         """Return the reply to a request, None to refuse it."""
         if name == b"keepalive@openssh.com":
             return self._keep_alive()
-        if name == b"psiphon-handshake" and not self.handshaken:
+        if name == b"psiphon-handshake" and not (self.handshaken or self.failed):
             try:
                 return self._handshake(unpack(payload))
             except RemoteProtocolError:

@@ -173,6 +173,15 @@ def test_garbage_in_place_of_a_handshake_ends_the_tunnel(payload: bytes) -> None
     assert api.failed
 
 
+def test_after_a_failed_handshake_there_is_no_second_chance() -> None:
+    api = session()
+    api.answer(b"psiphon-handshake", b"{}")
+    assert api.answer(b"psiphon-handshake", pack(HANDSHAKE)) is None
+    assert api.failed
+    assert not api.handshaken
+    assert api.answer(b"psiphon-connected", pack(CONNECTED)) is None
+
+
 def test_a_second_handshake_is_refused_and_changes_nothing() -> None:
     api = handshaken()
     before = api.parameters
