@@ -39,6 +39,8 @@ Handler = Callable[[memoryview], None]
 REKEY_BYTES: Final = 1 << 30
 #: Most that may wait for a key exchange to end; a peer that never finishes one must not fill our memory.
 MAX_HELD: Final = 1 << 20
+#: What keeping a message costs besides its bytes: small ones must not make the list much longer than that.
+HELD_COST: Final = 32
 
 
 class Role(Enum):
@@ -179,7 +181,7 @@ class Transport:
     def send(self, payload: bytes) -> None:
         """Seal one payload, or keep it until the key exchange under way is over."""
         if self._holding and (payload[0] >= 50 or payload[0] in (5, 6)):
-            self._held_bytes += len(payload)
+            self._held_bytes += len(payload) + HELD_COST
             if self._held_bytes > MAX_HELD:
                 raise RemoteProtocolError("the peer asks for too much during a key exchange")
             self._held.append(payload)
