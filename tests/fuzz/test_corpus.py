@@ -1,4 +1,4 @@
-"""Every fuzz target on its seeds, on a few hundred mutations of them, and on random bytes: the same each time."""
+"""Every fuzz target on its seeds, on mutations of them and on random bytes: the same each time."""
 
 import random
 import subprocess

@@ -29,7 +29,7 @@ SEEDS = [
 
 
 def fuzz(data: bytes) -> None:
-    """The first byte picks the algorithm or the private key reader; then a blob behind its length, a signature."""
+    """The first byte picks an algorithm, or the reader of private keys; blob and signature follow."""
     mode, rest = data[:1], data[1:]
     if mode == b"\x03":
         with suppress(DocumentError):

@@ -1,6 +1,8 @@
 """Key exchange methods: both sides agree, and every invalid public value is refused with code 3."""
 
 import hashlib
+import sys
+from importlib.util import find_spec, module_from_spec
 
 import pytest
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -214,3 +216,12 @@ def test_a_library_without_ml_kem(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kex_methods, "_HAVE_MLKEM", True)
     monkeypatch.setattr(kex_methods, "MLKEM768PrivateKey", Unable)
     assert unwrapped() == set(KEX_METHODS) - {MLKEM}
+
+
+def test_a_library_from_before_ml_kem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.asymmetric.mlkem", None)
+    spec = find_spec(kex_methods.__name__)
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.supported_kex_methods() == set(KEX_METHODS) - {MLKEM}
