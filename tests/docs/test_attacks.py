@@ -39,6 +39,7 @@ def test_every_attack_says_what_is_done_and_names_a_test() -> None:
     incomplete = [
         attack.splitlines()[0]
         for attack in attacks
-        if not all(f"**{part}.**" in attack for part in ("Attack", "Answer", "Tests")) or "::test_" not in attack
+        if not all(f"**{part}.**" in attack for part in ("Attack", "Answer", "Tests"))
+        or "::test_" not in attack
     ]
     assert incomplete == []

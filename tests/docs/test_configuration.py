@@ -1,0 +1,130 @@
+"""docs/configuration.md lists the fields and notices there are, with their defaults, and says which are used."""
+
+import ast
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.docs.documents import ROOT, documents, tables
+
+from headrace.client.notices import NOTICE_TYPES, Kind
+from headrace.documents import traffic_rules
+from headrace.documents.client_config import ClientConfig
+from headrace.documents.server_config import ServerConfig
+
+TABLES = tables("docs/configuration.md")
+SOURCE = ROOT / "src" / "headrace"
+
+every_configuration = pytest.mark.parametrize(
+    ("name", "kind"), [("client", ClientConfig), ("server", ServerConfig)], ids=["client", "server"]
+)
+
+#: What a kind of notice needs to be shown.
+SWITCHES = {
+    Kind.DIAGNOSTIC: "EmitDiagnosticNotices",
+    Kind.NETWORK: "EmitDiagnosticNetworkParameters",
+    Kind.BYTES: "EmitBytesTransferred",
+    Kind.ADDRESS: "EmitClientAddress",
+    Kind.ALERT: "EmitServerAlerts",
+}
+
+
+def wire_fields(kind: type[msgspec.Struct]) -> dict[str, msgspec.structs.FieldInfo]:
+    """Return the fields that a file may have, by the name they have there."""
+    return {field.encode_name: field for field in msgspec.structs.fields(kind) if field.encode_name}
+
+
+def plain(cell: str) -> str:
+    return cell.replace("`", "")
+
+
+def code_without_checks(module: Path) -> str:
+    """Return a module's text without its `_check` functions: to check a field is not to use it."""
+    text = module.read_text()
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.FunctionDef) and node.name == "_check":
+            text = text.replace(ast.get_source_segment(text, node) or "", "")
+    return text
+
+
+@every_configuration
+def test_every_field_is_listed_in_the_order_of_the_code(name: str, kind: type[msgspec.Struct]) -> None:
+    assert [plain(row[0]) for row in TABLES[name]] == list(wire_fields(kind))
+
+
+@every_configuration
+def test_defaults(name: str, kind: type[msgspec.Struct]) -> None:
+    fields = wire_fields(kind)
+    for field, _, documented, _ in TABLES[name]:
+        default = fields[plain(field)].default
+        if documented.startswith("`") and default is not msgspec.NODEFAULT:
+            assert msgspec.json.decode(plain(documented)) == default, field
+        elif documented.startswith("`"):
+            assert msgspec.json.decode(plain(documented)) == fields[plain(field)].default_factory(), field
+
+
+@every_configuration
+def test_fields_said_to_be_of_no_use_yet_are_those(name: str, kind: type[msgspec.Struct]) -> None:
+    fields = wire_fields(kind)
+    code = "".join(code_without_checks(path) for path in SOURCE.rglob("*.py"))
+    unused = {
+        wire for wire, field in fields.items() if not re.search(rf"\b(config|self)\.{field.name}\b", code)
+    }
+    assert {plain(row[0]) for row in TABLES[name] if "not used yet" in row[3]} == unused
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("traffic rules", traffic_rules._Rules), ("rate limits", traffic_rules._RateLimits)]
+)
+def test_traffic_rules(name: str, kind: type[msgspec.Struct]) -> None:
+    assert [plain(row[0]) for row in TABLES[name]] == list(wire_fields(kind))
+    defaults: object = traffic_rules._DEFAULTS
+    defaults = defaults.rate_limits if name == "rate limits" else defaults  # type: ignore[attr-defined]
+    by_name = {wire: getattr(defaults, field.name) for wire, field in wire_fields(kind).items()}
+    for field, default, _ in TABLES[name]:
+        if default.isdigit():
+            assert int(default) == by_name[plain(field)], field
+        elif default.startswith("`"):
+            assert msgspec.json.decode(plain(default)) == by_name[plain(field)], field
+
+
+def emitted() -> set[str]:
+    """Return the types of notice that the code emits."""
+    found = set()
+    for path in SOURCE.rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text())):
+            if isinstance(call, ast.Call) and "emit" in (
+                getattr(call.func, "attr", ""),
+                getattr(call.func, "id", ""),
+            ):
+                found |= types_of(call.args[0])
+    return found
+
+
+def types_of(argument: ast.expr) -> set[str]:
+    """Return the types that an argument may be: a text, or one with the name of a local proxy in it."""
+    if isinstance(argument, ast.Constant):
+        return {str(argument.value)}
+    if isinstance(argument, ast.JoinedStr):
+        parts = [str(part.value) if isinstance(part, ast.Constant) else "{}" for part in argument.values]
+        return {"".join(parts).format(proxy) for proxy in ("Socks", "Http")}
+    return set()
+
+
+def test_notices_are_those_that_are_emitted() -> None:
+    assert {plain(row[0]) for row in TABLES["notices"]} == emitted()
+
+
+def test_notices_say_when_they_are_shown() -> None:
+    for notice, shown, _ in TABLES["notices"]:
+        kind = NOTICE_TYPES[plain(notice)]
+        assert [name for switch, name in SWITCHES.items() if switch in kind] == re.findall(
+            r"`(\w+)`", shown
+        ), notice
+
+
+def test_the_filter_conditions_are_named() -> None:
+    text = documents()["docs/configuration.md"]
+    names = wire_fields(traffic_rules.TrafficFilter)
+    assert [name for name in names if f"`{name}`" not in text] == []
