@@ -27,6 +27,8 @@ from headrace.codec.handshake_response import HandshakeResponse
 from headrace.documents.client_config import ClientConfig
 from headrace.documents.server_entry import ServerEntry
 from headrace.net.dial import listen
+from headrace.net.relay import Relay
+from headrace.net.relay_pool import RelayPool
 from headrace.ssh.channel import Channel, Endpoint
 from headrace.ssh.forwarding import Destination
 from headrace.transports.prefixes import client_prefixes
@@ -35,6 +37,8 @@ __all__ = ["Controller"]
 
 #: Seconds after which a run without a tunnel gives up, unless configured.
 ESTABLISH_TIMEOUT: Final = 300.0
+#: Seconds between looks at port forwards that wait for nothing any more.
+SWEEP: Final = 5.0
 #: Seconds that a commanded shutdown may spend on last words.
 LAST_WORDS: Final = 1.0
 
@@ -64,6 +68,8 @@ class Controller:
         self._last_connected = ""
         self._servers: list[asyncio.Server] = []
         self.connected = asyncio.Event()  #: set while there is a tunnel
+        self.loop = asyncio.get_running_loop()
+        self._relays = RelayPool()
 
     # ---- life -----------------------------------------------------------------------------------------
 
@@ -74,12 +80,14 @@ class Controller:
             await self._listen()
             self._notices.emit("Tunnels", count=0)
             work = asyncio.create_task(self._keep_connected())
+            sweeper = asyncio.create_task(self._sweep())
             stopped = asyncio.create_task(self._stopping.wait())
             await asyncio.wait((work, stopped), return_when=asyncio.FIRST_COMPLETED)
             stopped.cancel()
+            sweeper.cancel()
             await self._say_goodbye()
             work.cancel()
-            await asyncio.gather(work, stopped, return_exceptions=True)
+            await asyncio.gather(work, stopped, sweeper, return_exceptions=True)
             if work.done() and not work.cancelled() and (error := work.exception()) is not None:
                 raise error
         finally:
@@ -116,6 +124,12 @@ class Controller:
             self._servers.append(server)
             self.ports[name] = server.sockets[0].getsockname()[1]
             self._notices.emit(f"Listening{name}ProxyPort", port=self.ports[name])
+
+    async def _sweep(self) -> None:
+        """End port forwards whose far side has finished and whose application has gone quiet."""
+        while True:
+            await asyncio.sleep(SWEEP)
+            self._relays.sweep(SWEEP)
 
     # ---- connecting -----------------------------------------------------------------------------------
 
@@ -241,6 +255,11 @@ class Controller:
         if self._tunnel is None:
             raise NetworkError("no active tunnels")
         return self._tunnel.open(destination, endpoint)
+
+    def make_relay(self) -> Relay:
+        relay = self._relays.make()
+        self._relays.add(relay)
+        return relay
 
     def forward_failed(self) -> None:
         if self._monitor is not None:

@@ -24,7 +24,9 @@ MAX_EARLY: Final = 64 * 1024
 
 
 class PortForwarder(Protocol):
-    """Where port forwards are opened."""
+    """Where port forwards are opened. `loop` is the one that everything runs on."""
+
+    loop: asyncio.AbstractEventLoop
 
     def open_forward(self, destination: Destination, endpoint: Endpoint) -> Channel:
         """Ask for a port forward; the endpoint hears the outcome. Raises NetworkError without a tunnel."""
@@ -32,6 +34,10 @@ class PortForwarder(Protocol):
 
     def forward_failed(self) -> None:
         """A port forward failed or was too slow; that may be the tunnel's fault."""
+        ...
+
+    def make_relay(self) -> Relay:
+        """Return the relay for a port forward that is open now."""
         ...
 
 
@@ -43,8 +49,10 @@ class LocalConnection(asyncio.Protocol):
         self._early = b""
         self._opening = False
         self._gone = False
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(NEGOTIATION_TIMEOUT, self._negotiation_timed_out)
+        # One timer for both phases: it is set anew only if the first runs out.
+        self._loop = loop = forwarder.loop
+        self._deadline = loop.time() + NEGOTIATION_TIMEOUT
+        self._timer = loop.call_at(self._deadline, self._timed_out)
 
     # ---- for the subclass -----------------------------------------------------------------------------
 
@@ -62,15 +70,13 @@ class LocalConnection(asyncio.Protocol):
 
     def open(self, destination: Destination, first: bytes) -> None:
         """Open a port forward; `first` is payload that came along with the request."""
-        self._timer.cancel()
+        self._deadline = self._loop.time() + OPEN_TIMEOUT
         self._opening = True
         self._early = first
         try:
             self._forwarder.open_forward(destination, self)
         except NetworkError:
             self.end(self.failure(refused=False))
-        else:
-            self._timer = asyncio.get_running_loop().call_later(OPEN_TIMEOUT, self._open_timed_out)
 
     def write(self, data: bytes) -> None:
         """Answer the application."""
@@ -120,7 +126,7 @@ class LocalConnection(asyncio.Protocol):
         if self._gone:
             channel.close()
             return
-        relay = channel.endpoint = Relay()
+        relay = channel.endpoint = self._forwarder.make_relay()
         self._tcp.write(self.success())
         self._tcp.set_protocol(relay)
         if len(self._early) >= MAX_EARLY:
@@ -144,9 +150,11 @@ class LocalConnection(asyncio.Protocol):
 
     # ---- time -----------------------------------------------------------------------------------------
 
-    def _negotiation_timed_out(self) -> None:
-        self.end()
-
-    def _open_timed_out(self) -> None:
-        self._forwarder.forward_failed()
-        self.end(self.failure(refused=False))
+    def _timed_out(self) -> None:
+        if self._loop.time() < self._deadline:
+            self._timer = self._loop.call_at(self._deadline, self._timed_out)
+        elif self._opening:
+            self._forwarder.forward_failed()
+            self.end(self.failure(refused=False))
+        else:
+            self.end()

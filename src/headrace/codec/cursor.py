@@ -1,8 +1,12 @@
 """A bounded reader over bytes: every take is checked, so no parser can run past its input."""
 
+from struct import Struct
+
 from headrace.base.errors import RemoteProtocolError
 
 __all__ = ["Cursor"]
+
+_U32 = Struct(">I")
 
 
 class Cursor:
@@ -26,7 +30,7 @@ class Cursor:
         """Return the next `count` bytes as a view."""
         end = self._position + count
         if count < 0 or end > len(self._data):
-            raise RemoteProtocolError(f"message too short: {count} bytes wanted, {self.remaining} left")
+            raise self._too_short(count)
         view = self._data[self._position : end]
         self._position = end
         return view
@@ -42,7 +46,12 @@ class Cursor:
         return int.from_bytes(self.take(2), "big")
 
     def u32(self) -> int:
-        return int.from_bytes(self.take(4), "big")
+        # Every string of SSH starts with one: worth doing without a view.
+        position = self._position
+        if position + 4 > len(self._data):
+            raise self._too_short(4)
+        self._position = position + 4
+        return _U32.unpack_from(self._data, position)[0]  # type: ignore[no-any-return]
 
     def u64(self) -> int:
         return int.from_bytes(self.take(8), "big")
@@ -50,6 +59,9 @@ class Cursor:
     def rest(self) -> memoryview:
         """Return everything that is left."""
         return self.take(self.remaining)
+
+    def _too_short(self, count: int) -> RemoteProtocolError:
+        return RemoteProtocolError(f"message too short: {count} bytes wanted, {self.remaining} left")
 
     def check_end(self) -> None:
         """Insist that nothing is left over."""

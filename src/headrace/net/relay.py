@@ -19,8 +19,6 @@ READ: Final = 128 * 1024
 _SCRATCH = memoryview(bytearray(BEFORE + READ + AFTER))
 #: The socket is behind above this many unwritten bytes.
 HIGH, LOW = 48 * 1024, 16 * 1024
-#: Once the far side has finished, seconds without a byte after which we do not wait for the near side.
-LINGER: Final = 5.0
 
 
 class Relay(asyncio.BufferedProtocol):
@@ -61,6 +59,11 @@ class Relay(asyncio.BufferedProtocol):
             channel.close()
         else:
             self.writable()
+
+    @property
+    def half_closed(self) -> bool:
+        """Whether the far side has finished, so that only the near side is waited for."""
+        return self._remote_done
 
     # ---- the socket's side ----------------------------------------------------------------------------
 
@@ -151,7 +154,6 @@ class Relay(asyncio.BufferedProtocol):
         if tcp.can_write_eof():
             tcp.write_eof()
         self.busy = True
-        self._linger()
 
     def closed(self, error: Exception | None) -> None:
         self._channel = None
@@ -198,16 +200,6 @@ class Relay(asyncio.BufferedProtocol):
         channel.close()  # which says that there is no more data, too
         if self._tcp is not None:
             self._tcp.close()
-
-    def _linger(self) -> None:
-        """The far side is done: close once the near side has been quiet for a while."""
-        if self._tcp is None or self._tcp.is_closing():
-            return
-        if not self.busy:
-            self.close()
-            return
-        self.busy = False
-        asyncio.get_running_loop().call_later(LINGER, self._linger)
 
     def _finish(self) -> None:
         finished, self._finished = self._finished, None

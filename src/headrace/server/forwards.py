@@ -11,6 +11,7 @@ from headrace.base.errors import HeadraceError, NetworkError
 from headrace.documents.traffic_rules import TrafficLimits
 from headrace.net.dial import dial
 from headrace.net.relay import Relay
+from headrace.net.relay_pool import RelayPool
 from headrace.net.resolve import Resolver
 from headrace.server.egress import Egress
 from headrace.ssh import numbers
@@ -40,13 +41,13 @@ class PortForwards:
         self._egress = egress
         self._spawn = spawn
         self._dialing = 0
-        self._idle: dict[Relay, float] = {}  # open forwards, and since when nothing passed
+        self._relays = RelayPool(limits.idle_tcp_timeout)
         self._closed = False
 
     @property
     def count(self) -> int:
         """Port forwards open at the moment."""
-        return len(self._idle)
+        return len(self._relays)
 
     def open(self, channel: Channel, destination: Destination) -> None:
         """Dial, then accept the channel; or refuse it."""
@@ -68,8 +69,8 @@ class PortForwards:
             if self._closed:
                 relay.close()
                 return
-            self._make_room()
-            self._idle[relay] = 0.0
+            self._relays.make_room(self.limits.max_tcp)
+            self._relays.add(relay)
             channel.accept(relay)
             relay.attach(channel)
         finally:
@@ -90,41 +91,19 @@ class PortForwards:
             if not self.limits.tcp.allows(ip_address(address), port):
                 continue
             try:
-                return await dial(address, port, self._make_relay, timeout)
+                return await dial(address, port, self._relays.make, timeout)
             except NetworkError as failure:
                 error = failure
         if error is None:
             raise PermissionError
         raise error
 
-    def _make_relay(self) -> Relay:
-        return Relay(self._ended)
-
-    def _make_room(self) -> None:
-        """Close the forward that has been idle longest, if there are as many as there may be."""
-        most = self.limits.max_tcp
-        if most and len(self._idle) >= most:
-            oldest = min(self._idle, key=lambda relay: (relay.busy, -self._idle[relay]))
-            self._ended(oldest)
-            oldest.close()
-
-    def _ended(self, relay: Relay) -> None:
-        self._idle.pop(relay, None)
-
     def sweep(self, elapsed: float) -> None:
-        """Note who was idle for the last `elapsed` seconds; close who was for too long."""
-        limit = self.limits.idle_tcp_timeout
-        for relay in list(self._idle):
-            if relay.busy:
-                relay.busy = False
-                self._idle[relay] = 0.0
-                continue
-            self._idle[relay] += elapsed
-            if limit and self._idle[relay] >= limit:
-                self._ended(relay)
-                relay.close()
+        """Close what has been idle for too long; `elapsed` seconds have passed since the last call."""
+        self._relays.idle_limit = self.limits.idle_tcp_timeout
+        self._relays.sweep(elapsed)
 
     def close(self) -> None:
         """The tunnel is gone: what is still being dialled is dropped when it connects."""
         self._closed = True
-        self._idle.clear()
+        self._relays.clear()

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from headrace.base.errors import NetworkError
+from headrace.base.errors import NetworkError, RemoteProtocolError
 from headrace.documents.traffic_rules import ClientTraits, TrafficLimits
 from headrace.net.tunnel_socket import TunnelSocket
 from headrace.server.api import ApiSession
@@ -26,6 +26,7 @@ from headrace.ssh.channel import Channel
 from headrace.ssh.clear import Veil
 from headrace.ssh.connection import Connection
 from headrace.ssh.forwarding import DIRECT_TCPIP, DIRECT_TCPIP_UNSPLIT, LIVENESS, Destination
+from headrace.ssh.liveness import RandomExchange
 from headrace.ssh.transport import Role, Transport, TransportConfig
 from headrace.transports import ServerSide, TunnelProtocol
 
@@ -54,6 +55,7 @@ class Session:
         self._forwards: PortForwards | None = None
         self._close_when_exhausted: tuple[Throttle, ...] = ()
         self._liveness_used = False
+        self._udpgw: Channel | None = None
         self._seen_bytes = 0
         self._silent = 0.0
         self.state = "handshake"  #: handshake, refused, tunnel
@@ -149,13 +151,23 @@ class Session:
     def _accept(self, channel: Channel, kind: bytes, extra: memoryview) -> None:
         if kind in (DIRECT_TCPIP, DIRECT_TCPIP_UNSPLIT):
             self._accept_forward(channel, extra)
-        elif kind == LIVENESS and not self._liveness_used:
-            self._liveness_used = True
-            endpoint = LivenessEndpoint(parse_liveness(bytes(extra)), self._worker.shared.rng)
-            channel.accept(endpoint)
-            endpoint.opened(channel)
+        elif kind == LIVENESS:
+            self._accept_liveness(channel, extra)
         else:
             channel.refuse(numbers.ADMINISTRATIVELY_PROHIBITED, "")
+
+    def _accept_liveness(self, channel: Channel, extra: memoryview) -> None:
+        """Test the line: once before the handshake, as often as the client likes after it."""
+        assert self._api is not None
+        try:
+            request = parse_liveness(bytes(extra))
+        except RemoteProtocolError:
+            request = None
+        if request is None or (self._liveness_used and not self._api.handshaken):
+            channel.refuse(numbers.ADMINISTRATIVELY_PROHIBITED, "")
+            return
+        self._liveness_used = True
+        _serve(channel, LivenessEndpoint(request, self._worker.shared.rng))
 
     def _accept_forward(self, channel: Channel, extra: memoryview) -> None:
         assert self._api is not None and self._forwards is not None
@@ -164,9 +176,10 @@ class Session:
         if not (self._api.handshaken or shared.forwards_before_handshake):
             channel.refuse(numbers.ADMINISTRATIVELY_PROHIBITED, "")
         elif (destination.host, destination.port) == shared.udpgw:
-            endpoint = UdpgwEndpoint(shared.egress, self._forwards.limits, shared.dns_server)
-            channel.accept(endpoint)
-            endpoint.opened(channel)
+            if self._udpgw is not None:
+                self._udpgw.close()  # its limits are the tunnel's: one at a time
+            self._udpgw = channel
+            _serve(channel, UdpgwEndpoint(shared.egress, self._forwards.limits, shared.dns_server))
         else:
             self._forwards.open(channel, destination)
 
@@ -190,6 +203,12 @@ class Session:
         self._silent += elapsed
         if self.state == "tunnel" and self._silent >= silence_limit:
             self.socket.disconnect()
+
+
+def _serve(channel: Channel, endpoint: RandomExchange | UdpgwEndpoint) -> None:
+    """Accept a channel that we serve ourselves."""
+    channel.accept(endpoint)
+    endpoint.opened(channel)
 
 
 def _password_in(text: str) -> str:

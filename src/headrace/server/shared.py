@@ -15,7 +15,7 @@ from headrace.documents.tactics_config import read_tactics_config
 from headrace.documents.traffic_rules import DEFAULT_TRAFFIC_RULES, TrafficRules, read_traffic_rules
 from headrace.obfuscation.prefix import PrefixSpecs
 from headrace.server.api import ApiServices
-from headrace.server.egress import Egress
+from headrace.server.egress import Egress, local_addresses
 from headrace.ssh.connection import MAX_CHANNELS
 from headrace.ssh.host_keys import HostKey
 from headrace.transports.prefixes import server_prefixes
@@ -88,7 +88,10 @@ class Shared:
             identification=identification(config).encode(),
             prefixes=prefixes,
             rules=rules,
-            egress=Egress(allow_bogons=config.allow_bogons),
+            egress=Egress(
+                allow_bogons=config.allow_bogons,
+                own_addresses=[config.server_ip_address, *local_addresses()],
+            ),
             api=ApiServices(config=config, rules=rules, clock=clock, rng=rng),
             seen=seen,
             rng=rng,

@@ -32,7 +32,7 @@ class Worker:
 
     def __init__(self, shared: Shared) -> None:
         self.shared = shared
-        self.resolver = Resolver([shared.dns_server] if shared.dns_server else [])
+        self.resolver = Resolver()
         self.refusals: Counter[str] = Counter()  #: why strangers were refused, and how many
         self.ports: dict[str, int] = {}
         self._servers: list[asyncio.Server] = []
@@ -41,6 +41,7 @@ class Worker:
         self._queue: deque[tuple[Session, Callable[[], None]]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._drained: asyncio.Event | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     # ---- life -----------------------------------------------------------------------------------------
 
@@ -57,6 +58,7 @@ class Worker:
             )
             self._servers.append(server)
             self.ports[name] = server.sockets[0].getsockname()[1]
+        self.resolver.start()  # importing it takes a moment: better now than at the first look-up
         self.spawn(self._sweep())
 
     async def stop(self, grace: float = 0.0) -> None:
@@ -82,7 +84,9 @@ class Worker:
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine as a task that is kept alive until it ends."""
-        task = asyncio.get_running_loop().create_task(work)
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -6,8 +6,8 @@ output. Nothing is queued here, so the two windows are the only bounds there are
   * we never send more than the peer's window, nor while the connection is paused; an endpoint that finds no
     `room` stops reading and is told by `writable` when there is some again;
   * the peer's window is topped up only while the endpoint keeps up (`hold`, `release`). It starts small,
-    doubles while the endpoint does, and is halved when it was behind; what all channels of a connection grow by
-    is bounded too. So one stream gets a window that keeps it full, and many readers that stall park little.
+    doubles while the endpoint does, and is halved when it was behind; what all channels of a connection grow
+    by is bounded too. So one stream gets a window that keeps it full, and many stalled readers park little.
 """
 
 from __future__ import annotations

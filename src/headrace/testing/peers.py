@@ -65,8 +65,10 @@ class RecordingEndpoint:
 class Peer:
     """One side: a transport, the bytes it has not used yet, and its connection once it is authenticated."""
 
-    def __init__(self, config: TransportConfig, seed: int, veil: Veil | None) -> None:
-        self.transport = Transport(config, SeededRng(seed), lambda: None, veil)
+    def __init__(
+        self, config: TransportConfig, seed: int, veil: Veil | None, wake: Callable[[], None]
+    ) -> None:
+        self.transport = Transport(config, SeededRng(seed), wake, veil)
         self.connection: Connection | None = None
         self.sent = bytearray()  #: everything this side ever wrote
         self.disconnects: list[tuple[int, str]] = []
@@ -87,7 +89,10 @@ class Peer:
 
 
 class SshPair:
-    """A client and a server. `run` moves bytes until both are quiet; `step` is how many at a time."""
+    """A client and a server. `run` moves bytes until both are quiet; `step` is how many at a time.
+
+    `wake` is called when either has something to move.
+    """
 
     def __init__(
         self,
@@ -103,6 +108,7 @@ class SshPair:
         rekey_bytes: int = 1 << 30,
         hide_lengths: bool = False,
         seed: int = 1,
+        wake: Callable[[], None] = lambda: None,
     ) -> None:
         key = key or host_key()
         client = TransportConfig(
@@ -120,7 +126,8 @@ class SshPair:
             expected_host_key=None,
             hide_lengths=hide_lengths,
         )
-        self.client, self.server = Peer(client, seed, veils[0]), Peer(server, seed + 1, veils[1])
+        self.client = Peer(client, seed, veils[0], wake)
+        self.server = Peer(server, seed + 1, veils[1], wake)
         self.outcome: bool | None = None
         self.accepted: list[tuple[bytes, bytes, RecordingEndpoint]] = []
         self._accept = accept or self._accept_all

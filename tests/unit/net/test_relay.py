@@ -2,8 +2,8 @@
 
 import pytest
 
-from headrace.net import relay as relay_module
 from headrace.net.relay import Relay
+from headrace.net.relay_pool import RelayPool
 from headrace.ssh.channel import INITIAL_WINDOW, Channel
 from headrace.testing.fake_tcp import FakeTcp
 from headrace.testing.peers import RecordingEndpoint, SshPair
@@ -19,8 +19,9 @@ class Rig:
         self.pair.run()
         self.near, self.channel = self.pair.open()
         self.far = self.pair.accepted[0][2]
-        self.finished: list[Relay] = []
-        self.relay = Relay(self.finished.append)
+        self.pool = RelayPool()
+        self.relay = self.pool.make()
+        self.pool.add(self.relay)
         self.channel.endpoint = self.relay
         self.tcp = FakeTcp(self.relay)
         self.relay.attach(self.channel)
@@ -127,7 +128,9 @@ async def test_remote_end_of_file_half_closes_the_socket_then_gives_up_on_a_sile
     rig.tcp.arrive(b"last words")
     rig.run()
     assert rig.far.received == b"last words"
-    await _pass(relay_module.LINGER * 2 + 0.1)
+    rig.pool.sweep(5.0)
+    assert rig.tcp.log == ["fin"]
+    rig.pool.sweep(5.0)
     assert rig.tcp.log == ["fin", "close"]
 
 
@@ -144,7 +147,7 @@ async def test_a_closed_socket_closes_the_channel_and_says_so_once() -> None:
     rig.tcp.close()
     await _pass(0)
     rig.run()
-    assert rig.finished == [rig.relay]
+    assert len(rig.pool) == 0
     assert rig.channel.endpoint is None
     assert rig.far.events[-1] == ("closed", None)
 
@@ -190,3 +193,19 @@ async def _pass(seconds: float) -> None:
     import asyncio
 
     await asyncio.sleep(seconds)
+
+
+async def test_a_pool_closes_the_idle_and_makes_room_for_the_new() -> None:
+    pool = RelayPool(idle_limit=10.0)
+    relays = [pool.make() for _ in range(3)]
+    sockets = [FakeTcp(relay) for relay in relays]
+    for relay in relays:
+        pool.add(relay)
+    pool.sweep(5.0)
+    pool.sweep(5.0)
+    relays[0].busy = True
+    pool.make_room(3)  # the first is busy, the others equally idle: one of them goes
+    assert [tcp.log for tcp in sockets] == [[], ["close"], []]
+    pool.sweep(5.0)
+    assert [tcp.log for tcp in sockets] == [[], ["close"], ["close"]]
+    assert len(pool) == 1

@@ -10,7 +10,7 @@ import pytest
 from headrace.base.errors import RemoteProtocolError
 from headrace.ssh.algorithms import PLAIN, Offer
 from headrace.ssh.connection import Connection
-from headrace.ssh.protection import Sealer
+from headrace.ssh.protection import ChaChaSealer, Sealer
 from headrace.testing.peers import Peer, SshPair
 
 #: Quick to run and of constant length on the wire.
@@ -59,19 +59,27 @@ def sealed_numbers() -> Iterator[Callable[[], list[list[int]]]]:
     """Record the message numbers that each set of keys seals, one list per key, in order of first use."""
     log: dict[int, list[int]] = {}
     keep: list[Sealer] = []
-    original = Sealer.seal_into
+    original, quick = Sealer.seal_into, ChaChaSealer.seal
+
+    def note(sealer: Sealer, number: int) -> None:
+        if id(sealer) not in log:
+            log[id(sealer)] = []
+            keep.append(sealer)
+        log[id(sealer)].append(number)
 
     def recording(
         self: Sealer, scratch: memoryview, start: int, end: int, out: memoryview, clean: bool
     ) -> int:
-        if id(self) not in log:
-            log[id(self)] = []
-            keep.append(self)
-        log[id(self)].append(scratch[start])
+        note(self, scratch[start])
         return original(self, scratch, start, end, out, clean)
+
+    def recording_quick(self: ChaChaSealer, payload: bytes) -> bytes:
+        note(self, payload[0])
+        return quick(self, payload)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Sealer, "seal_into", recording)
+        patch.setattr(ChaChaSealer, "seal", recording_quick)
         yield lambda: list(log.values())
 
 

@@ -1,0 +1,56 @@
+"""The open relays of one owner: how many there are, which has been idle longest, which should end.
+
+Nothing is done per byte or per relay: relays note that they were busy, and `sweep` looks now and then.
+"""
+
+from headrace.net.relay import Relay
+
+__all__ = ["RelayPool"]
+
+
+class RelayPool:
+    """Makes relays and keeps them as long as their sockets are open."""
+
+    def __init__(self, idle_limit: float = 0.0) -> None:
+        self.idle_limit = idle_limit  #: seconds without a byte after which a relay is closed, 0 for never
+        self._idle: dict[Relay, float] = {}  # open relays, and for how long nothing has passed
+
+    def __len__(self) -> int:
+        return len(self._idle)
+
+    def make(self) -> Relay:
+        """Return a new relay; it counts once it is `add`ed."""
+        return Relay(self._ended)
+
+    def add(self, relay: Relay) -> None:
+        """Count a relay as open."""
+        self._idle[relay] = 0.0
+
+    def make_room(self, most: int) -> None:
+        """If `most` relays are open (0: any number may be), close the one that has been idle longest."""
+        if most and len(self._idle) >= most:
+            oldest = min(self._idle, key=lambda relay: (relay.busy, -self._idle[relay]))
+            self._ended(oldest)
+            oldest.close()
+
+    def sweep(self, elapsed: float) -> None:
+        """Note who was idle for the last `elapsed` seconds; close who was for too long.
+
+        A relay whose far side has finished is not waited for once its near side is quiet.
+        """
+        for relay, idle in list(self._idle.items()):
+            if relay.busy:
+                relay.busy = False
+                self._idle[relay] = 0.0
+                continue
+            self._idle[relay] = idle = idle + elapsed
+            if relay.half_closed or (self.idle_limit and idle >= self.idle_limit):
+                self._ended(relay)
+                relay.close()
+
+    def clear(self) -> None:
+        """Forget them all: their channels are gone, and they end by themselves."""
+        self._idle.clear()
+
+    def _ended(self, relay: Relay) -> None:
+        self._idle.pop(relay, None)
