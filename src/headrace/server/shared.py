@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -70,17 +70,7 @@ class Shared:
         clock: Clock = SYSTEM_CLOCK,
     ) -> "Shared":
         """Read the files that the configuration names, relative to `directory`. Raises DocumentError."""
-        rules = DEFAULT_TRAFFIC_RULES
-        if config.traffic_rules_filename:
-            rules = read_traffic_rules(
-                *_file(directory, config.traffic_rules_filename, "TrafficRulesFilename")
-            )
-        prefixes = PrefixSpecs()
-        if config.tactics_config_filename:
-            tactics = read_tactics_config(
-                *_file(directory, config.tactics_config_filename, "TacticsConfigFilename")
-            )
-            prefixes = server_prefixes(tactics)
+        rules, prefixes = _reloadable(config, directory)
         return cls(
             config=config,
             keyword=config.obfuscated_ssh_key.encode(),
@@ -105,6 +95,24 @@ class Shared:
             dns_server=config.dns_resolver_ip_address,
             forwards_before_handshake=config.allow_forwards_before_handshake,
         )
+
+    def reloaded(self, directory: Path) -> "Shared":
+        """Return this with traffic rules and prefixes read anew. Raises DocumentError."""
+        rules, prefixes = _reloadable(self.config, directory)
+        return replace(self, rules=rules, prefixes=prefixes, api=replace(self.api, rules=rules))
+
+
+def _reloadable(config: ServerConfig, directory: Path) -> tuple[TrafficRules, PrefixSpecs]:
+    """Read the files that may change while the server runs."""
+    rules, prefixes = DEFAULT_TRAFFIC_RULES, PrefixSpecs()
+    if config.traffic_rules_filename:
+        rules = read_traffic_rules(*_file(directory, config.traffic_rules_filename, "TrafficRulesFilename"))
+    if config.tactics_config_filename:
+        tactics = read_tactics_config(
+            *_file(directory, config.tactics_config_filename, "TacticsConfigFilename")
+        )
+        prefixes = server_prefixes(tactics)
+    return rules, prefixes
 
 
 def identification(config: ServerConfig) -> str:

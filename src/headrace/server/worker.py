@@ -77,6 +77,11 @@ class Worker:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.resolver.close()
 
+    def hurry(self) -> None:
+        """Wait no longer for open tunnels."""
+        if self._drained is not None:
+            self._drained.set()
+
     @property
     def tunnels(self) -> int:
         """Tunnels in use."""

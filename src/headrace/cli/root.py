@@ -1,0 +1,66 @@
+"""The top of the command: its subcommands by name, and the one place where errors meet a person."""
+
+import importlib
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from headrace import __version__
+from headrace.base.errors import DocumentError, HeadraceError, OperatorError
+
+__all__ = ["LazyGroup", "main"]
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are needed: `lazy` maps a name to "module:attribute"."""
+
+    def __init__(self, *args: Any, lazy: Mapping[str, str], **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self._lazy = dict(lazy)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self._lazy)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self._lazy:
+            return None
+        module, _, attribute = self._lazy[cmd_name].partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy={
+        "client": "headrace.cli.client:client",
+        "server": "headrace.cli.server:server",
+        "demo": "headrace.cli.demo:demo",
+    },
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="headrace")
+def headrace() -> None:
+    """Carry traffic past censors: a client, a server, and a demonstration of both.
+
+    \b
+    headrace demo                                   see it work on this machine
+    headrace server generate --help                 make a server of your own
+    headrace client --entry server-entry.dat        browse through it
+    """
+
+
+def main() -> None:
+    """Run the command; a mistake of a person's ends in one line saying what to mend, and exit code 2."""
+    try:
+        headrace()
+    except (OperatorError, DocumentError) as error:
+        complain(error)
+        sys.exit(error.exit_code if isinstance(error, OperatorError) else 2)
+
+
+def complain(error: HeadraceError) -> None:
+    """Say what went wrong, in one line."""
+    click.echo(f"headrace: {' '.join(str(error).split())}", err=True)
