@@ -1,4 +1,4 @@
-"""docs/configuration.md lists the fields and notices there are, with their defaults, and says which are used."""
+"""docs/configuration.md lists the fields and notices there are, with defaults, and says which are of use."""
 
 import ast
 import re
@@ -12,6 +12,7 @@ from headrace.client.notices import NOTICE_TYPES, Kind
 from headrace.documents import traffic_rules
 from headrace.documents.client_config import ClientConfig
 from headrace.documents.server_config import ServerConfig
+from headrace.documents.traffic_filter import TrafficFilter
 
 TABLES = tables("docs/configuration.md")
 SOURCE = ROOT / "src" / "headrace"
@@ -126,5 +127,5 @@ def test_notices_say_when_they_are_shown() -> None:
 
 def test_the_filter_conditions_are_named() -> None:
     text = documents()["docs/configuration.md"]
-    names = wire_fields(traffic_rules.TrafficFilter)
+    names = wire_fields(TrafficFilter)
     assert [name for name in names if f"`{name}`" not in text] == []

@@ -43,9 +43,9 @@ def test_every_page_is_reachable_from_the_readme() -> None:
         name = waiting.pop()
         if name not in reached:
             reached.add(name)
-            for target in re.findall(r"\]\(([^)#]+\.md)[^)]*\)", DOCUMENTS[name]):
-                if "://" not in target:
-                    waiting.append(str(((ROOT / name).parent / target).resolve().relative_to(ROOT)))
+            targets = re.findall(r"\]\(([^)#:]+\.md)[^)]*\)", DOCUMENTS[name])
+            folder = (ROOT / name).parent
+            waiting += [str((folder / target).resolve().relative_to(ROOT)) for target in targets]
     assert reached == set(DOCUMENTS)
 
 

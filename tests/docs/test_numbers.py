@@ -1,0 +1,119 @@
+"""Numbers in the documents are those of the code: each phrase is made from constants and must stand there."""
+
+import re
+
+import pytest
+from tests.docs.documents import documents
+
+from headrace.client import controller, establish, local_connection, monitor, tunnel
+from headrace.codec import http_head, udpgw
+from headrace.documents.server_config import ServerConfig
+from headrace.net import relay, resolve, tunnel_socket
+from headrace.obfuscation import padding_lines, preamble, regex_syntax, seed_history
+from headrace.server import api_parameters, supervisor, worker
+from headrace.ssh import auth, channel, clear, connection, liveness, protection, transport
+
+KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+CONFIG = ServerConfig(server_ip_address="")
+HANDSHAKE = CONFIG.ssh_handshake_timeout_milliseconds // 1000
+QUEUE = CONFIG.ssh_begin_handshake_timeout_milliseconds // 1000
+
+PHRASES = {
+    "docs/protocol-ossh.md": [
+        f"{preamble.MIN_CLIENT_PADDING} to {preamble.MAX_PADDING:,} random",
+        f"{seed_history.SEED_LIFETIME // 3600} hours, {seed_history.SEED_CAPACITY:,} at most",
+        f"{preamble.MIN_SERVER_PADDING} to {preamble.MAX_PADDING:,} bytes in all, uniform",
+        f"lines of at most {padding_lines.MAX_LINE_SIZE} bytes",
+        f"a line of {clear.MAX_LINE:,} bytes or more, and after {clear.MAX_LINES:,} bytes of lines",
+        f"in the {preamble.MAX_SEARCH:,} bytes that follow",
+        f"UTF-8, at most {preamble.MAX_NAME_SIZE:,} bytes",
+        f"stop {regex_syntax.UNBOUNDED_EXTRA} repetitions after",
+        f"6 to {clear.MAX_CLEAR_PACKET:,}; a protected one's up to {protection.MAX_PACKET:,}",
+        f"{transport.REKEY_BYTES // GIB} GiB in one direction",
+        f"at most {transport.MAX_HELD // MIB} MiB of small messages",
+        f"| {HANDSHAKE}, `SSHHandshakeTimeoutMilliseconds`",
+        f"| {QUEUE}, `SSHBeginHandshakeTimeoutMilliseconds`",
+        f"a tunnel from which no byte comes | {worker.SILENCE:.0f} |",
+        f"client: TCP connection | {tunnel.CONNECT_TIMEOUT:.0f} |",
+        f"from there to the log-in | {tunnel.LOGIN_TIMEOUT:.0f} |",
+        f"an API request | {tunnel.REQUEST_TIMEOUT:.0f} |",
+        f"reads on for {tunnel_socket.FIN_GRACE:.0f} seconds",
+        f"at most {api_parameters._MAX_PADDING:,})",
+        f"{liveness.MAX_BYTES // MIB} MiB at most each",
+        f"too many channels, {connection.MAX_CHANNELS:,} in one tunnel",
+        f"start at {channel.INITIAL_WINDOW // KIB} KiB, double up to {channel.MAX_WINDOW // MIB} MiB",
+        f"carries up to {channel.MAX_DATA // KIB} KiB",
+        f"below {channel.MIN_LIMIT:,} bytes are a protocol error",
+        f"up to {udpgw.MAX_DATAGRAM:,} bytes",
+    ],
+    "docs/how-it-works.md": [
+        f"packets of {channel.MAX_DATA // KIB} KiB",
+        f"as {tunnel_socket.FLUSH_AT // KIB} KiB are sealed",
+        f"more than {relay.HIGH // KIB} KiB unwritten",
+        f"above {tunnel_socket.HIGH // KIB} KiB and all channels",
+        f"below {tunnel_socket.LOW // KIB} KiB they are resumed",
+        f"stalled from the start | {channel.INITIAL_WINDOW // KIB} KiB",
+        f"a tunnel may grow by | {channel.MAX_WINDOW // MIB} MiB",
+        f"before its channel is held | {relay.HIGH // KIB} KiB",
+        f"before its channels pause | {tunnel_socket.HIGH // KIB} KiB",
+        f"waiting for a key exchange | {transport.MAX_HELD // MIB} MiB",
+        f"one SSH packet | {protection.MAX_PACKET // KIB} KiB",
+        f"channels of one tunnel | {connection.MAX_CHANNELS:,}",
+        f"before its forward is open | {local_connection.MAX_EARLY // KIB} KiB",
+        f"head of an HTTP request | {http_head.MAX_HEAD // KIB} KiB",
+        f"the resolver remembers | {resolve.MAX_KEPT:,}",
+        f"seed history | {seed_history.SEED_CAPACITY:,} seeds",
+    ],
+    "docs/configuration.md": [
+        f"| {controller.ESTABLISH_TIMEOUT:.0f} | give up",
+        f"attempts at once; 0 is {establish.WORKERS}",
+    ],
+    "docs/operating.md": [
+        f"listening ends; open tunnels get {supervisor.DRAIN:.0f} seconds",
+        f"a connection for {HANDSHAKE} seconds",
+        f"A reader that stalls parks {channel.INITIAL_WINDOW // KIB} KiB",
+        f"all readers of a tunnel together {channel.MAX_WINDOW // MIB} MiB more",
+    ],
+}
+
+#: Numbers that are written as words.
+WORDS = {
+    "docs/protocol-ossh.md": {"Six attempts": auth.MAX_ATTEMPTS == 6},
+    "docs/how-it-works.md": {
+        "up to ten attempts at once": establish.WORKERS == 10,
+        "after five seconds": establish.PAUSE == 5.0,
+        "every five seconds": worker.SWEEP == 5.0,
+        "every one or two minutes": monitor.KEEPALIVE_PERIOD == (60, 120),
+        "for ten seconds": monitor.IDLE == 10.0,
+    },
+    "docs/operating.md": {
+        "after one second at first and then ever later up to a minute": (
+            supervisor.FIRST_DELAY,
+            supervisor.LAST_DELAY,
+        )
+        == (1.0, 60.0),
+    },
+    "docs/attacks.md": {
+        "has five seconds": local_connection.NEGOTIATION_TIMEOUT == 5.0,
+        "for ten seconds after": tunnel_socket.FIN_GRACE == 10.0,
+        "longer than a second": QUEUE == 1,
+        "Six attempts": auth.MAX_ATTEMPTS == 6,
+    },
+}
+
+
+def flowing(name: str) -> str:
+    """Return a document without its line breaks and drawings' lines."""
+    return re.sub(r"[\s│]+", " ", documents()[name])
+
+
+@pytest.mark.parametrize("name", PHRASES)
+def test_numbers(name: str) -> None:
+    text = flowing(name)
+    assert [phrase for phrase in PHRASES[name] if phrase not in text] == []
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_numbers_in_words(name: str) -> None:
+    text = flowing(name)
+    assert [phrase for phrase, true in WORDS[name].items() if not true or phrase not in text] == []
