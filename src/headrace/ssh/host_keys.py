@@ -1,6 +1,6 @@
 """Host keys: RSA with SHA-2 signatures (RFC 8332) and Ed25519 (RFC 8709); never SHA-1."""
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256, SHA512
 from cryptography.hazmat.primitives.serialization import (
@@ -54,7 +54,7 @@ class HostKey:
         try:
             load = load_ssh_private_key if b"OPENSSH PRIVATE KEY" in data else load_pem_private_key
             key = load(data, None)
-        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        except (ValueError, TypeError, UnsupportedAlgorithm, InternalError) as error:
             raise DocumentError("the host key is not an unencrypted PEM private key") from error
         if isinstance(key, rsa.RSAPrivateKey) and key.key_size not in _RSA_BITS:
             raise DocumentError(f"the RSA host key has {key.key_size} bits; at least 2048 are needed")

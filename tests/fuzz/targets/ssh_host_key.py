@@ -24,6 +24,8 @@ SEEDS = [
     framed(1, RSA_BLOB, string(b"rsa-sha2-512") + string(bytes(256))),
     framed(2, RSA_BLOB, string(b"rsa-sha2-256") + string(b"\x01" * 256)),
     b"\x03" + KEY.to_pem().encode(),
+    b"\x03"
+    + KEY.to_pem().replace("ZXAE", "ZxBC", 1).replace("K2Vw", "K2Vx").encode(),  # an internal error once
     b"\x03-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEA\n-----END OPENSSH PRIVATE KEY-----\n",
 ]
 

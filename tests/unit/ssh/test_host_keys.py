@@ -157,6 +157,13 @@ def test_private_keys_that_are_of_no_use() -> None:
             HostKey.from_pem(text)
 
 
+def test_a_key_that_its_own_library_stumbles_over() -> None:
+    """A point that claims to be of another curve: an internal error there (found by fuzzing)."""
+    body = b"MC4CAQAwBQYDK2VxBCIEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
+    with pytest.raises(DocumentError):
+        HostKey.from_pem(b"-----BEGIN PRIVATE KEY-----\n" + body + b"\n-----END PRIVATE KEY-----\n")
+
+
 def test_an_old_kind_of_key_is_a_document_error() -> None:
     with pytest.raises(DocumentError):
         HostKey.from_pem(pem(dsa.generate_private_key(2048)))
