@@ -177,6 +177,17 @@ def test_sealing_in_place_writes_only_around_the_data(cipher: str, mac: str) -> 
 
 
 @pytest.mark.parametrize(("cipher", "mac"), SUITES)
+def test_both_ways_of_sealing_give_the_same(cipher: str, mac: str) -> None:
+    for size in (*range(1, 70), 4096, 40_000):
+        copied, in_place = machines(cipher, mac)[0], machines(cipher, mac)[0]
+        scratch = memoryview(bytearray(b"\xaa" * HEADROOM + bytes(size) + b"\xaa" * TAILROOM))
+        out = memoryview(bytearray(size + MAX_OVERHEAD))
+        used = in_place.seal_into(scratch, HEADROOM, HEADROOM + size, out, True)
+        assert copied.seal(bytes(size)) == out[:used]
+        assert copied.sequence == in_place.sequence == 1
+
+
+@pytest.mark.parametrize(("cipher", "mac"), SUITES)
 def test_padding_rules(cipher: str, mac: str) -> None:
     """RFC 4253 §6: at least 4 bytes, the whole a multiple of the block; AEAD and EtM leave the length out."""
     apart = cipher.endswith("@openssh.com") or mac.endswith("@openssh.com")

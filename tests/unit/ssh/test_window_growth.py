@@ -1,4 +1,4 @@
-"""How receive windows grow and shrink: fast readers get more, readers that stall little, all together a bound."""
+"""How receive windows grow and shrink: fast readers get more, stalled ones little, all have a bound."""
 
 from headrace.ssh.channel import INITIAL_WINDOW, MAX_DATA, MAX_WINDOW, Channel
 from headrace.testing.peers import RecordingEndpoint, SshPair
