@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from headrace import __version__
-from headrace.base.errors import DocumentError, HeadraceError, OperatorError
+from headrace.base.errors import DocumentError, OperatorError
 
 __all__ = ["LazyGroup", "main"]
 
@@ -55,12 +55,23 @@ def headrace() -> None:
 def main() -> None:
     """Run the command; a mistake of a person's ends in one line saying what to mend, and exit code 2."""
     try:
-        headrace()
-    except (OperatorError, DocumentError) as error:
-        complain(error)
-        sys.exit(error.exit_code if isinstance(error, OperatorError) else 2)
+        sys.exit(headrace(standalone_mode=False))
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "headrace"
+        complain(f"{error.format_message()} See: {command} --help")
+        sys.exit(2)
+    except OperatorError as error:
+        complain(str(error))
+        sys.exit(error.exit_code)
+    except DocumentError as error:
+        complain(str(error))
+        sys.exit(2)
 
 
-def complain(error: HeadraceError) -> None:
+def complain(text: str) -> None:
     """Say what went wrong, in one line."""
-    click.echo(f"headrace: {' '.join(str(error).split())}", err=True)
+    click.echo(f"headrace: {' '.join(text.split())}", err=True)
