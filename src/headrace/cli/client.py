@@ -81,6 +81,10 @@ def client(
     curl --proxy socks5h://127.0.0.1:1080 https://example.com/
     """
     settings = _read_settings(config, entry, options)
+    if settings.data_root_directory and not Path(settings.data_root_directory).is_dir():
+        raise OperatorError(
+            f"the data directory {settings.data_root_directory} does not exist; make it first"
+        )
     entries = _entries(settings, server_list)
     with contextlib.ExitStack() as stack:
         stream = stack.enter_context(_open_notices(notices)) if notices else sys.stderr
