@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 import click
+from click.testing import CliRunner
 from tests.docs.documents import ROOT
 
-from headrace.cli import main
+from headrace.cli.root import headrace
 
 __all__ = ["PAGE", "Path", "leaves", "page", "walk"]
 
@@ -20,7 +21,9 @@ What `headrace COMMAND --help` says, for every command. This page is written by 
 Path = tuple[str, ...]
 
 
-def walk(command: click.Command = main, path: Path = ("headrace",)) -> Iterator[tuple[Path, click.Command]]:
+def walk(
+    command: click.Command = headrace, path: Path = ("headrace",)
+) -> Iterator[tuple[Path, click.Command]]:
     """Yield every command with the words that lead to it, groups before what is in them."""
     yield path, command
     if isinstance(command, click.Group):
@@ -39,11 +42,10 @@ def leaves() -> dict[Path, click.Command]:
 def page() -> str:
     """Return what docs/commands.md should hold."""
     parts = [_HEAD]
-    for path, command in walk():
-        context = click.Context(
-            command, info_name=" ".join(path), max_content_width=_WIDTH, terminal_width=_WIDTH
-        )
-        text = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+    for path, _ in walk():
+        arguments = [*path[1:], "--help"]
+        result = CliRunner(env={"COLUMNS": str(_WIDTH)}).invoke(headrace, arguments, prog_name=path[0])
+        text = "\n".join(line.rstrip() for line in result.output.splitlines())
         parts.append(f"## {' '.join(path)}\n\n```text\n{text}\n```\n")
     return "\n".join(parts)
 

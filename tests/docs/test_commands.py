@@ -6,20 +6,21 @@ import shlex
 import click
 import pytest
 from tests.docs.commands import PAGE, Path, leaves, page, walk
-from tests.docs.documents import Block, blocks, documents
+from tests.docs.documents import ROOT, blocks, documents
 
 COMMANDS = dict(walk())
 
 
-def command_lines(block: Block) -> list[list[str]]:
-    """Return the words of each line that calls headrace, wherever it is installed."""
-    text = block.text.replace("\\\n", " ")
-    lines = [shlex.split(line.removeprefix("$ "), comments=True) for line in text.splitlines()]
-    starts = [
-        next((at for at, word in enumerate(words) if re.fullmatch(r"(\S*/)?headrace", word)), None)
-        for words in lines
-    ]
-    return [words[at + 1 :] for words, at in zip(lines, starts, strict=True) if at in (0, 1)]
+#: What calls headrace besides the documents: the target and the key before the command.
+CALLERS = {"Makefile": "\t$(BIN)/", "src/headrace/server/headrace-server.service": "ExecStart="}
+
+
+def command_lines(text: str, before: str = "") -> list[list[str]]:
+    """Return the words behind `headrace` of each line that calls it, wherever it is installed."""
+    lines = text.replace("\\\n", " ").splitlines()
+    calls = [line.removeprefix(before) for line in lines if line.startswith(before)]
+    words = [shlex.split(call, comments=True) for call in calls if re.match(r"(/\S*/)?headrace ", call)]
+    return [call[1:] for call in words]
 
 
 def resolve(words: list[str]) -> tuple[Path, list[str]]:
@@ -31,12 +32,17 @@ def resolve(words: list[str]) -> tuple[Path, list[str]]:
 
 
 LINES = [
-    (block.document, words) for block in blocks("sh", "console", "ini") for words in command_lines(block)
+    *((block.document, words) for block in blocks("sh", "console") for words in command_lines(block.text)),
+    *(
+        (name, words)
+        for name, before in CALLERS.items()
+        for words in command_lines((ROOT / name).read_text(), before)
+    ),
 ]
 
 
 def test_there_are_commands_to_check() -> None:
-    assert len(LINES) >= 3
+    assert {name for name, _ in LINES} >= {"README.md", *CALLERS}
 
 
 @pytest.mark.parametrize(
@@ -48,7 +54,7 @@ def test_command_lines(document: str, words: list[str]) -> None:
     assert not isinstance(command, click.Group), f"{' '.join(path)} has no command {arguments[:1]}"
     context = click.Context(command, info_name=path[-1])
     given, left, _ = command.make_parser(context).parse_args(list(arguments))
-    assert left == []
+    assert [word for word in left if not word.startswith("$")] == []
     missing = [
         param.name for param in command.params if param.required and given.get(param.name or "") in (None, ())
     ]

@@ -10,7 +10,7 @@ from headrace.codec import http_head, udpgw
 from headrace.documents.server_config import ServerConfig
 from headrace.net import relay, resolve, tunnel_socket
 from headrace.obfuscation import padding_lines, preamble, regex_syntax, seed_history
-from headrace.server import api_parameters, supervisor, worker
+from headrace.server import api_parameters, process, supervisor, worker
 from headrace.ssh import auth, channel, clear, connection, liveness, protection, transport
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
@@ -69,7 +69,7 @@ PHRASES = {
         f"attempts at once; 0 is {establish.WORKERS}",
     ],
     "docs/operating.md": [
-        f"listening ends; open tunnels get {supervisor.DRAIN:.0f} seconds",
+        f"open tunnels get {process.DRAIN:.0f} seconds",
         f"a connection for {HANDSHAKE} seconds",
         f"A reader that stalls parks {channel.INITIAL_WINDOW // KIB} KiB",
         f"all readers of a tunnel together {channel.MAX_WINDOW // MIB} MiB more",
