@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -14,8 +15,10 @@ import pytest
 
 __all__ = ["Program", "curl", "missing", "program", "running", "through_socks", "unused_port"]
 
-#: Seconds for a program to say what it is expected to say, and to end when told to.
-PATIENCE, FAREWELL = 20.0, 5.0
+#: Seconds for a program to say what it is expected to say.
+PATIENCE = 20.0
+#: How a program is told to end, and seconds to do so. ssh misses a signal that comes just as it falls asleep.
+ENDINGS = ((signal.SIGTERM, 1.0), (signal.SIGTERM, 4.0), (signal.SIGKILL, 5.0))
 
 
 def missing(what: str) -> NoReturn:
@@ -78,11 +81,11 @@ class Program:
 
     async def end(self) -> None:
         """Ask it and its children to end; insist if that does not help."""
-        for number in (signal.SIGTERM, signal.SIGKILL):
+        for number, patience in ENDINGS:
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, number)  # its own group: it was started in a session of its own
             with suppress(TimeoutError):
-                async with asyncio.timeout(FAREWELL):
+                async with asyncio.timeout(patience):
                     await self.process.wait()
                     await asyncio.shield(self._reading)
                     return
@@ -115,22 +118,11 @@ async def complete(*command: str | Path, directory: Path, text: bytes = b"") -> 
 
     Raises AssertionError if it fails.
     """
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        cwd=directory,
+    done = await asyncio.to_thread(
+        lambda: subprocess.run(command, cwd=directory, input=text, capture_output=True, timeout=PATIENCE)
     )
-    try:
-        async with asyncio.timeout(PATIENCE):
-            output, errors = await process.communicate(text)
-    except BaseException:
-        process.kill()
-        await process.wait()
-        raise
-    assert process.returncode == 0, f"{command[0]} gave {process.returncode}: {errors.decode()}"
-    return output
+    assert done.returncode == 0, f"{command[0]} gave {done.returncode}: {done.stderr.decode()}"
+    return done.stdout
 
 
 async def curl(*arguments: str | Path, directory: Path) -> bytes:

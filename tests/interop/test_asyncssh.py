@@ -24,8 +24,11 @@ from headrace.ssh.algorithms import Offer
 from headrace.ssh.transport import TransportConfig
 from headrace.testing.peers import host_key
 
-#: asyncssh's own affair: we do finite fields without the library.
-pytestmark = pytest.mark.filterwarnings("ignore:Diffie-Hellman over finite fields")
+# The warning is asyncssh's own affair: we do finite fields without the library.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Diffie-Hellman over finite fields"),
+    pytest.mark.both_loops,
+]
 
 SELDOM, OFTEN = 1 << 30, 200_000  # bytes between two key exchanges
 

@@ -34,14 +34,20 @@ from headrace.documents.entry_fields import decode_fields
 from headrace.obfuscation.client import ClientObfuscator
 from headrace.obfuscation.default_prefix import CLIENT_SPECS, DEFAULT_SPEC, SERVER_SPECS
 from headrace.ssh.algorithms import ETM_MACS, Choice, Offer
+from headrace.ssh.transport import TransportConfig
 from headrace.testing.origin import Origin, payload
 from headrace.transports import ossh
 
 CONNECTIONS = int(os.environ.get("HEADRACE_INTEROP_CONNECTIONS", "3"))
 BULK, FORWARDS, SMALL = 5_000_000, 50, 20_000
+OFTEN = 200_000  # bytes between two key exchanges
 HOMEPAGE = "http://127.0.0.1/home"
 
-pytestmark = [pytest.mark.reference, pytest.mark.timeout(60 + 10 * CONNECTIONS)]
+pytestmark = [
+    pytest.mark.reference,
+    pytest.mark.both_loops,
+    pytest.mark.timeout(60 + 10 * CONNECTIONS),
+]
 
 UNKNOWN_SPEC = "unheard-of"
 #: Tunnel protocol, and the spec that the client's prefix is made from.
@@ -240,6 +246,21 @@ async def test_their_client_through_our_server(
     assert len(choices) == CONNECTIONS  # no dial but the ones that came through
 
 
+async def test_our_server_replacing_keys_in_the_middle(
+    tmp_path: Path, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "headrace.server.session.TransportConfig", partial(TransportConfig, rekey_bytes=OFTEN)
+    )
+    with recorded_choices() as choices:
+        async with (
+            our_server(tmp_path / "server", key="rsa") as server,
+            console_client(server.encoded_entry, "OSSH", tmp_path / "client") as (_, port),
+        ):
+            await use(port, origin)
+    assert len(choices) > 2 * BULK // (4 * OFTEN)
+
+
 # ---- our client, their server -----------------------------------------------------------------------------
 
 
@@ -318,6 +339,16 @@ async def test_our_client_with_one_algorithm(
         async with psiphond(tmp_path / "server") as entry, our_client(entry, "OSSH") as (client, _):
             await use(client.ports["Socks"], origin)
     assert choices == [agreed(offer)]
+
+
+async def test_our_client_replacing_keys_in_the_middle(
+    tmp_path: Path, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headrace.client.tunnel.TransportConfig", partial(TransportConfig, rekey_bytes=OFTEN))
+    with recorded_choices() as choices:
+        async with psiphond(tmp_path / "server") as entry, our_client(entry, "OSSH") as (client, _):
+            await use(client.ports["Socks"], origin)
+    assert len(choices) > 2 * BULK // (4 * OFTEN)
 
 
 async def test_their_servers_cbor_handshake_reply(
