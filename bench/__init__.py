@@ -1,0 +1,1 @@
+"""Programs that measure headrace against its peers on one machine: `python -m bench`; see README.md."""

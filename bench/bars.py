@@ -1,0 +1,34 @@
+"""What we promise; a row of docs and a row here must say the same."""
+
+from bench.figures import Bar
+from bench.stacks import ASYNCSSH, GO, GO_OVER_OURS, OPENSSH, OURS, OURS_OVER_GO
+
+__all__ = ["BARS"]
+
+_MANY = ("forwards, 20 at once", "forwards, 100 at once")
+_MIXED = ("bulk down", "bulk up", *_MANY)
+#: A channel's largest window, and a megabyte for everything else.
+_WINDOW = 2.097152
+
+BARS = (
+    Bar("bulk down", OURS, at_least=3.0, against=GO),
+    Bar("bulk down", OURS, at_least=1.0, against=OPENSSH),
+    Bar("bulk up", OURS, at_least=2.0, against=GO),
+    *(Bar(measure, OURS, at_least=1.3, against=GO) for measure in _MANY),
+    *(Bar(measure, OURS, at_least=2.0, against=ASYNCSSH) for measure in _MANY),
+    *(
+        Bar(measure, name, at_least=1.0, against=GO)
+        for measure in _MIXED
+        for name in (GO_OVER_OURS, OURS_OVER_GO)
+    ),
+    Bar("process start to first byte", OURS, at_most=350),
+    Bar("started loop to first byte", OURS, at_most=60),
+    Bar("memory of an idle tunnel at the server", "headrace OSSH", at_most=40),
+    Bar("memory of an idle channel at the client", OURS, at_most=2),
+    Bar("memory of an idle channel at the server", OURS, at_most=2),
+    Bar("1 stalled: growth of the client", OURS, at_most=_WINDOW + 1),
+    Bar("1 stalled: growth of the server", OURS, at_most=_WINDOW + 1),
+    Bar("20 stalled: growth of the client", OURS, at_most=20 * _WINDOW + 1),
+    Bar("20 stalled: growth of the server", OURS, at_most=20 * _WINDOW + 1),
+    Bar("CPU of 1,000 idle tunnels", "headrace OSSH", at_most=2),
+)

@@ -1,0 +1,93 @@
+"""How our own programs are started, and the directory of a server that lets benches be benches."""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from bench.programs import Program, free_port
+from headrace.server.generate import CONFIG_FILE, ENTRY_FILE, TRAFFIC_RULES_FILE, generate_server
+
+__all__ = [
+    "CONNECTED",
+    "ENTRY_FILE",
+    "client_command",
+    "client_config",
+    "loosen",
+    "new_server",
+    "start_client",
+    "start_server",
+]
+
+#: Loopback destinations, and more port forwards at once than one client would ever have.
+_CONFIG = {"AllowBogons": True, "LoadMonitorPeriodSeconds": 0, "DNSResolverIPAddress": "127.0.0.1"}
+_RULES = {
+    "IdleTCPPortForwardTimeoutMilliseconds": 600_000,
+    "MaxTCPDialingPortForwardCount": 4096,
+    "MaxTCPPortForwardCount": 16_384,
+}
+
+
+def loosen(directory: Path, more: Mapping[str, object] | None = None) -> None:
+    """Adapt a generated server, of either make, to loopback and load; the rest stays default."""
+    config = json.loads((directory / CONFIG_FILE).read_text())
+    config.update(_CONFIG, **(more or {}))
+    (directory / CONFIG_FILE).write_text(json.dumps(config))
+    rules = json.loads((directory / TRAFFIC_RULES_FILE).read_text())
+    rules["DefaultRules"].update(_RULES)
+    (directory / TRAFFIC_RULES_FILE).write_text(json.dumps(rules))
+
+
+def new_server(directory: Path) -> tuple[dict[str, int], str]:
+    """Generate a server into `directory`; return its ports by protocol, and its encoded entry."""
+    ports = {"OSSH": free_port(), "SSH": free_port()}
+    made = generate_server(ip="127.0.0.1", protocols=ports)
+    made.write(directory)
+    loosen(directory)
+    return ports, (directory / ENTRY_FILE).read_text().strip()
+
+
+def start_server(directory: Path) -> Program:
+    """Start one worker of the server generated in `directory`."""
+    command: list[str | Path] = [sys.executable, "-m", "bench.launch", "server", directory]
+    return Program(command, directory / "headrace-server.log").ready_when_logged("READY")
+
+
+def client_config(directory: Path, entry: str, protocol: str, socks_port: int) -> Path:
+    """Write a client's configuration, for our client or the deployed one; return its path."""
+    directory.mkdir(parents=True, exist_ok=True)
+    config = {
+        "PropagationChannelId": "FFFFFFFFFFFFFFFF",
+        "SponsorId": "FFFFFFFFFFFFFFFF",
+        "ClientVersion": "0",
+        "ClientPlatform": "Linux_x86_64",
+        "DataRootDirectory": str(directory),
+        "LocalSocksProxyPort": socks_port,
+        "DisableLocalHTTPProxy": True,
+        "LimitTunnelProtocols": [protocol],
+        "TargetServerEntry": entry,
+        "DisableRemoteServerListFetcher": True,
+        "DisableTactics": True,
+        "DisableDSLFetcher": True,
+        "DisableReplay": True,
+        "EmitDiagnosticNotices": True,
+        "NetworkID": "WIFI-loopback",
+    }
+    path = directory / "client.config"
+    path.write_text(json.dumps(config))
+    return path
+
+
+def client_command(config: Path) -> list[str | Path]:
+    """Return how our client is started."""
+    return [sys.executable, "-m", "bench.launch", "client", config]
+
+
+def start_client(directory: Path, entry: str, protocol: str, socks_port: int) -> Program:
+    """Start our client and wait for its tunnel."""
+    command = client_command(client_config(directory, entry, protocol, socks_port))
+    return Program(command, directory / "headrace-client.log").ready_when_logged(CONNECTED)
+
+
+#: What either client's notices hold once there is a tunnel; members are in the order of their names.
+CONNECTED = '{"data":{"count":1},"noticeType":"Tunnels"'

@@ -1,0 +1,1 @@
+"""Peers that need a program of their own to take part."""
