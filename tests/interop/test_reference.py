@@ -231,17 +231,23 @@ async def test_their_client_through_our_server(
         assert parameters.get("ossh_prefix", "") == spec
         assert (parameters.get("psiphon_api_response_version") == "1") == cbor
 
+    # Over plain SSH a client leans on what its entry's key says about the server: a key per connection then.
+    servers = CONNECTIONS if protocol == "SSH" else 1
     with recorded_choices() as choices:
-        async with our_server(
-            tmp_path / "server",
-            key="rsa",
-            overrides={"AllowForwardsBeforeHandshake": False},
-            adapt=partial(with_homepages, homepages=homepages),
-        ) as server:
-            tally = Tally(f"ConsoleClient, {way}", choices)
+        tally = Tally(f"ConsoleClient, {way}", choices)
+        async with AsyncExitStack() as stack:
             for number in range(CONNECTIONS):
+                if number < servers:
+                    await stack.aclose()
+                    ours = our_server(
+                        tmp_path / f"server-{number}",
+                        key="rsa",
+                        overrides={"AllowForwardsBeforeHandshake": False},
+                        adapt=partial(with_homepages, homepages=homepages),
+                    )
+                    server = await stack.enter_async_context(ours)
                 await tally.count(number, partial(connection, number))
-            assert not server.worker.refusals
+                assert not server.worker.refusals
     tally.check()
     assert len(choices) == CONNECTIONS  # no dial but the ones that came through
 
