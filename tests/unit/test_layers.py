@@ -15,6 +15,7 @@ LAYERS = [
     {"net", "transports", "store"},
     {"client", "server"},
     {"testing"},
+    {"demo"},
     {"cli"},
 ]
 FIRST_SEPARATE = 4

@@ -77,7 +77,7 @@ class Generated:
             self._write(directory, force)
         except FileExistsError as error:
             raise OperatorError(
-                f"{error.filename} exists already: choose another directory, or use --force to replace its keys"
+                f"{error.filename} exists already: choose another directory, or replace its keys with --force"
             ) from error
         except OSError as error:
             raise OperatorError(f"{directory}: cannot write: {os.strerror(error.errno or 0)}") from error

@@ -37,7 +37,7 @@ _ADDRESS = "127.0.0.1"
 
 
 class LoopbackServer:
-    """A server on ports that the system chooses; `entry` leads to it. `settings` go over its configuration."""
+    """A server on ports the system chooses; `entry` leads to it. `settings` go over its configuration."""
 
     def __init__(self, **settings: Any) -> None:
         self._settings = {"AllowBogons": True, **settings}

@@ -1,0 +1,185 @@
+"""The demonstration's network: processes of this very program, wired through taps, and taken down again.
+
+application ──► client ──┬──► tap ──► server ──► origin
+                         └──► tap that lets nothing through (the censor) ──► another server
+"""
+
+import asyncio
+import json
+import os
+import socket
+import sys
+import tempfile
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Final, Self
+
+from headrace.base.errors import NetworkError
+from headrace.demo.tap import Tap
+from headrace.documents.server_entry import ServerEntry
+from headrace.obfuscation.default_prefix import CLIENT_SPECS, DEFAULT_SPEC
+from headrace.server.generate import CONFIG_FILE, generate_server
+from headrace.testing.origin import Origin
+
+__all__ = ["Client", "DemoNetwork"]
+
+#: Seconds for a process to get ready, and to end when asked to.
+START_TIMEOUT: Final = 30.0
+END_TIMEOUT: Final = 5.0
+_ADDRESS: Final = "127.0.0.1"
+
+
+class DemoNetwork:
+    """Two servers, one of them blocked, and an origin. Everything ends with the `async with` block."""
+
+    def __init__(self) -> None:
+        self.origin = Origin()
+        self.open_tap: Tap
+        self.blocked_tap: Tap
+        self._entries: list[str] = []
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        self._directory = Path(
+            self._stack.enter_context(tempfile.TemporaryDirectory(prefix="headrace-demo-"))
+        )
+        await self._stack.enter_async_context(self.origin)
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        await self._stack.aclose()
+
+    async def start_servers(self) -> None:
+        """Make both servers' keys and files, and start them. Raises NetworkError."""
+        self.open_tap = await self._start_server("open", blocking=False)
+        self.blocked_tap = await self._start_server("blocked", blocking=True)
+
+    async def _start_server(self, name: str, *, blocking: bool) -> Tap:
+        port = _free_port()
+        generated = await asyncio.to_thread(generate_server, ip=_ADDRESS, protocols={"OSSH": port})
+        directory = self._directory / name
+        generated.write(directory)
+        config = directory / CONFIG_FILE
+        # The origin is on this machine, where servers otherwise refuse to go.
+        config.write_text(json.dumps({**json.loads(config.read_text()), "AllowBogons": True}))
+        process = await self._spawn("server", "run", "--config", str(config), "--workers", "1")
+        self._stack.push_async_callback(_end, process)
+        await _wait_for(process.stdout, b"OSSH on port", f"the {name} server")
+        tap = Tap(port, blocking=blocking)
+        await tap.start()
+        self._stack.push_async_callback(tap.stop)
+        fields = {**ServerEntry.decode(generated.entry).fields, "sshObfuscatedPort": tap.port}
+        self._entries.append(ServerEntry.from_fields(fields).encode())
+        return tap
+
+    async def start_client(self, *, prefix: bool, only_open: bool = False) -> "Client":
+        """Start a client and wait until it is connected. Raises NetworkError."""
+        settings: dict[str, Any] = {
+            "PropagationChannelId": "F" * 16,
+            "SponsorId": "F" * 16,
+            "EmbeddedServerEntryList": self._entries[: 1 if only_open else None],
+            "EmitDiagnosticNotices": True,
+        }
+        if prefix:
+            settings["OSSHPrefixSpecs"] = CLIENT_SPECS
+            settings["OSSHPrefixScopedSpecNames"] = {"": [DEFAULT_SPEC]}
+            settings["OSSHPrefixProbability"] = 1.0
+        config = self._directory / "client.json"
+        config.write_text(json.dumps(settings))
+        client = Client(await self._spawn("client", "--config", str(config)))
+        self._stack.push_async_callback(client.stop)
+        await client.connected()
+        return client
+
+    async def _spawn(self, *arguments: str) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "headrace", *arguments),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            # A Ctrl-C is for us: we end the others in order.
+            process_group=0,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+
+
+class Client:
+    """A running client process, known through its notices."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.socks_port = self.http_port = 0
+        self.attempts = 0  #: servers it began to dial before it was connected
+        self._process = process
+        self._reader: asyncio.Task[None] | None = None
+
+    async def connected(self) -> None:
+        """Read notices until the tunnel is up. Raises NetworkError."""
+        try:
+            async with asyncio.timeout(START_TIMEOUT):
+                while not await self._read_notice():
+                    pass
+        except TimeoutError:
+            raise NetworkError(f"the client did not connect within {START_TIMEOUT:g} s") from None
+        self._reader = asyncio.create_task(self._read_on())
+
+    async def stop(self) -> None:
+        """End the client."""
+        if self._reader is not None:
+            self._reader.cancel()
+            await asyncio.gather(self._reader, return_exceptions=True)
+        await _end(self._process)
+
+    async def _read_notice(self) -> bool:
+        assert self._process.stderr is not None
+        line = await self._process.stderr.readline()
+        if not line:
+            raise NetworkError("the client ended by itself")
+        if not line.startswith(b"{"):
+            raise NetworkError(line.decode(errors="replace").strip())
+        notice = json.loads(line)
+        data = notice["data"]
+        match notice["noticeType"]:
+            case "ListeningSocksProxyPort":
+                self.socks_port = data["port"]
+            case "ListeningHttpProxyPort":
+                self.http_port = data["port"]
+            case "ConnectingServer":
+                self.attempts += 1
+            case "Tunnels":
+                return bool(data["count"])
+        return False
+
+    async def _read_on(self) -> None:
+        assert self._process.stderr is not None
+        while await self._process.stderr.readline():
+            pass  # a client whose notices nobody takes would stop
+
+
+async def _wait_for(stream: asyncio.StreamReader | None, text: bytes, who: str) -> None:
+    assert stream is not None
+    try:
+        async with asyncio.timeout(START_TIMEOUT):
+            while line := await stream.readline():
+                if text in line:
+                    return
+    except TimeoutError:
+        pass
+    raise NetworkError(f"{who} did not start")
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        async with asyncio.timeout(END_TIMEOUT):
+            await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.communicate()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((_ADDRESS, 0))
+        return int(probe.getsockname()[1])
