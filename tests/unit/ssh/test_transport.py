@@ -413,6 +413,9 @@ def test_a_connection_layer_that_begins_during_a_key_exchange_begins_paused(limi
     def connect(pair: SshPair, peer: Peer) -> Connection:
         connection = original(pair, peer)
         assert connection.paused == peer.transport.holding
+        connection.block(True)
+        connection.block(False)
+        assert connection.paused == peer.transport.holding
         paused.append(connection.paused)
         return connection
 
