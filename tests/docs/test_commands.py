@@ -52,7 +52,7 @@ def test_command_lines(document: str, words: list[str]) -> None:
     path, arguments = resolve(words)
     command = COMMANDS[path]
     assert not isinstance(command, click.Group), f"{' '.join(path)} has no command {arguments[:1]}"
-    context = click.Context(command, info_name=path[-1])
+    context = click.Context(command, info_name=path[-1], help_option_names=["-h", "--help"])
     given, left, _ = command.make_parser(context).parse_args(list(arguments))
     assert [word for word in left if not word.startswith("$")] == []
     missing = [
