@@ -168,7 +168,7 @@ class _Demo:
 
     def _invite(self, client: Client, network: DemoNetwork) -> None:
         self._show.print(
-            "\nThe network stays up. Set a browser's SOCKS5 proxy (and let it resolve names through the proxy) to\n"
+            "\nThe network stays up. Set a browser's SOCKS5 proxy, and let it resolve names through it, to\n"
             f"127.0.0.1:{client.socks_port}, or its HTTP proxy to 127.0.0.1:{client.http_port}. Then open\n"
             f"{network.origin.url()} or any site this machine can reach. Ctrl-C ends it.",
             highlight=False,
