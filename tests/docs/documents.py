@@ -23,7 +23,7 @@ class Block:
 
 def documents() -> dict[str, str]:
     """Return the text of each document by its path from the root."""
-    paths = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    paths = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("bench/*.md")]
     return {str(path.relative_to(ROOT)): path.read_text() for path in sorted(paths)}
 
 
