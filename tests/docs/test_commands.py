@@ -61,7 +61,9 @@ def test_command_lines(document: str, words: list[str]) -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize("name", [name for name in documents() if name != "docs/commands.md"])
+@pytest.mark.parametrize(
+    "name", [name for name in documents() if name != "docs/commands.md" and not name.startswith("bench/")]
+)
 def test_commands_and_options_in_running_text(name: str) -> None:
     options = {option for command in COMMANDS.values() for param in command.params for option in param.opts}
     for quoted in re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", documents()[name], flags=re.DOTALL)):
