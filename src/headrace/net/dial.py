@@ -5,12 +5,16 @@ Both loops set TCP_NODELAY on every connection: what is worth gathering is gathe
 
 import asyncio
 import os
+import socket
+import struct
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from headrace.base.errors import ConnectTimeout, NetworkError, OperatorError
 
-__all__ = ["dial", "listen"]
+__all__ = ["dial", "listen", "reset"]
+
+_NO_LINGER = struct.pack("ii", 1, 0)
 
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 
@@ -54,6 +58,13 @@ async def listen(
             f"{what} cannot listen on port {port}: {_reason(error)}. "
             "Stop the program that uses the port, or choose another one."
         ) from error
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """Drop a TCP connection with RST: `abort` alone sends FIN, which a peer takes for the regular end."""
+    if not transport.is_closing():
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        transport.abort()
 
 
 def _reason(error: OSError) -> str:

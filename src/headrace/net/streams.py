@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Final, cast
 
 from headrace.base.errors import ConnectTimeout, NetworkError
+from headrace.net.dial import reset
 from headrace.ssh.channel import MAX_DATA, Channel, Endpoint
 
 __all__ = ["ByteStream", "ChannelStream", "ForwardRefused", "SocketStream"]
@@ -227,7 +228,7 @@ class SocketStream(ByteStream, asyncio.Protocol):
     def abort(self) -> None:
         """Drop the connection, so that the peer cannot take what it has for everything."""
         if self._tcp is not None:
-            self._tcp.abort()
+            reset(self._tcp)
 
     async def finish(self, patience: float) -> None:
         """Close so that the peer gets what was written: closing on unread bytes would reset the connection.

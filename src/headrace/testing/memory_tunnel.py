@@ -6,6 +6,7 @@ For tests of what opens port forwards; it takes the controller's place.
 """
 
 import asyncio
+from typing import Self
 
 from headrace.base.errors import NetworkError
 from headrace.net.dial import dial
@@ -19,7 +20,10 @@ __all__ = ["MemoryTunnel"]
 
 
 class MemoryTunnel:
-    """A tunnel that is up. Without `answers` the far end leaves requests to open a channel lie."""
+    """A tunnel that is up, and lost when its `async with` block ends.
+
+    Without `answers` the far end leaves requests to open a channel lie.
+    """
 
     def __init__(self, *, answers: bool = True) -> None:
         self.loop = asyncio.get_running_loop()
@@ -28,10 +32,23 @@ class MemoryTunnel:
         self.channels: list[Channel] = []  #: the far ends of port forwards that were asked for
         self._answers = answers
         self._tasks: set[asyncio.Task[None]] = set()
+        self._relays = 0
+        self._idle = asyncio.Event()  # no relay has a socket open
+        self._idle.set()
         self._scheduled = False
         self._running = False
         self._pair = SshPair(accept=self._accept, wake=self._wake)
         self._pair.start().run()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        self.lose()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._idle.wait()
 
     # ---- the controller's part ------------------------------------------------------------------------
 
@@ -81,9 +98,16 @@ class MemoryTunnel:
 
     async def _open(self, channel: Channel, destination: Destination) -> None:
         try:
-            relay = await dial(destination.host, destination.port, Relay, timeout=5)
+            relay = await dial(destination.host, destination.port, lambda: Relay(self._ended), timeout=5)
         except NetworkError:
             channel.refuse(numbers.CONNECT_FAILED, "")
             return
+        self._relays += 1
+        self._idle.clear()
         channel.accept(relay)
         relay.attach(channel)
+
+    def _ended(self, relay: Relay) -> None:
+        self._relays -= 1
+        if not self._relays:
+            self._idle.set()
