@@ -1,0 +1,3 @@
+"""Every test gets the loops, networks and markers that ship in `headrace.testing`."""
+
+pytest_plugins = ["headrace.testing.plugin"]
