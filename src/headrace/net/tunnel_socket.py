@@ -30,6 +30,9 @@ HIGH, LOW = 256 * 1024, 64 * 1024
 _FULL, _FILLING, _RESTING = 1, 2, 4
 #: Given bytes that passed and the time, how long to rest.
 Limit = Callable[[int, float], float]
+#: A peer that asks and asks but never reads its answers is not read either above this many unwritten bytes.
+#: Bulk data stops long before, so two honest peers cannot come to wait for each other.
+STUCK: Final = 4 * 1024 * 1024
 #: Seconds between our FIN to a stranger and the end of our patience with what it still sends.
 FIN_GRACE: Final = 10.0
 
@@ -109,6 +112,7 @@ class TunnelSocket(asyncio.BufferedProtocol):
         self._limits: tuple[Limit, Limit] | None = None
         self._blocked = 0  # reasons why nothing more should be sealed at the moment
         self._resting = False  # not reading, because of the limit
+        self._stuck = False  # not reading, because the peer does not read
         self._discarding = False
         self._error: Exception | None = None
 
@@ -134,15 +138,25 @@ class TunnelSocket(asyncio.BufferedProtocol):
         end = len(self._partial) + nbytes
         self._partial = b""
         self._take(_BUFFER[:end])
+        assert self._tcp is not None
+        if self._tcp.get_write_buffer_size() > STUCK and not self._stuck:
+            self._stuck = True
+            self._pause_reading()
         if self._limits is not None and (delay := self._limits[0](nbytes, now)) > 0 and not self._resting:
-            assert self._tcp is not None
             self._resting = True
-            self._tcp.pause_reading()
+            self._pause_reading()
             self._loop.call_later(delay, self._rested)
 
     def _rested(self) -> None:
         self._resting = False
+        self._resume_reading()
+
+    def _pause_reading(self) -> None:
         if self._tcp is not None and not self._tcp.is_closing():
+            self._tcp.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if not (self._resting or self._stuck) and self._tcp is not None and not self._tcp.is_closing():
             self._tcp.resume_reading()
 
     def eof_received(self) -> bool:
@@ -153,6 +167,9 @@ class TunnelSocket(asyncio.BufferedProtocol):
 
     def resume_writing(self) -> None:
         self._set_blocked(_FULL, False)
+        if self._stuck:
+            self._stuck = False
+            self._resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._discarding = True
@@ -249,7 +266,9 @@ class TunnelSocket(asyncio.BufferedProtocol):
         core = self._core
         if self._corked or core is None:
             return
-        if core.pending >= FLUSH_AT:
+        if core.failure is not None and not self._receiving:
+            self._loop.call_soon(self._fail, core.failure)
+        elif core.pending >= FLUSH_AT:
             self._flush()
         elif not (self._scheduled or self._receiving):
             self._scheduled = True

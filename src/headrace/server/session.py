@@ -103,8 +103,11 @@ class Session:
         """Compare user and password in constant time, whichever form the password has (tunnel spec §4)."""
         shared = self._worker.shared
         password = _password_in(text)
+        # JSON can spell half a surrogate pair, which no encoder takes as it is.
         same_user = hmac.compare_digest(user.encode(), shared.user.encode())
-        same_password = hmac.compare_digest(password.encode(), shared.password.encode())
+        same_password = hmac.compare_digest(
+            password.encode("utf-8", "surrogatepass"), shared.password.encode()
+        )
         return same_user and same_password
 
     def _logged_in(self) -> None:

@@ -76,6 +76,8 @@ class Transport:
         self.config = config
         self.client = config.role is Role.CLIENT
         self.pending = 0  #: bytes sealed and not yet taken
+        #: What ended the connection outside `receive`, which raises it at its next call.
+        self.failure: RemoteProtocolError | None = None
         self.session_id = b""
         self.peer_identification: bytes | None = None
         self.ready: Callable[[], None] = _nothing  #: keys are in use in both directions, first time
@@ -148,6 +150,8 @@ class Transport:
             if padding < 4 or end < 2:
                 raise RemoteProtocolError(f"padding length {padding} does not fit the packet")
             self._dispatch[body[1]](memoryview(body)[1:end])
+        if self.failure is not None:
+            raise self.failure
         if self._in_bytes > self.config.rekey_bytes:
             self.rekey()
         return size if self._closed else position
@@ -182,9 +186,11 @@ class Transport:
         """Seal one payload, or keep it until the key exchange under way is over."""
         if self._holding and (payload[0] >= 50 or payload[0] in (5, 6)):
             self._held_bytes += len(payload) + HELD_COST
-            if self._held_bytes > MAX_HELD:
-                raise RemoteProtocolError("the peer asks for too much during a key exchange")
-            self._held.append(payload)
+            if self._held_bytes <= MAX_HELD:
+                self._held.append(payload)
+            elif self.failure is None:
+                self.failure = RemoteProtocolError("the peer asks for too much during a key exchange")
+                self._wake()
             return
         self._put(payload)
         self._wake()

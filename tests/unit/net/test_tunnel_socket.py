@@ -281,3 +281,32 @@ async def test_limits_rest_both_ways() -> None:
     assert server.connection.paused
     await asyncio.sleep(1.0)
     assert not server.connection.paused
+
+
+async def test_a_peer_that_never_reads_its_answers_is_not_read_any_more() -> None:
+    client, server = await connected_pair()
+    assert client.connection is not None
+    server.tcp.stuck = True
+    sent = 0
+    while server.tcp.reading and sent < 1_000_000:
+        for _ in range(2000):
+            client.connection.request(b"nobody knows this", bytes(100), lambda reply: None)
+        sent += 2000
+        await asyncio.sleep(0)
+        server.tcp.arrive(client.take())
+    assert not server.tcp.reading
+    assert server.tcp.buffered < tunnel_socket.STUCK * 2
+    server.tcp.drain()
+    assert server.tcp.reading
+
+
+async def test_too_much_held_back_during_a_key_exchange_ends_the_tunnel_wherever_it_shows() -> None:
+    client, _server = await connected_pair()
+    assert client.connection is not None
+    client.transport.rekey()
+    for _ in range(20_000):  # the server never answers the key exchange
+        client.connection.request(b"something", bytes(100), lambda reply: None)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert client.tcp.log[-1] == "close"
+    assert isinstance(client.losses[0], RemoteProtocolError)
