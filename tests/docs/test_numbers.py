@@ -56,6 +56,7 @@ PHRASES = {
         f"a tunnel may grow by | {channel.MAX_WINDOW // MIB} MiB",
         f"before its channel is held | {relay.HIGH // KIB} KiB",
         f"before its channels pause | {tunnel_socket.HIGH // KIB} KiB",
+        f"before it is not read either | {tunnel_socket.STUCK // MIB} MiB",
         f"waiting for a key exchange | {transport.MAX_HELD // MIB} MiB",
         f"one SSH packet | {protection.MAX_PACKET // KIB} KiB",
         f"channels of one tunnel | {connection.MAX_CHANNELS:,}",
