@@ -23,6 +23,10 @@ OPEN_TIMEOUT: Final = 10.0
 MAX_EARLY: Final = 64 * 1024
 
 
+#: Shared by all: asked for and filled in one step.
+_BUFFER: Final = memoryview(bytearray(MAX_EARLY))
+
+
 class PortForwarder(Protocol):
     """Where port forwards are opened. `loop` is the one that everything runs on."""
 
@@ -41,8 +45,12 @@ class PortForwarder(Protocol):
         ...
 
 
-class LocalConnection(asyncio.Protocol):
-    """Base of the proxies' connections: a subclass negotiates and words the answers."""
+class LocalConnection(asyncio.BufferedProtocol):
+    """Base of the proxies' connections: a subclass negotiates and words the answers.
+
+    A buffered protocol like the relay that follows it: uvloop would keep one of the other kind alive as long
+    as the socket, for the method it had bound.
+    """
 
     def __init__(self, forwarder: PortForwarder) -> None:
         self._forwarder = forwarder
@@ -102,9 +110,13 @@ class LocalConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._tcp = cast("asyncio.Transport", transport)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return _BUFFER
+
+    def buffer_updated(self, nbytes: int) -> None:
         if self._gone:
             return
+        data = bytes(_BUFFER[:nbytes])
         if not self._opening:
             self.negotiate(data)
             return

@@ -8,7 +8,6 @@ share one look-up. There are no search domains: a client's names mean the same f
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import re
 import socket
@@ -18,6 +17,7 @@ from typing import Final, Protocol
 
 from headrace.base.clock import SYSTEM_CLOCK, Clock
 from headrace.base.errors import NetworkError
+from headrace.net.addresses import parse_address
 
 __all__ = ["Answer", "Backend", "Resolver", "system_name_server"]
 
@@ -79,7 +79,7 @@ class Resolver:
 
         Raises NetworkError, whose text does not repeat the name.
         """
-        if _is_address(name):
+        if parse_address(name) is not None:
             return [name]
         key = _normal(name)
         kept = self._kept.get(key)
@@ -138,16 +138,9 @@ def system_name_server(file: Path = Path("/etc/resolv.conf")) -> str:
         return ""
     for line in lines:
         words = line.split()
-        if len(words) >= 2 and words[0] == "nameserver" and _is_address(words[1]):
+        if len(words) >= 2 and words[0] == "nameserver" and parse_address(words[1]) is not None:
             return words[1]
     return ""
-
-
-def _is_address(text: str) -> bool:
-    try:
-        return "%" not in text and bool(ipaddress.ip_address(text))
-    except ValueError:
-        return False
 
 
 def _normal(name: str) -> str:

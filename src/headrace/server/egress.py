@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from headrace.net.addresses import parse_address
+
 __all__ = ["Egress", "local_addresses"]
 
 _SPECIAL_V4: Final = (
@@ -48,7 +50,6 @@ _SPECIAL_V6: Final = (
 _CARRIES_V4: Final = (ipaddress.IPv6Address("::ffff:0:0"), ipaddress.IPv6Address("64:ff9b::"))
 
 _LOW_32: Final = 0xFFFF_FFFF
-_LONGEST: Final = 45  # characters in the longest text of an IPv6 address
 
 
 class _Ranges:
@@ -83,15 +84,9 @@ class Egress:
         self._own_v6 = frozenset(int(address) for address in own if address.version == 6)
 
     def permitted(self, address: str) -> bool:
-        """True when `address` may be dialled. Whatever is no plain IP address in its usual text form is not.
-
-        Octal, hexadecimal and shortened forms, which some resolvers take for addresses, are none here.
-        """
-        if len(address) > _LONGEST or "%" in address:
-            return False
-        try:
-            parsed = ipaddress.ip_address(address)
-        except ValueError:
+        """True when `address` may be dialled, which must be a plain IP address in its usual text form."""
+        parsed = parse_address(address)
+        if parsed is None:
             return False
         if self._allow_bogons:
             return True

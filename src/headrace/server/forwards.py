@@ -4,11 +4,11 @@ Resolution and dialling are one step: the address that passed the checks is the 
 """
 
 from collections.abc import Callable, Coroutine
-from ipaddress import ip_address
 from typing import Any
 
 from headrace.base.errors import HeadraceError, NetworkError
 from headrace.documents.traffic_rules import TrafficLimits
+from headrace.net.addresses import parse_address
 from headrace.net.dial import dial
 from headrace.net.relay import Relay
 from headrace.net.relay_pool import RelayPool
@@ -86,9 +86,10 @@ class PortForwards:
         timeout = self.limits.dial_tcp_timeout or DIAL_TIMEOUT
         error: NetworkError | None = None
         for address in (await self._resolver.lookup(destination.host))[:MAX_ADDRESSES]:
-            if not self._egress.permitted(address):
+            parsed = parse_address(address)
+            if parsed is None or not self._egress.permitted(address):
                 continue
-            if not self.limits.tcp.allows(ip_address(address), port):
+            if not self.limits.tcp.allows(parsed, port):
                 continue
             try:
                 return await dial(address, port, self._relays.make, timeout)
