@@ -27,6 +27,7 @@ from headrace.codec.handshake_response import HandshakeResponse
 from headrace.documents.client_config import ClientConfig
 from headrace.documents.server_entry import ServerEntry
 from headrace.net.dial import listen
+from headrace.net.interfaces import listening_address
 from headrace.net.relay import Relay
 from headrace.net.relay_pool import RelayPool
 from headrace.ssh.channel import Channel, Endpoint
@@ -76,6 +77,10 @@ class Controller:
     async def run(self) -> None:
         """Run until stopped. Raises OperatorError when a local port cannot be had."""
         self._notices.emit("SessionId", sessionId=self._identity.session_id)
+        if self.config.unknown_fields:
+            self._notices.info(f"configuration fields not used: {', '.join(self.config.unknown_fields)}")
+        regions = sorted({entry.region for entry in self._entries if entry.region})
+        self._notices.emit("AvailableEgressRegions", regions=regions)
         try:
             await self._listen()
             self._notices.emit("Tunnels", count=0)
@@ -103,7 +108,7 @@ class Controller:
 
     async def _listen(self) -> None:
         config = self.config
-        host = "0.0.0.0" if config.listen_interface == "any" else "127.0.0.1"
+        host = listening_address(config.listen_interface)
         proxies: list[tuple[str, bool, int, type[LocalConnection]]] = [
             ("Socks", config.disable_local_socks_proxy, config.local_socks_proxy_port, SocksConnection),
             ("Http", config.disable_local_http_proxy, config.local_http_proxy_port, HttpConnection),
@@ -163,6 +168,7 @@ class Controller:
                         self._rng,
                         lambda reason: self._notices.emit("SkipServerEntry", reason=reason),
                         self._affinity,
+                        config.egress_region,
                     )
                     self._notices.emit("CandidateServers", count=len(attempts), region=config.egress_region)
                     outcome = await race.race(attempts)
@@ -198,6 +204,8 @@ class Controller:
                 if not self.config.disable_api:
                     group.create_task(self._send_connected(tunnel, took))
                 group.create_task(self._monitor.run())
+                if self.config.emit_bytes_transferred:
+                    group.create_task(self._report_bytes(tunnel))
         finally:
             self.connected.clear()
             self._tunnel = self._monitor = None
@@ -231,6 +239,18 @@ class Controller:
         emit("ActiveTunnel", diagnosticID=identity, protocol=attempt.protocol)
         emit("ConnectedServerRegion", serverRegion=attempt.entry.region)
         emit("Tunnels", count=1)
+
+    async def _report_bytes(self, tunnel: Tunnel) -> None:
+        """Tell each second what has passed since the last time, if anything has."""
+        before = (0, 0)
+        while not tunnel.ended.done():
+            await asyncio.sleep(1)
+            now = tunnel.bytes_transferred
+            if now != before:
+                sent, received = now[0] - before[0], now[1] - before[1]
+                identity = tunnel.dial_parameters.diagnostic_id
+                self._notices.emit("BytesTransferred", diagnosticID=identity, sent=sent, received=received)
+            before = now
 
     async def _send_connected(self, tunnel: Tunnel, took: float) -> None:
         parameters = api.connected_parameters(

@@ -27,14 +27,17 @@ def candidates(
     rng: Rng,
     skip: Callable[[str], None],
     affinity: str = "",
+    region: str = "",
 ) -> list[DialParameters]:
     """Return one attempt per entry, in random order, the entry with the tag `affinity` first.
 
-    `skip` hears why an entry cannot be dialled.
+    With a `region`, only servers whose traffic leaves there count. `skip` hears why an entry is left out.
     """
     result: list[DialParameters] = []
     ordered = sorted(rng.shuffled(entries), key=lambda entry: entry.effective_tag != affinity)
     for entry in ordered:
+        if region and entry.region != region:
+            continue
         usable = [name for name in entry.supported_protocols(limit) if name in TUNNEL_PROTOCOLS]
         if not usable:
             skip("the server supports no tunnel protocol that is allowed and known here")
@@ -47,7 +50,10 @@ def candidates(
 
 
 class Establishment:
-    """One race. `make` builds a tunnel for an attempt; `failed` hears why an attempt did not win."""
+    """Races. `make` builds a tunnel for an attempt; `failed` hears why an attempt came to nothing.
+
+    At most `workers` attempts run at once, and `stagger` seconds pass between the starts of any two.
+    """
 
     def __init__(
         self,
@@ -65,6 +71,9 @@ class Establishment:
         self._stagger = stagger
         self._started = started
         self._failed = failed
+        self._made: set[Tunnel] = set()  # tunnels of the race that is on, but for those that failed
+        self._turn = asyncio.Lock()  # starts are staggered one after the other
+        self._begun = False
 
     async def race(self, attempts: Iterable[DialParameters]) -> Outcome | None:
         """Return the first tunnel that is ready for use, or None when every attempt failed.
@@ -74,41 +83,44 @@ class Establishment:
         waiting = iter(attempts)
         running: set[asyncio.Task[Outcome | None]] = set()
         winner: Outcome | None = None
+        kept: Tunnel | None = None
         try:
             while winner is None:
                 while len(running) < self._workers and (attempt := next(waiting, None)) is not None:
                     running.add(asyncio.create_task(self._attempt(attempt)))
-                    if self._stagger:
-                        break
                 if not running:
                     break
-                timeout = self._stagger if self._stagger and len(running) < self._workers else None
-                done, running = await asyncio.wait(
-                    running, timeout=timeout, return_when=asyncio.FIRST_COMPLETED
-                )
-                for outcome in filter(None, (task.result() for task in done)):
-                    if winner is None:
-                        winner = outcome
-                    else:
-                        outcome[0].abort()
+                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                winner = next(filter(None, (task.result() for task in done)), None)
+            await _cancel(running)
+            kept = winner[0] if winner is not None else None
             return winner
         finally:
-            for task in running:
-                task.cancel()
-            for late in await asyncio.gather(*running, return_exceptions=True):
-                if isinstance(late, tuple):  # it was through before the cancellation reached it
-                    late[0].abort()
+            for tunnel in self._made - {kept}:
+                tunnel.abort()  # also one that was through before the cancellation reached it
+            self._made.clear()
+            await _cancel(running)
 
     async def _attempt(self, attempt: DialParameters) -> Outcome | None:
+        async with self._turn:
+            if self._begun:
+                await asyncio.sleep(self._stagger)
+            self._begun = True
         self._started(attempt)
         tunnel = self._make(attempt)
+        self._made.add(tunnel)
         try:
             await tunnel.connect()
             return tunnel, (await tunnel.handshake() if self._handshake else HandshakeResponse())
         except HeadraceError as error:
             tunnel.abort()
+            self._made.discard(tunnel)
             self._failed(attempt, error)
             return None
-        except asyncio.CancelledError:
-            tunnel.abort()
-            raise
+
+
+async def _cancel(tasks: Iterable[asyncio.Task[Outcome | None]]) -> None:
+    """Cancel tasks and wait for their ends."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

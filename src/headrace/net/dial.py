@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from headrace.base.errors import ConnectTimeout, NetworkError, OperatorError
 
-__all__ = ["dial", "listen", "reset"]
+__all__ = ["dial", "insist_on_free", "listen", "reset"]
 
 _NO_LINGER = struct.pack("ii", 1, 0)
 
@@ -54,10 +54,17 @@ async def listen(
             factory, host, port, backlog=backlog, reuse_address=True, reuse_port=shared or None
         )
     except OSError as error:
-        raise OperatorError(
-            f"{what} cannot listen on port {port}: {_reason(error)}. "
-            "Stop the program that uses the port, or choose another one."
-        ) from error
+        raise _taken(what, port, error) from error
+
+
+def insist_on_free(port: int, *, what: str) -> None:
+    """Raise OperatorError if a port is taken, be it by a program that would share it: ourselves, run twice."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("", port))
+        except OSError as error:
+            raise _taken(what, port, error) from error
 
 
 def reset(transport: asyncio.Transport) -> None:
@@ -65,6 +72,13 @@ def reset(transport: asyncio.Transport) -> None:
     if not transport.is_closing():
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         transport.abort()
+
+
+def _taken(what: str, port: int, error: OSError) -> OperatorError:
+    return OperatorError(
+        f"{what} cannot listen on port {port}: {_reason(error)}. "
+        "Stop the program that uses the port, or choose another one."
+    )
 
 
 def _reason(error: OSError) -> str:

@@ -14,13 +14,14 @@ class RelayPool:
     def __init__(self, idle_limit: float = 0.0) -> None:
         self.idle_limit = idle_limit  #: seconds without a byte after which a relay is closed, 0 for never
         self._idle: dict[Relay, float] = {}  # open relays, and for how long nothing has passed
+        self._end = self._ended  # bound once, not once per relay
 
     def __len__(self) -> int:
         return len(self._idle)
 
     def make(self) -> Relay:
         """Return a new relay; it counts once it is `add`ed."""
-        return Relay(self._ended)
+        return Relay(self._end)
 
     def add(self, relay: Relay) -> None:
         """Count a relay as open."""

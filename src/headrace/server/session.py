@@ -83,6 +83,7 @@ class Session:
     def refused(self, reason: str) -> None:
         """Strangers hear nothing, and the connection stays open as long as an unfinished handshake would."""
         self.state = "refused"
+        self._worker.released(self)
         self._worker.count_refusal(reason)
 
     def lost(self, error: Exception | None) -> None:

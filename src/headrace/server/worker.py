@@ -60,6 +60,8 @@ class Worker:
             self.ports[name] = server.sockets[0].getsockname()[1]
         self.resolver.start()  # importing it takes a moment: better now than at the first look-up
         self.spawn(self._sweep())
+        if config.load_monitor_period_seconds:
+            self.spawn(self._report_load(config.load_monitor_period_seconds))
 
     async def stop(self, grace: float = 0.0) -> None:
         """Stop listening, give open tunnels `grace` seconds to end by themselves, close the rest."""
@@ -138,6 +140,18 @@ class Worker:
     def count_refusal(self, reason: str) -> None:
         """Count a stranger; nothing else is kept of it."""
         self.refusals[reason] += 1
+
+    async def _report_load(self, period: float) -> None:
+        """Log now and then what there is to do; only numbers, and why strangers were refused."""
+        while True:
+            await asyncio.sleep(period)
+            self.log_load()
+
+    def log_load(self) -> None:
+        """Log how many tunnels, handshakes and strangers there are, and what strangers were refused for."""
+        states = Counter(session.state for session in self._sessions)
+        refusals, self.refusals = self.refusals, Counter()
+        _log.info("load", extra={"sessions": dict(states), "refusals": dict(refusals)})
 
     async def _sweep(self) -> None:
         while True:

@@ -106,7 +106,7 @@ class Channel:
         """Take the peer's channel number, window and packet limit."""
         self.remote = remote
         self._window_out = window
-        self._limit = min(packet, MAX_DATA)
+        self._limit = min(MAX_DATA, packet)
         if self._limit < MIN_LIMIT:
             raise RemoteProtocolError("the peer's packet limit is too small")
         self._header = bytes((numbers.CHANNEL_DATA,)) + u32(remote)
