@@ -119,7 +119,7 @@ class Establishment:
             return None
 
 
-async def _cancel(tasks: Iterable[asyncio.Task[Outcome | None]]) -> None:
+async def _cancel(tasks: set[asyncio.Task[Outcome | None]]) -> None:
     """Cancel tasks and wait for their ends."""
     for task in tasks:
         task.cancel()
