@@ -2,12 +2,12 @@
 
 import base64
 import binascii
-import ipaddress
 from dataclasses import dataclass
 
 from headrace.base.errors import DocumentError
 from headrace.base.rng import Rng
 from headrace.documents.server_entry import ServerEntry
+from headrace.net.addresses import parse_address
 
 __all__ = ["DialParameters", "choose"]
 
@@ -40,7 +40,7 @@ class DialParameters:
 
 def choose(entry: ServerEntry, protocol: str, rng: Rng, candidate_number: int = 0) -> DialParameters:
     """Make the choices for one attempt. Raises DocumentError if the entry lacks what the protocol needs."""
-    if not _is_address(entry.ip_address):  # a name would be looked up for all to see
+    if parse_address(entry.ip_address) is None:  # a name would be looked up for all to see
         raise DocumentError("the server entry's ipAddress is not an IP address")
     port = entry.dial_port(protocol)
     if not 0 < port <= 0xFFFF:
@@ -62,10 +62,3 @@ def choose(entry: ServerEntry, protocol: str, rng: Rng, candidate_number: int = 
         identification=rng.choice(_IDENTIFICATIONS),
         candidate_number=candidate_number,
     )
-
-
-def _is_address(text: str) -> bool:
-    try:
-        return "%" not in text and bool(ipaddress.ip_address(text))
-    except ValueError:
-        return False
