@@ -19,6 +19,7 @@ from headrace.client.notices import NoticeOptions, Notices
 from headrace.documents.client_config import ClientConfig, read_client_config
 from headrace.documents.server_entry import ServerEntry
 from headrace.documents.server_list import stream_list
+from headrace.net.interfaces import listening_address
 
 __all__ = ["client"]
 
@@ -34,6 +35,8 @@ _STOCK_OPTIONS = {
 _STOCK_FLAGS = {"formatNotices"}
 #: Without a configuration file there is no network to name; the deployed programs use this for testing.
 _TEST_ID = "F" * 16
+#: Characters in the longest file name; an entry is longer.
+_LONGEST_NAME = 255
 
 
 class _StockSpelling(click.Command):
@@ -85,11 +88,11 @@ def client(
         raise OperatorError(
             f"the data directory {settings.data_root_directory} does not exist; make it first"
         )
-    entries = _entries(settings, server_list)
+    entries = _entries(settings, server_list, "TargetServerEntry" if entry is None else "--entry")
     with contextlib.ExitStack() as stack:
         stream = stack.enter_context(_open_notices(notices)) if notices else sys.stderr
         told = Notices(stream, SYSTEM_CLOCK, NoticeOptions.from_config(settings, human=format_notices))
-        if settings.listen_interface:
+        if listening_address(settings.listen_interface) != "127.0.0.1":
             click.echo("headrace: anybody who reaches this machine can use its proxies", err=True)
         _run(settings, entries, told)
 
@@ -136,27 +139,23 @@ def _read_settings(config: Path | None, entry: str | None, options: dict[str, An
 
 def _entry_line(entry: str) -> str:
     """Return the entry itself, or the one in the file of that name."""
-    if Path(entry).exists() or not set(entry) <= set("0123456789abcdefABCDEF"):
-        text = read_file(Path(entry), "the server entry file").decode("ascii", "replace").split()
-        if len(text) != 1:
-            raise OperatorError(f"{entry} holds {len(text)} server entries; use --server-list for several")
-        return text[0]
-    return entry
+    is_hex = set(entry) <= set("0123456789abcdefABCDEF")
+    if is_hex and not (len(entry) <= _LONGEST_NAME and Path(entry).exists()):
+        return entry
+    text = read_file(Path(entry), "the server entry file").decode("ascii", "replace").split()
+    if len(text) != 1:
+        raise OperatorError(f"{entry} holds {len(text)} server entries; use --server-list for several")
+    return text[0]
 
 
-def _entries(settings: ClientConfig, server_list: Path | None) -> list[ServerEntry]:
+def _entries(settings: ClientConfig, server_list: Path | None, target_name: str) -> list[ServerEntry]:
     """Return the entries to choose from; a target entry excludes all others."""
     if settings.target_server_entry:
-        return [ServerEntry.decode(settings.target_server_entry, "TARGET")]
-    lines = [(line, "EmbeddedServerEntryList") for line in settings.embedded_server_entries]
-    entries = [_decode(line, where) for line, where in lines]
+        return [_target(settings.target_server_entry, target_name)]
+    entries = _import(settings.embedded_server_entries, "EmbeddedServerEntryList")
     if server_list is not None:
         text = read_file(server_list, "the server list").decode("ascii", "replace")
-        try:
-            found = stream_list(text.splitlines(), "EMBEDDED", _now())
-            entries += [ServerEntry.from_fields(fields) for fields in found]
-        except DocumentError as error:
-            raise OperatorError(f"{server_list}: {error}") from error
+        entries += _import(text.splitlines(), str(server_list))
     if not entries:
         raise OperatorError(
             "there is no server entry to connect to; add TargetServerEntry to the configuration, "
@@ -165,9 +164,19 @@ def _entries(settings: ClientConfig, server_list: Path | None) -> list[ServerEnt
     return entries
 
 
-def _decode(line: str, where: str) -> ServerEntry:
+def _target(line: str, where: str) -> ServerEntry:
     try:
-        return ServerEntry.decode(line, "EMBEDDED", _now())
+        entry = ServerEntry.decode(line, "TARGET", _now())
+        entry.validate()
+    except DocumentError as error:
+        raise OperatorError(f"{where}: {error}") from error
+    return entry
+
+
+def _import(lines: Iterable[str], where: str) -> list[ServerEntry]:
+    """Return the valid entries of a list; a line that does not decode is a mistake."""
+    try:
+        return [ServerEntry.from_fields(fields) for fields in stream_list(lines, "EMBEDDED", _now())]
     except DocumentError as error:
         raise OperatorError(f"{where}: {error}") from error
 

@@ -48,7 +48,7 @@ def generate(ip: str, protocols: tuple[str, ...], region: str, out: Path, force:
     """
     from headrace.server.generate import CONFIG_FILE, ENTRY_FILE, generate_server
 
-    generated = generate_server(ip=ip, protocols=dict(map(_protocol, protocols)), region=region)
+    generated = generate_server(ip=ip, protocols=_protocol_ports(protocols), region=region)
     generated.write(out, force=force)
     for name in generated.files:
         click.echo(f"wrote {out / name}")
@@ -59,11 +59,16 @@ def generate(ip: str, protocols: tuple[str, ...], region: str, out: Path, force:
     )
 
 
-def _protocol(text: str) -> tuple[str, int]:
-    name, colon, port = text.partition(":")
-    if not colon or not port.isascii() or not port.isdigit():
-        raise OperatorError(f"--protocol {text}: write a protocol and a port, for instance OSSH:443")
-    return name.upper(), int(port)
+def _protocol_ports(texts: tuple[str, ...]) -> dict[str, int]:
+    ports: dict[str, int] = {}
+    for text in texts:
+        name, colon, port = text.upper().partition(":")
+        if not colon or not port.isascii() or not port.isdigit() or len(port) > 5:
+            raise OperatorError(f"--protocol {text}: write a protocol and a port, for instance OSSH:443")
+        if name in ports:
+            raise OperatorError(f"--protocol {text}: {name} was given a port already: leave one out")
+        ports[name] = int(port)
+    return ports
 
 
 _config_option = click.option(
@@ -98,6 +103,7 @@ def run(config: Path, data_directory: Path | None, workers: int | None) -> None:
 
     process = Process(config, data_directory)
     settings = process.load()
+    process.insist_on_free_ports()
     count = workers or settings.workers or default_worker_count()
     if count == 1:
         run_loop(process.run(announce=_announce))

@@ -58,7 +58,7 @@ async def listen(
 
 
 def insist_on_free(port: int, *, what: str) -> None:
-    """Raise OperatorError if a port is taken, be it by a program that would share it: ourselves, run twice."""
+    """Raise OperatorError if a port is taken, even by one that would share it: ourselves, run twice."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -11,6 +11,7 @@ from headrace.base.clock import SYSTEM_CLOCK
 from headrace.base.errors import DocumentError, HeadraceError, OperatorError
 from headrace.base.logging import configure_logging
 from headrace.documents.server_config import ServerConfig, read_server_config
+from headrace.net.dial import insist_on_free
 from headrace.server.shared import Shared
 from headrace.server.worker import Worker
 from headrace.server.worker_link import Failed, Ready, parent_gone, report
@@ -49,8 +50,18 @@ class Process:
             raise DocumentError(
                 f"{self._path}: TunnelProtocolPorts names no protocol that is spoken here: add OSSH or SSH"
             )
-        configure_logging(config.log_level, file=config.log_filename)
+        try:
+            configure_logging(config.log_level, file=config.log_filename)
+        except OSError as error:
+            raise OperatorError(
+                f"{self._path}: LogFilename: {config.log_filename} cannot be written: {error.strerror}"
+            ) from error
         return config
+
+    def insist_on_free_ports(self) -> None:
+        """Raise OperatorError if something listens where this server is to: workers share their ports."""
+        for name, port in self.load().protocol_ports.items():
+            insist_on_free(port, what=name)
 
     def warn(self) -> None:
         """Say what in the configuration is not served, or must not be served to the public."""
