@@ -1,4 +1,4 @@
-"""The whole thing on loopback: applications through the client's proxies, its tunnel and the server to an origin."""
+"""The whole thing on loopback: applications through the client's proxies, the tunnel and the server."""
 
 import asyncio
 import hashlib
@@ -7,6 +7,7 @@ import re
 import struct
 
 import pytest
+from tests.interop.programs import program
 
 from headrace.testing.loopback import LoopbackNetwork, LoopbackServer
 from headrace.testing.origin import PAGE, payload
@@ -21,7 +22,7 @@ WAYS = pytest.mark.parametrize(
 async def curl(*arguments: str) -> bytes:
     """Run curl; return what it printed. Its failure is the test's."""
     process = await asyncio.create_subprocess_exec(
-        "curl",
+        program("curl"),
         "--silent",
         "--show-error",
         "--fail",
@@ -53,7 +54,15 @@ async def test_five_megabytes_down_and_up(protocol: str, prefix: bool) -> None:
         assert down == payload(size)
         body = payload(size)[::-1]
         process = await asyncio.create_subprocess_exec(
-            *("curl", "--silent", "--proxy", proxy, "--data-binary", "@-", network.origin.url("/sum")),
+            *(
+                program("curl"),
+                "--silent",
+                "--proxy",
+                proxy,
+                "--data-binary",
+                "@-",
+                network.origin.url("/sum"),
+            ),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )
@@ -140,7 +149,7 @@ async def test_nothing_leaks_into_logs_and_notices_at_default_level(protocol: st
     async with LoopbackNetwork(protocol, prefix=prefix) as network:
         proxy = f"socks5h://127.0.0.1:{network.socks_port}"
         await curl("--proxy", proxy, f"http://localhost:{network.origin.port}/bytes/1000")
-        reader, writer = await asyncio.open_connection("127.0.0.1", network.server.worker.ports["OSSH"])
+        _, writer = await asyncio.open_connection("127.0.0.1", network.server.worker.ports["OSSH"])
         writer.write(b"a stranger" * 10_000)  # long enough to be refused for good
         entry = network.server.entry
         secrets = [
@@ -176,8 +185,7 @@ async def test_a_lost_tunnel_is_made_anew_and_the_proxies_stay() -> None:
         ports = dict(network.controller.ports)
         for session in list(network.server.worker._sessions):
             session.socket.abort()
-        while network.controller.connected.is_set():
-            await asyncio.sleep(0)
+        await network.controller.disconnected.wait()
         await network.controller.connected.wait()
         assert network.controller.ports == ports
         proxy = f"socks5h://127.0.0.1:{network.socks_port}"

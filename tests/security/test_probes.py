@@ -1,7 +1,7 @@
 """Attack: connect to a suspect and send anything, to see whether it is a server of ours.
 
-Ten thousand probes meet real sessions over transports in memory, on virtual time: not one byte is answered, and
-when and how the connection ends depends on nothing the prober did.
+Ten thousand probes meet real sessions over transports in memory, on virtual time: not one byte is answered,
+and when and how the connection ends depends on nothing the prober did.
 """
 
 import asyncio

@@ -66,5 +66,9 @@ def test_imports_go_up_only() -> None:
 
 
 def test_every_module_has_a_docstring() -> None:
-    bare = [str(path.relative_to(SOURCE)) for path in modules() if not ast.get_docstring(ast.parse(path.read_text()))]
+    bare = [
+        str(path.relative_to(SOURCE))
+        for path in modules()
+        if not ast.get_docstring(ast.parse(path.read_text()))
+    ]
     assert bare == []

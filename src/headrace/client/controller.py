@@ -69,6 +69,8 @@ class Controller:
         self._last_connected = ""
         self._servers: list[asyncio.Server] = []
         self.connected = asyncio.Event()  #: set while there is a tunnel
+        self.disconnected = asyncio.Event()  #: set while there is none
+        self.disconnected.set()
         self.loop = asyncio.get_running_loop()
         self._relays = RelayPool()
 
@@ -199,6 +201,7 @@ class Controller:
         )
         self._report_tunnel(attempt, response)
         self.connected.set()
+        self.disconnected.clear()
         try:
             async with asyncio.TaskGroup() as group:
                 if not self.config.disable_api:
@@ -208,6 +211,7 @@ class Controller:
                     group.create_task(self._report_bytes(tunnel))
         finally:
             self.connected.clear()
+            self.disconnected.set()
             self._tunnel = self._monitor = None
             sent, received = tunnel.bytes_transferred
             identity = attempt.diagnostic_id

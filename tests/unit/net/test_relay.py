@@ -1,4 +1,4 @@
-"""The relay between a socket and a channel, driven in memory: nothing queues, nothing is lost, both halves close."""
+"""The relay between a socket and a channel, in memory: nothing queues, nothing is lost, both halves close."""
 
 import pytest
 

@@ -200,7 +200,7 @@ async def test_a_channel_given_window_while_the_tunnel_is_stuck_goes_on_when_it_
 
 
 async def test_a_loop_that_never_says_it_is_full_cannot_leave_the_tunnel_blocked() -> None:
-    client, server = await connected_pair()
+    client, _ = await connected_pair()
     assert client.connection is not None
     client.tcp.buffered = tunnel_socket.HIGH + 1  # seen filling, yet pause_writing never comes
     client.connection.open(b"direct-tcpip", b"", RecordingEndpoint())
