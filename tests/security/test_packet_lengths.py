@@ -1,7 +1,7 @@
 """Attack: walk a stream by packet lengths that stand in the clear, which tells SSH from random bytes.
 
-Four plausible lengths in a row are conclusive (resistance spec, F7). AES-GCM and the encrypt-then-MAC modes show
-theirs; they are the control that proves the detector sees what it should.
+Four plausible lengths in a row are conclusive (resistance spec, F7). AES-GCM and the encrypt-then-MAC modes
+show theirs; they are the control that proves the detector sees what it should.
 """
 
 import pytest

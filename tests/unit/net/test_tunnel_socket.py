@@ -126,7 +126,12 @@ async def test_small_packets_of_one_round_go_out_together() -> None:
     assert client.connection is not None
     writes: list[int] = []
     original = client.tcp.write
-    client.tcp.write = lambda data: (writes.append(len(data)), original(data))[1]  # type: ignore[method-assign]
+
+    def write(data: bytes | bytearray | memoryview) -> None:
+        writes.append(len(data))
+        original(data)
+
+    client.tcp.write = write  # type: ignore[method-assign]
     for _ in range(20):
         client.connection.open(b"direct-tcpip", b"", RecordingEndpoint())
     assert writes == []
