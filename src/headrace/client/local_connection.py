@@ -56,6 +56,7 @@ class LocalConnection(asyncio.BufferedProtocol):
         self._forwarder = forwarder
         self._early = b""
         self._opening = False
+        self._finished = False  # the application says no more
         self._gone = False
         # One timer for both phases: it is set anew only if the first runs out.
         self._loop = loop = forwarder.loop
@@ -125,6 +126,7 @@ class LocalConnection(asyncio.BufferedProtocol):
             self._tcp.pause_reading()
 
     def eof_received(self) -> bool:
+        self._finished = True
         return self._opening and not self._gone  # a half-closed application still wants the answer
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -144,6 +146,8 @@ class LocalConnection(asyncio.BufferedProtocol):
         if len(self._early) >= MAX_EARLY:
             self._tcp.resume_reading()
         relay.attach(channel, self._tcp, self._early)
+        if self._finished:
+            relay.eof_received()
 
     def refused(self, reason: int, text: str) -> None:
         if reason != numbers.SPLIT_TUNNEL:
