@@ -70,11 +70,9 @@ def client_config(directory: Path, **fields: object) -> Path:
 
 
 def server_config(directory: Path, **fields: object) -> Path:
-    """Make a server on a port of its own, with these fields put over its configuration."""
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        port = probe.getsockname()[1]
-    generated = generate_server(ip="127.0.0.1", protocols={"OSSH": port}, host_key=host_key("rsa"))
+    """Make a server, with these fields put over its configuration; the system chooses its port."""
+    fields = {"TunnelProtocolPorts": {"OSSH": 0}} | fields
+    generated = generate_server(ip="127.0.0.1", protocols={"OSSH": 1}, host_key=host_key("rsa"))
     generated.write(directory / "server")
     path = directory / "server" / CONFIG_FILE
     path.write_text(json.dumps({**json.loads(path.read_bytes()), **fields}))
@@ -348,6 +346,13 @@ def _start_on(taken_port: int, workers: str, tmp_path: Path) -> None:
     config = server_config(tmp_path, TunnelProtocolPorts={"OSSH": taken_port})
     line = complaint("server", "run", "--config", config, "--workers", workers, cwd=tmp_path)
     assert str(taken_port) in line
+
+
+@pytest.mark.parametrize(("address", "told"), [("home", "IP address"), ("192.0.2.1", "this machine")])
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_address_that_is_not_ours(workers: str, address: str, told: str, tmp_path: Path) -> None:
+    words = ["--workers", workers, "--listen", address]
+    assert told in complaint("server", "run", "--config", server_config(tmp_path), *words, cwd=tmp_path)
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

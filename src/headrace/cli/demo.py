@@ -39,7 +39,7 @@ class Summary:
 @click.command()
 @click.option("--keep", is_flag=True, help="Leave the network running, for a browser, until Ctrl-C.")
 @click.option(
-    "--megabytes", default=20, show_default=True, type=click.IntRange(1, 1000), help="To move each way."
+    "--megabytes", default=20, show_default=True, type=click.IntRange(1, 200), help="To move each way."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a summary for programs, and nothing else.")
 def demo(keep: bool, megabytes: int, as_json: bool) -> None:
@@ -59,7 +59,7 @@ def demo(keep: bool, megabytes: int, as_json: bool) -> None:
         asyncio.run(_Demo(show, summary, megabytes * 1_000_000, keep).run())
     except NetworkError as error:
         raise OperatorError(f"the demonstration failed: {error}", exit_code=1) from error
-    except (KeyboardInterrupt, asyncio.CancelledError):
+    except asyncio.CancelledError:
         show.print("stopped")
         sys.exit(0 if summary.verified else 130)
     if as_json:
@@ -72,11 +72,14 @@ class _Demo:
         self._summary = summary
         self._size = size
         self._keep = keep
+        self._stopping = False
 
     async def run(self) -> None:
+        """Run from start to end. SIGINT and SIGTERM cancel it, once: what was started is always ended."""
         task = asyncio.current_task()
         assert task is not None
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self._stop, task)
         async with DemoNetwork() as network:
             with self._show.status("making the keys of two servers, and starting them"):
                 await network.start_servers()
@@ -95,6 +98,11 @@ class _Demo:
                 self._invite(client, network)
                 await asyncio.Event().wait()
 
+    def _stop(self, task: asyncio.Task[Any]) -> None:
+        if not self._stopping:
+            self._stopping = True
+            task.cancel()
+
     async def _connect(self, network: DemoNetwork) -> Client:
         summary = self._summary
         begun = time.monotonic()
@@ -109,7 +117,8 @@ class _Demo:
     async def _move(self, way: str, act: Any, client: Client, network: DemoNetwork) -> None:
         columns = (TextColumn("  {task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
         begun = time.monotonic()
-        with Progress(*columns, console=self._show, transient=True) as progress:
+        quiet = not self._show.is_terminal
+        with Progress(*columns, console=self._show, transient=True, disable=quiet) as progress:
             job = progress.add_task(f"moving {self._size / 1e6:g} MB {way}", total=self._size)
             await act(
                 client.socks_port, network.origin.port, self._size, lambda count: progress.advance(job, count)

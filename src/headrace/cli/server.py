@@ -1,5 +1,6 @@
 """`headrace server`: make a server, and run it."""
 
+import ipaddress
 import sys
 from pathlib import Path
 
@@ -82,13 +83,17 @@ _data_option = click.option(
     type=click.Path(path_type=Path),
     help="Where to remember what must survive a restart; the configuration's directory by default.",
 )
+_listen_option = click.option(
+    "--listen", metavar="ADDRESS", help="Listen on this address only; on every one by default."
+)
 
 
 @click.command()
 @_config_option
 @_data_option
+@_listen_option
 @click.option("--workers", type=click.IntRange(1), help="Processes to run; one per processor by default.")
-def run(config: Path, data_directory: Path | None, workers: int | None) -> None:
+def run(config: Path, data_directory: Path | None, listen: str | None, workers: int | None) -> None:
     """Run a server until it is stopped.
 
     SIGTERM and Ctrl-C let open tunnels drain for a while, a second one ends them at once. SIGHUP reads the
@@ -101,7 +106,7 @@ def run(config: Path, data_directory: Path | None, workers: int | None) -> None:
     from headrace.server.process import Process
     from headrace.server.supervisor import default_worker_count, run_workers
 
-    process = Process(config, data_directory)
+    process = Process(config, data_directory, _address(listen))
     settings = process.load()
     process.insist_on_free_ports()
     count = workers or settings.workers or default_worker_count()
@@ -111,9 +116,18 @@ def run(config: Path, data_directory: Path | None, workers: int | None) -> None:
     arguments = ["--config", str(config)]
     if data_directory is not None:
         arguments += ["--data-directory", str(data_directory)]
+    if listen is not None:
+        arguments += ["--listen", listen]
     command = [sys.executable, "-m", "headrace.cli.server", *arguments]
     process.warn()
     run_loop(run_workers(lambda index: command, count, announce=_announce))
+
+
+def _address(text: str | None) -> str | None:
+    try:
+        return None if text is None else str(ipaddress.ip_address(text))
+    except ValueError:
+        raise OperatorError(f"--listen {text}: write an IP address of this machine") from None
 
 
 def _announce(text: str) -> None:
@@ -123,12 +137,13 @@ def _announce(text: str) -> None:
 @click.command()
 @_config_option
 @_data_option
-def worker(config: Path, data_directory: Path | None) -> None:
+@_listen_option
+def worker(config: Path, data_directory: Path | None, listen: str | None) -> None:
     """Run one worker process for a supervisor."""
     from headrace.net.loop import run as run_loop
     from headrace.server.process import Process
 
-    sys.exit(run_loop(Process(config, data_directory).run_supervised()))
+    sys.exit(run_loop(Process(config, data_directory, listen).run_supervised()))
 
 
 if __name__ == "__main__":

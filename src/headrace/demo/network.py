@@ -10,9 +10,9 @@ import os
 import socket
 import sys
 import tempfile
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, BinaryIO, Final, Self
 
 from headrace.base.errors import NetworkError
 from headrace.demo.tap import Tap
@@ -47,7 +47,12 @@ class DemoNetwork:
         return self
 
     async def __aexit__(self, *_exception: object) -> None:
-        await self._stack.aclose()
+        closing = asyncio.create_task(self._stack.aclose())
+        try:
+            await asyncio.shield(closing)
+        except asyncio.CancelledError:  # asked to end while ending: what was started is ended all the same
+            await closing
+            raise
 
     async def start_servers(self) -> None:
         """Make both servers' keys and files, and start them. Raises NetworkError."""
@@ -62,9 +67,14 @@ class DemoNetwork:
         config = directory / CONFIG_FILE
         # The origin is on this machine, where servers otherwise refuse to go.
         config.write_text(json.dumps({**json.loads(config.read_text()), "AllowBogons": True}))
-        process = await self._spawn("server", "run", "--config", str(config), "--workers", "1")
+        log = self._stack.enter_context(_new_file(directory / "log"))
+        process = await self._spawn(
+            "server", "run", "--config", str(config), "--listen", _ADDRESS, "--workers", "1", stderr=log
+        )
         self._stack.push_async_callback(_end, process)
-        await _wait_for(process.stdout, b"OSSH on port", f"the {name} server")
+        if not await _says(process.stdout, b"OSSH on port"):
+            reason = (directory / "log").read_text(errors="replace").strip().rpartition("\n")[2]
+            raise NetworkError(f"the {name} server did not start: {reason}")
         tap = Tap(port, blocking=blocking)
         await tap.start()
         self._stack.push_async_callback(tap.stop)
@@ -91,12 +101,14 @@ class DemoNetwork:
         await client.connected()
         return client
 
-    async def _spawn(self, *arguments: str) -> asyncio.subprocess.Process:
+    async def _spawn(
+        self, *arguments: str, stderr: int | BinaryIO = asyncio.subprocess.PIPE
+    ) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "headrace", *arguments),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+            stderr=stderr,
             # A Ctrl-C is for us: we end the others in order.
             process_group=0,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
@@ -155,16 +167,19 @@ class Client:
             pass  # a client whose notices nobody takes would stop
 
 
-async def _wait_for(stream: asyncio.StreamReader | None, text: bytes, who: str) -> None:
+def _new_file(path: Path) -> BinaryIO:
+    return path.open("wb")
+
+
+async def _says(stream: asyncio.StreamReader | None, text: bytes) -> bool:
+    """Say whether a line with `text` comes in time."""
     assert stream is not None
-    try:
+    with suppress(TimeoutError):
         async with asyncio.timeout(START_TIMEOUT):
             while line := await stream.readline():
                 if text in line:
-                    return
-    except TimeoutError:
-        pass
-    raise NetworkError(f"{who} did not start")
+                    return True
+    return False
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -4,6 +4,7 @@ Both loops set TCP_NODELAY on every connection: what is worth gathering is gathe
 """
 
 import asyncio
+import errno
 import os
 import socket
 import struct
@@ -15,6 +16,12 @@ from headrace.base.errors import ConnectTimeout, NetworkError, OperatorError
 __all__ = ["dial", "insist_on_free", "listen", "reset"]
 
 _NO_LINGER = struct.pack("ii", 1, 0)
+
+_REMEDIES = {
+    errno.EADDRINUSE: ". Stop the program that uses the port, or choose another one.",
+    errno.EADDRNOTAVAIL: ". Name an address of this machine.",
+    errno.EACCES: ". Choose a port above 1023, or give the program the capability CAP_NET_BIND_SERVICE.",
+}
 
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 
@@ -57,12 +64,12 @@ async def listen(
         raise _taken(what, port, error) from error
 
 
-def insist_on_free(port: int, *, what: str) -> None:
+def insist_on_free(port: int, *, what: str, host: str | None = None) -> None:
     """Raise OperatorError if a port is taken, even by one that would share it: ourselves, run twice."""
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in (host or "") else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("", port))
+            probe.bind((host or "", port))
         except OSError as error:
             raise _taken(what, port, error) from error
 
@@ -75,10 +82,8 @@ def reset(transport: asyncio.Transport) -> None:
 
 
 def _taken(what: str, port: int, error: OSError) -> OperatorError:
-    return OperatorError(
-        f"{what} cannot listen on port {port}: {_reason(error)}. "
-        "Stop the program that uses the port, or choose another one."
-    )
+    remedy = _REMEDIES.get(error.errno or 0, "")
+    return OperatorError(f"{what} cannot listen on port {port}: {_reason(error)}{remedy}")
 
 
 def _reason(error: OSError) -> str:

@@ -28,10 +28,11 @@ SEED_FILE: Final = "seed-history.sqlite"
 
 
 class Process:
-    """One process that serves what the configuration file says."""
+    """One process that serves what the configuration file says, on every address or on `listen` alone."""
 
-    def __init__(self, config: Path, data_directory: Path | None = None) -> None:
+    def __init__(self, config: Path, data_directory: Path | None = None, listen: str | None = None) -> None:
         self._path = config
+        self._listen = listen
         self._data_directory = data_directory or config.parent
         self._stopping = asyncio.Event()
         self._worker: Worker | None = None
@@ -61,7 +62,7 @@ class Process:
     def insist_on_free_ports(self) -> None:
         """Raise OperatorError if something listens where this server is to: workers share their ports."""
         for name, port in self.load().protocol_ports.items():
-            insist_on_free(port, what=name)
+            insist_on_free(port, what=name, host=self._listen)
 
     def warn(self) -> None:
         """Say what in the configuration is not served, or must not be served to the public."""
@@ -103,7 +104,7 @@ class Process:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, self._stop)
             try:
-                await worker.start()
+                await worker.start(self._listen)
                 announce(", ".join(f"{name} on port {port}" for name, port in worker.ports.items()))
                 await self._stopping.wait()
                 _log.info("stopping", extra={"tunnels": worker.tunnels})
