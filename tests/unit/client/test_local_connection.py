@@ -1,4 +1,4 @@
-"""A connection to a local proxy, of whichever kind, until its port forward is open: deadlines, payload, ends."""
+"""A connection to a local proxy of any kind, until its port forward is open: deadlines, payload, ends."""
 
 import asyncio
 from collections.abc import Callable

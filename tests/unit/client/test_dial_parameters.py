@@ -1,0 +1,75 @@
+"""The choices for one attempt."""
+
+import base64
+
+import pytest
+
+from headrace.base.errors import DocumentError
+from headrace.base.rng import SeededRng
+from headrace.client.dial_parameters import choose
+from headrace.documents.server_entry import ServerEntry
+
+FIELDS: dict[str, object] = {
+    "ipAddress": "192.0.2.1",
+    "sshPort": 22,
+    "sshObfuscatedPort": 53,
+    "sshObfuscatedKey": "keyword",
+    "sshHostKey": base64.b64encode(b"host key").decode(),
+    "capabilities": ["SSH", "OSSH"],
+    "tag": "a tag",
+}
+
+
+def entry(**changes: object) -> ServerEntry:
+    fields = {**FIELDS, **changes}
+    return ServerEntry.from_fields({name: value for name, value in fields.items() if value is not None})
+
+
+@pytest.mark.parametrize(("protocol", "port"), [("SSH", 22), ("OSSH", 53)])
+def test_an_attempt_says_all_there_is_to_know(protocol: str, port: int) -> None:
+    attempt = choose(entry(), protocol, SeededRng(1), 7)
+    assert (attempt.protocol, attempt.host, attempt.port) == (protocol, "192.0.2.1", port)
+    assert attempt.host_key == b"host key"
+    assert attempt.candidate_number == 7
+    assert attempt.diagnostic_id == attempt.entry.diagnostic_id
+
+
+def test_the_identification_is_a_common_one_and_not_always_the_same() -> None:
+    seen = {choose(entry(), "SSH", SeededRng(seed)).identification for seed in range(50)}
+    assert len(seen) > 2
+    assert all(text.startswith("SSH-2.0-OpenSSH_") for text in seen)
+
+
+def test_the_same_draws_make_the_same_attempt() -> None:
+    assert choose(entry(), "OSSH", SeededRng(3)) == choose(entry(), "OSSH", SeededRng(3))
+
+
+@pytest.mark.parametrize(
+    ("protocol", "changes", "problem"),
+    [
+        ("OSSH", {"sshObfuscatedPort": 0}, "port"),
+        ("OSSH", {"sshObfuscatedPort": -1}, "port"),
+        ("SSH", {"sshPort": 65536}, "port"),
+        ("SSH", {"sshPort": None}, "port"),
+        ("OSSH", {"sshObfuscatedKey": ""}, "sshObfuscatedKey"),
+        ("SSH", {"sshHostKey": ""}, "sshHostKey"),
+        ("SSH", {"sshHostKey": "====="}, "base64"),
+        ("SSH", {"sshHostKey": "ключ"}, "base64"),
+        ("SSH", {"ipAddress": ""}, "ipAddress"),
+        ("SSH", {"ipAddress": "localhost"}, "ipAddress"),
+        ("SSH", {"ipAddress": "127.1"}, "ipAddress"),
+        ("SSH", {"ipAddress": "fe80::1%eth0"}, "ipAddress"),
+        ("SSH", {"ipAddress": "a..b"}, "ipAddress"),
+    ],
+)
+def test_what_is_missing_is_named_and_nothing_secret_is_repeated(
+    protocol: str, changes: dict[str, object], problem: str
+) -> None:
+    with pytest.raises(DocumentError, match=problem) as failure:
+        choose(entry(**changes), protocol, SeededRng(1))
+    assert "keyword" not in str(failure.value)
+    assert "192.0.2.1" not in str(failure.value)
+
+
+def test_plain_ssh_needs_no_obfuscation_key() -> None:
+    assert choose(entry(sshObfuscatedKey=None), "SSH", SeededRng(1)).port == 22
