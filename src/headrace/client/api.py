@@ -133,7 +133,7 @@ def connected_timestamp(reply: bytes | None) -> str:
     """Return what a connected reply says, "" if it says nothing usable."""
     try:
         members = json.loads(reply or b"")
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     stamp = members.get("connected_timestamp") if isinstance(members, dict) else None
     return stamp if isinstance(stamp, str) else ""

@@ -265,6 +265,7 @@ class Controller:
             reply = await tunnel.request(b"psiphon-connected", payload)
         except HeadraceError as error:
             self._notices.info(f"the connected request failed: {error}")
+            self.forward_failed()
             return
         self._last_connected = api.connected_timestamp(reply) or self._last_connected
 

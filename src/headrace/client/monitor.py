@@ -31,7 +31,7 @@ class TunnelMonitor:
         self._failed = asyncio.Event()
 
     def forward_failed(self) -> None:
-        """A port forward failed: the destination's fault, or a sign that the tunnel is gone."""
+        """A port forward or a request failed: the far side's fault, or a sign that the tunnel is gone."""
         self._failed.set()
 
     async def run(self) -> None:
@@ -48,7 +48,7 @@ class TunnelMonitor:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def report(self, timeout: float = 5.0) -> None:
-        """Send a status report if there is something to say; failing to is no reason for anything."""
+        """Send a status report if there is something to say; what is not taken is said next time."""
         sent, received = self._tunnel.bytes_transferred
         total = sent + received
         if total == self._reported:
@@ -61,7 +61,7 @@ class TunnelMonitor:
             if await tunnel.request(b"psiphon-status", payload, timeout) is not None:
                 self._reported = total
         except HeadraceError:
-            return
+            self.forward_failed()
 
     async def _keep_alive(self) -> None:
         while True:

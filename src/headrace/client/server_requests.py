@@ -37,7 +37,7 @@ class ServerRequests:
             if len(payload) > MAX_ALERT:
                 return None
             alert = msgspec.json.decode(payload, type=_Alert)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, ValueError, RecursionError):
             return None
         self._notices.emit("ServerAlert", reason=alert.reason, subject=alert.subject, actionURLs=alert.action)
         return b""
