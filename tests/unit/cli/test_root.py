@@ -1,0 +1,107 @@
+"""The top of the command: what it imports, and how errors leave it."""
+
+import subprocess
+import sys
+
+import click
+import pytest
+
+from headrace import __version__
+from headrace.base.errors import DocumentError, OperatorError
+from headrace.cli import root
+
+
+def modules_after(code: str) -> set[str]:
+    """Return what is imported once a fresh interpreter has run `code`."""
+    script = f"import sys\n{code}\nprint(*sys.modules)"
+    return set(subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stdout.split())
+
+
+def rooms(modules: set[str]) -> set[str]:
+    return {name.split(".")[1] for name in modules if name.startswith("headrace.")}
+
+
+def test_the_command_itself_imports_next_to_nothing() -> None:
+    modules = modules_after("import headrace.cli")
+    assert rooms(modules) == {"base", "cli"}
+    assert not modules & {"asyncio", "rich", "msgspec", "cryptography", "uvloop"}
+
+
+@pytest.mark.parametrize(
+    ("code", "foreign"),
+    [
+        ("import headrace.cli.client, headrace.client.controller", {"server", "store", "testing", "demo"}),
+        ("import headrace.cli.server, headrace.server.process", {"client", "testing", "demo"}),
+    ],
+    ids=["client", "server"],
+)
+def test_client_and_server_do_not_import_each_other(code: str, foreign: set[str]) -> None:
+    modules = modules_after(code)
+    assert rooms(modules) & foreign == set()
+    assert "rich" not in modules
+
+
+def run_main(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["headrace", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        root.main()
+    assert caught.value.code is None or isinstance(caught.value.code, int)
+    return caught.value.code or 0
+
+
+def test_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_main(monkeypatch, "--version") == 0
+    assert __version__ in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (OperatorError("mend\nthis"), 2),
+        (OperatorError("mend this", exit_code=1), 1),
+        (DocumentError("mend this"), 2),
+        (click.UsageError("mend this"), 2),
+    ],
+    ids=["operator", "code of its own", "document", "usage"],
+)
+def test_errors_become_one_line(
+    error: Exception, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(**_options: object) -> None:
+        raise error
+
+    monkeypatch.setattr(root, "headrace", fail)
+    monkeypatch.setattr(sys, "argv", ["headrace"])
+    with pytest.raises(SystemExit) as caught:
+        root.main()
+    assert caught.value.code == code
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("headrace: mend this")
+    assert told.err.count("\n") == 1
+
+
+def test_breaking_off_has_the_usual_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(**_options: object) -> None:
+        raise click.Abort
+
+    monkeypatch.setattr(root, "headrace", interrupted)
+    assert run_main(monkeypatch) == 130
+
+
+def test_every_command_is_found_and_teaches_by_example() -> None:
+    def walk(command: click.Command, path: str) -> None:
+        help_text = command.get_help(click.Context(command, info_name=path))
+        assert "\n  headrace " in help_text, path
+        if isinstance(command, click.Group):
+            context = click.Context(command, info_name=path)
+            for name in command.list_commands(context):
+                inner = command.get_command(context, name)
+                assert inner is not None, name
+                walk(inner, f"{path} {name}")
+
+    walk(root.headrace, "headrace")
+
+
+def test_an_unknown_command_is_none() -> None:
+    assert root.headrace.get_command(click.Context(root.headrace), "nonsense") is None
