@@ -140,10 +140,11 @@ FILE_OPTIONS = pytest.mark.parametrize(
 @MISSING_AND_OTHERS
 @FILE_OPTIONS
 def test_files_that_cannot_be_read(words: list[str], name: str, told: str, tmp_path: Path) -> None:
-    if name == "locked" and os.geteuid() == 0:
-        pytest.skip("nothing is locked to root")
     (tmp_path / "folder").mkdir()
-    (tmp_path / "locked").touch(mode=0)
+    if os.geteuid() == 0:  # to whom nothing is locked: this cannot be read by anybody
+        (tmp_path / "locked").symlink_to("/proc/self/mem")
+    else:
+        (tmp_path / "locked").touch(mode=0)
     if "--server-list" in words:
         words = ["client", "--config", str(client_config(tmp_path)), "--server-list"]
     line = complaint(*words, name, cwd=tmp_path)
