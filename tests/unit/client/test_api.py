@@ -1,0 +1,168 @@
+"""What the client's requests carry."""
+
+import json
+import re
+
+import msgspec
+import pytest
+from tests.memory_network import client_config
+
+from headrace.base.rng import SeededRng
+from headrace.client import api
+from headrace.client.api import Identity
+from headrace.client.dial_parameters import DialParameters, choose
+from headrace.codec.packed_parameters import unpack
+from headrace.documents.server_entry import ServerEntry
+
+ENTRY = ServerEntry.from_fields(
+    {
+        "ipAddress": "192.0.2.1",
+        "sshPort": 22,
+        "sshHostKey": "a2V5",
+        "sshPassword": 'pass"word',
+        "webServerSecret": "a1b2",
+        "capabilities": ["SSH"],
+        "tag": "dGhlIHRhZw==",
+        "region": "CH",
+        "localSource": "EMBEDDED",
+        "localTimestamp": "2024-05-06T07:08:09Z",
+    }
+)
+
+
+def dial(**changes: object) -> DialParameters:
+    return choose(msgspec.structs.replace(ENTRY, **changes), "SSH", SeededRng(1), 3)
+
+
+def identity(**settings: object) -> Identity:
+    return Identity.from_config(client_config(**settings))
+
+
+def test_a_session_id_is_random_per_run_and_has_the_right_form() -> None:
+    ids = {identity().session_id for _ in range(10)}
+    assert len(ids) == 10
+    assert all(re.fullmatch(r"[0-9a-f]{32}", session_id) for session_id in ids)
+    assert identity(SessionID="ab" * 16).session_id == "ab" * 16
+
+
+def test_the_platform_is_in_the_form_servers_accept() -> None:
+    assert re.fullmatch(r"[A-Za-z0-9_.-]+", identity().platform)
+    assert identity(ClientPlatform="Android_14").platform == "Android_14"
+
+
+def test_the_password_is_json_with_the_members_in_order() -> None:
+    who = identity(SessionID="0" * 32, SponsorId="A" * 16)
+    assert api.password(who, dial()) == (
+        '{"SessionId":"' + "0" * 32 + '","SshPassword":"pass\\"word",'
+        '"ClientCapabilities":["server-requests"],"SponsorId":"' + "A" * 16 + '"}'
+    )
+
+
+def test_every_request_carries_the_base_parameters() -> None:
+    who = identity(
+        PropagationChannelId="1" * 16,
+        SponsorId="2" * 16,
+        ClientVersion="7",
+        ClientPlatform="Linux_x",
+        DeviceRegion="DE",
+    )
+    parameters = api.base_parameters(who, SeededRng(1))
+    assert parameters["propagation_channel_id"] == "1" * 16
+    assert parameters["sponsor_id"] == "2" * 16
+    assert parameters["client_version"] == "7"
+    assert parameters["client_platform"] == "Linux_x"
+    assert parameters["device_region"] == "DE"
+    assert "client_features" not in parameters
+
+
+def test_optional_parameters_are_left_out_when_there_is_nothing_to_say() -> None:
+    assert not {"device_region", "client_features"} & set(api.base_parameters(identity(), SeededRng(1)))
+    bare = dial(region="", local_source="", local_timestamp="")
+    parameters = api.handshake_parameters(identity(), bare, SeededRng(1))
+    assert not {"server_entry_region", "server_entry_source", "server_entry_timestamp"} & set(parameters)
+    assert "" not in [value for name, value in parameters.items() if name != "padding"]
+    features = api.base_parameters(identity(ClientFeatures=["VPN"]), SeededRng(1))["client_features"]
+    assert features == ["VPN"]
+
+
+def test_sizes_vary() -> None:
+    paddings = [api.base_parameters(identity(), SeededRng(seed)) for seed in range(200)]
+    sizes = {len(str(parameters["padding"])) for parameters in paddings}
+    assert max(sizes) <= api.MAX_PADDING
+    assert len(sizes) > 50
+    assert {str(parameters["padding"]).strip() for parameters in paddings} == {""}
+    assert len({parameters["pad_response"] for parameters in paddings}) > 50
+
+
+def test_the_handshake_says_how_the_server_was_reached() -> None:
+    parameters = api.handshake_parameters(identity(EgressRegion="CH"), dial(), SeededRng(1))
+    expected = {
+        "relay_protocol": "SSH",
+        "candidate_number": "3",
+        "egress_region": "CH",
+        "server_entry_region": "CH",
+        "server_entry_source": "EMBEDDED",
+        "server_entry_timestamp": "2024-05-06T07:00:00Z",  # the hour is enough
+        "missing_server_entry_signature": "dGhlIHRhZw==",
+        "is_replay": "0",
+    }
+    assert expected.items() <= parameters.items()
+    assert str(parameters["ssh_client_version"]).startswith("SSH-2.0-OpenSSH_")
+
+
+def test_a_signed_entry_needs_no_signature() -> None:
+    parameters = api.handshake_parameters(identity(), dial(signature="signed"), SeededRng(1))
+    assert "missing_server_entry_signature" not in parameters
+
+
+@pytest.mark.parametrize("encoding", ["", "cbor", "json"])
+def test_both_encodings_say_the_same(encoding: str) -> None:
+    who = identity(TargetAPIEncoding=encoding)
+    parameters = api.handshake_parameters(who, dial(), SeededRng(1))
+    payload = api.encode(who, dial(), dict(parameters))
+    assert payload[:1] == b"{" if encoding == "json" else payload[:2] == b"\x00\x01"
+    understood = unpack(payload)
+    assert parameters.items() <= understood.items()
+    # Only JSON requests are proven with the secret (tunnel spec §5).
+    assert understood.get("server_secret") == ("a1b2" if encoding == "json" else None)
+
+
+def test_the_connected_request() -> None:
+    first = api.connected_parameters(identity(), dial(), SeededRng(1), "", 1234)
+    later = api.connected_parameters(identity(), dial(), SeededRng(1), "2024-01-01T00:00:00Z", 0)
+    assert (first["last_connected"], first["establishment_duration"]) == ("None", "1234")
+    assert (later["last_connected"], later["establishment_duration"]) == ("2024-01-01T00:00:00Z", "0")
+    assert first["relay_protocol"] == "SSH"
+
+
+def test_a_status_request_is_json_whatever_the_encoding() -> None:
+    payload = api.status_payload(identity(TargetAPIEncoding="cbor"), dial(), SeededRng(1), {"(OTHER)": 5})
+    said = json.loads(payload)
+    assert said["statusData"] == {
+        "host_bytes": {"(OTHER)": 5},
+        "bytes_transferred": 0,
+        "page_views": [],
+        "https_requests": [],
+    }
+    assert said["server_secret"] == "a1b2"
+
+
+@pytest.mark.parametrize(
+    ("reply", "stamp"),
+    [
+        (b'{"connected_timestamp": "2024-01-01T00:00:00Z"}', "2024-01-01T00:00:00Z"),
+        (None, ""),
+        (b"", ""),
+        (b"{}", ""),
+        (b"[]", ""),
+        (b'"connected_timestamp"', ""),
+        (b'{"connected_timestamp": 5}', ""),
+        (b'{"connected_timestamp": null}', ""),
+        (b"\xff\xfe", ""),
+        (b'{"connected_timestamp": "\\ud800"}', ""),
+        (b'{"connected_timestamp": "' + b"1" * 65 + b'"}', ""),
+        (b"[" * 100_000, ""),
+    ],
+)
+def test_the_connected_reply(reply: bytes | None, stamp: str) -> None:
+    assert api.connected_timestamp(reply) == stamp
