@@ -22,6 +22,7 @@ __all__ = [
 ]
 
 MAX_PADDING = 256
+MAX_TIMESTAMP = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +131,10 @@ def encode(identity: Identity, dial: DialParameters, parameters: dict[str, objec
 
 
 def connected_timestamp(reply: bytes | None) -> str:
-    """Return what a connected reply says, "" if it says nothing usable."""
+    """Return what a connected reply says, "" if that could not be repeated in the next request."""
     try:
         members = json.loads(reply or b"")
     except (ValueError, RecursionError):
         return ""
     stamp = members.get("connected_timestamp") if isinstance(members, dict) else None
-    return stamp if isinstance(stamp, str) else ""
+    return stamp if isinstance(stamp, str) and stamp.isascii() and len(stamp) <= MAX_TIMESTAMP else ""
