@@ -83,25 +83,23 @@ class Controller:
             self._notices.info(f"configuration fields not used: {', '.join(self.config.unknown_fields)}")
         regions = sorted({entry.region for entry in self._entries if entry.region})
         self._notices.emit("AvailableEgressRegions", regions=regions)
+        tasks: list[asyncio.Task[object]] = []
         try:
             await self._listen()
             self._notices.emit("Tunnels", count=0)
             work = asyncio.create_task(self._keep_connected())
-            sweeper = asyncio.create_task(self._sweep())
             stopped = asyncio.create_task(self._stopping.wait())
+            tasks = [work, stopped, asyncio.create_task(self._sweep())]
             await asyncio.wait((work, stopped), return_when=asyncio.FIRST_COMPLETED)
-            stopped.cancel()
-            sweeper.cancel()
             await self._say_goodbye()
-            work.cancel()
-            await asyncio.gather(work, stopped, sweeper, return_exceptions=True)
-            if work.done() and not work.cancelled() and (error := work.exception()) is not None:
-                raise error
+            if work.done():
+                work.result()  # raises what went wrong
         finally:
             for server in self._servers:
                 server.close()
-            if self._tunnel is not None:
-                self._tunnel.close()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             self._notices.emit("Exiting")
 
     def stop(self) -> None:
