@@ -110,7 +110,9 @@ class Tunnel:
         return answer
 
     def open(self, destination: Destination, endpoint: Endpoint) -> Channel:
-        """Open a port forward. Raises NetworkError if the tunnel is gone."""
+        """Open a port forward. Raises NetworkError if the tunnel is gone, or nothing has such an address."""
+        if not destination.possible:
+            raise NetworkError("no host has such an address")
         return self.open_channel(DIRECT_TCPIP, destination.encode(), endpoint)
 
     def open_channel(self, kind: bytes, extra: bytes, endpoint: Endpoint) -> Channel:

@@ -176,7 +176,11 @@ class Session:
     def _accept_forward(self, channel: Channel, extra: memoryview) -> None:
         assert self._api is not None and self._forwards is not None
         shared = self._worker.shared
-        destination = Destination.parse(extra)
+        try:
+            destination = Destination.parse(extra)
+        except RemoteProtocolError:  # what an application asked its client for need not be the client's fault
+            channel.refuse(numbers.CONNECT_FAILED, "")
+            return
         if not (self._api.handshaken or shared.forwards_before_handshake):
             channel.refuse(numbers.ADMINISTRATIVELY_PROHIBITED, "")
         elif (destination.host, destination.port) == shared.udpgw:

@@ -13,6 +13,9 @@ DIRECT_TCPIP: Final = b"direct-tcpip"
 DIRECT_TCPIP_UNSPLIT: Final = b"direct-tcpip-no-split-tunnel@psiphon.ca"
 LIVENESS: Final = b"random@psiphon.ca"
 
+#: Bytes in the longest host name, dots included (RFC 1035 §2.3.4).
+MAX_HOST: Final = 255
+
 
 @dataclass(frozen=True, slots=True)
 class Destination:
@@ -20,6 +23,11 @@ class Destination:
 
     host: str
     port: int
+
+    @property
+    def possible(self) -> bool:
+        """Whether anything can have this address; a server may end the tunnel of who asks for another."""
+        return 0 < self.port <= 0xFFFF and 0 < len(self.host.encode()) <= MAX_HOST
 
     def encode(self) -> bytes:
         """Return the extra data; the originator is nobody's business and always the same."""
@@ -29,9 +37,9 @@ class Destination:
     def parse(cls, extra: memoryview) -> "Destination":
         """Read the extra data. Raises RemoteProtocolError."""
         reader = Reader(extra)
-        host, port = reader.text(), reader.u32()
+        destination = cls(reader.text(), reader.u32())
         reader.string()
         reader.u32()
-        if not 0 < port <= 0xFFFF or not 0 < len(host) <= 255:
+        if not destination.possible:
             raise RemoteProtocolError("a port forward to nowhere")
-        return cls(host, port)
+        return destination
