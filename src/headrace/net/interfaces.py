@@ -1,4 +1,4 @@
-"""Which address a local proxy listens on (client spec §2.1)."""
+"""Which addresses to listen on: a local proxy's (client spec §2.1), and a server's."""
 
 import socket
 import struct
@@ -7,9 +7,19 @@ from typing import Final
 
 from headrace.base.errors import OperatorError
 
-__all__ = ["listening_address"]
+__all__ = ["every_address", "listening_address"]
 
 _SIOCGIFADDR: Final = 0x8915  # Linux: ask for an interface's first IPv4 address
+
+
+def every_address() -> tuple[str, ...]:
+    """Return what to listen on to be reached at every address: IPv4, and IPv6 where the machine has it."""
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::", 0))
+    except OSError:
+        return ("0.0.0.0",)
+    return ("0.0.0.0", "::")
 
 
 def listening_address(interface: str) -> str:

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, Final
 
 from headrace.net.dial import listen
+from headrace.net.interfaces import every_address
 from headrace.net.resolve import Resolver
 from headrace.server.session import Session
 from headrace.server.shared import Shared
@@ -51,7 +52,7 @@ class Worker:
         for name, port in config.protocol_ports.items():
             server = await listen(
                 partial(self._accept, tunnel_protocol(name)),
-                host if host is not None else ("0.0.0.0", "::"),
+                host if host is not None else every_address(),
                 port,
                 what=name,
                 shared=True,
