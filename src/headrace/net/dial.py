@@ -77,7 +77,9 @@ def insist_on_free(port: int, *, what: str, host: str | None = None) -> None:
 def reset(transport: asyncio.Transport) -> None:
     """Drop a TCP connection with RST: `abort` alone sends FIN, which a peer takes for the regular end."""
     if not transport.is_closing():
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        tcp = transport.get_extra_info("socket")
+        if tcp is not None:
+            tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         transport.abort()
 
 

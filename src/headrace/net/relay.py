@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, cast
 
+from headrace.net.dial import reset
 from headrace.ssh.channel import AFTER, BEFORE, Channel
 
 __all__ = ["Relay"]
@@ -161,7 +162,7 @@ class Relay(asyncio.BufferedProtocol):
             if error is None:
                 self._tcp.close()
             else:
-                self._tcp.abort()  # the application must not take a broken stream for a finished one
+                reset(self._tcp)  # the application must not take a broken stream for a finished one
         else:
             self._finish()
 
