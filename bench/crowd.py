@@ -64,7 +64,6 @@ class HeadraceCrowd(Crowd):
         from headrace.client.tunnel import Tunnel
         from headrace.documents.client_config import read_client_config
         from headrace.documents.server_entry import ServerEntry
-        from headrace.transports.prefixes import client_prefixes
 
         super().__init__(order)
         config = read_client_config(
@@ -72,7 +71,7 @@ class HeadraceCrowd(Crowd):
         )
         entry = ServerEntry.decode(order["entry"])
         identity = api.Identity.from_config(config)
-        prefixes = client_prefixes(config.prefix)
+        prefixes = config.prefixes()
 
         def make() -> Tunnel:
             attempt = choose(entry, order["protocol"], SYSTEM_RNG)

@@ -105,7 +105,7 @@ def test_client_builds_preamble(case: dict[str, Any]) -> None:
 @cases("prefixed_client_preambles")
 def test_server_accepts_prefixed_preamble(case: dict[str, Any]) -> None:
     preamble, after = bytes.fromhex(case["preamble"]), bytes.fromhex(case["next_client_bytes"])
-    specs = PrefixSpecs.from_server_config({"ServerOSSHPrefixSpecs": {case["spec_name"]: [["", "x{30}"]]}})
+    specs = PrefixSpecs.compile({case["spec_name"]: "x{30}"})
     accepted = server_for(case, Plain(), specs).receive(preamble + after)
     assert isinstance(accepted, Accepted)
     assert accepted.padding_length == case["padding_length"]
@@ -131,9 +131,7 @@ def test_client_builds_prefixed_preamble(case: dict[str, Any]) -> None:
 
 @cases("prefixed_client_preambles")
 def test_prefix_comes_from_its_regular_expression(case: dict[str, Any]) -> None:
-    specs = PrefixSpecs.from_server_config(
-        {"ServerOSSHPrefixSpecs": {case["spec_name"]: [["", case["regex"]]]}}
-    )
+    specs = PrefixSpecs.compile({case["spec_name"]: case["regex"]})
     prefix = specs.generate(case["spec_name"], Plain())
     known = bytes.fromhex(case["preamble"])[: case["prefix_length"]]
     assert prefix is not None
@@ -154,9 +152,7 @@ def test_server_builds_its_preamble(case: dict[str, Any]) -> None:
     server_preamble = bytes.fromhex(case["server_preamble"])
     prefix = server_preamble[: case["server_prefix_length"]]
     digits = [int(digit) for digit in prefix.partition(b"Content-Length: ")[2].strip().decode()]
-    specs = PrefixSpecs.from_server_config(
-        {"ServerOSSHPrefixSpecs": {case["spec_name"]: [["", SERVER_REGEX]]}}
-    )
+    specs = PrefixSpecs.compile({case["spec_name"]: SERVER_REGEX})
     # What is drawn: the count of digits, the digits, no fill, no delay, and the shortest padding (CR LF).
     rng = Scripted([b"", b""], [5, *digits, 0, 2])
     accepted = server_for(case, rng, specs).receive(bytes.fromhex(case["client_preamble"]))

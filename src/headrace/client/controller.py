@@ -32,7 +32,6 @@ from headrace.net.relay import Relay
 from headrace.net.relay_pool import RelayPool
 from headrace.ssh.channel import Channel, Endpoint
 from headrace.ssh.forwarding import Destination
-from headrace.transports.prefixes import client_prefixes
 
 __all__ = ["Controller"]
 
@@ -60,7 +59,7 @@ class Controller:
         self._notices = notices
         self._rng = rng
         self._identity = api.Identity.from_config(config)
-        self._prefixes = client_prefixes(config.prefix)
+        self._prefixes = config.prefixes()
         self._requests = ServerRequests(notices)
         self._tunnel: Tunnel | None = None
         self._monitor: TunnelMonitor | None = None

@@ -12,18 +12,9 @@ from headrace.base.errors import DocumentError
 from headrace.documents.capabilities import TUNNEL_PROTOCOLS
 from headrace.documents.config_reader import convert_config, fold, read_object
 from headrace.documents.prefix_specs import RawPrefixSpecs, read_prefix_specs
+from headrace.obfuscation.prefix import PrefixSpecs
 
-__all__ = ["ClientConfig", "PrefixConfig", "read_client_config"]
-
-
-class PrefixConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Which prefixes to send and how (tunnel spec §3). Delays are in seconds."""
-
-    specs: dict[str, str] = {}  # name to regular expression
-    names_by_port: dict[str, list[str]] = {}  # dial port, "" for any, to names
-    probability: float = 0.0
-    split_min_delay: float = 0.0
-    split_max_delay: float = 0.0
+__all__ = ["ClientConfig", "read_client_config"]
 
 
 class ClientConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
@@ -83,15 +74,16 @@ class ClientConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
         entries = self.embedded_server_entry_list
         return entries.split() if isinstance(entries, str) else entries
 
-    @property
-    def prefix(self) -> PrefixConfig:
-        """What to send in front of an obfuscated tunnel."""
-        return PrefixConfig(
-            specs={name: pairs[0][1] for name, pairs in self.ossh_prefix_specs.items()},
+    def prefixes(self) -> PrefixSpecs:
+        """Return what may be sent in front of an obfuscated tunnel (tunnel spec §3)."""
+        return PrefixSpecs.compile(
+            {name: expression for name, [(_, expression)] in self.ossh_prefix_specs.items()},
             names_by_port=self.ossh_prefix_scoped_spec_names,
             probability=self.ossh_prefix_probability,
-            split_min_delay=self.ossh_prefix_split_min_delay_milliseconds / 1000,
-            split_max_delay=self.ossh_prefix_split_max_delay_milliseconds / 1000,
+            split_delay=(
+                self.ossh_prefix_split_min_delay_milliseconds / 1000,
+                self.ossh_prefix_split_max_delay_milliseconds / 1000,
+            ),
         )
 
 
@@ -183,3 +175,7 @@ def _check(config: ClientConfig, file: str) -> None:
                 "OSSHPrefixScopedSpecNames",
                 f"{name} is not in OSSHPrefixSpecs: add or remove it",
             )
+    try:
+        config.prefixes()
+    except DocumentError as error:
+        raise DocumentError(f"{file}: {error}") from error

@@ -5,25 +5,15 @@
 Parameters count only when the probability is above zero. Split delays are durations as text, like "20ms".
 """
 
-from dataclasses import dataclass, field
-
 import msgspec
 
 from headrace.base.errors import DocumentError
 from headrace.codec.go_duration import parse_duration
 from headrace.documents.config_reader import convert_config, fold_deep, read_object
 from headrace.documents.prefix_specs import RawPrefixSpecs, read_prefix_specs
+from headrace.obfuscation.prefix import PrefixSpecs
 
-__all__ = ["ServerPrefixes", "read_tactics_config"]
-
-
-@dataclass(frozen=True, slots=True)
-class ServerPrefixes:
-    """Prefixes the server answers with, by spec name, and the range of the delay after one, in seconds."""
-
-    specs: dict[str, str] = field(default_factory=dict)
-    split_min_delay: float = 0.0
-    split_max_delay: float = 0.0
+__all__ = ["read_tactics_config"]
 
 
 class _Parameters(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,8 +31,11 @@ class _File(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     default_tactics: _Tactics = _Tactics()
 
 
-def read_tactics_config(data: bytes, file: str = "tactics") -> ServerPrefixes:
-    """Return the prefixes configured in `data`, read from `file`. Raises DocumentError."""
+def read_tactics_config(data: bytes, file: str = "tactics") -> PrefixSpecs:
+    """Return the prefixes a server answers with, as `data`, read from `file`, has them.
+
+    Raises DocumentError.
+    """
     known, _ = fold_deep(read_object(data, file), _File)
     tactics = convert_config(known, _File, file).default_tactics
     where = "DefaultTactics.Parameters."
@@ -53,7 +46,11 @@ def read_tactics_config(data: bytes, file: str = "tactics") -> ServerPrefixes:
         raise DocumentError(
             f"{file}: {where}OSSHPrefixSplitMaxDelay: is below the minimum: make it the larger"
         )
-    return ServerPrefixes(specs, shortest, longest) if tactics.probability > 0 else ServerPrefixes()
+    try:
+        prefixes = PrefixSpecs.compile(specs, split_delay=(shortest, longest))
+    except DocumentError as error:
+        raise DocumentError(f"{file}: {where.removesuffix('.')}: {error}") from error
+    return prefixes if tactics.probability > 0 else PrefixSpecs()
 
 
 def _seconds(text: str, file: str, name: str) -> float:

@@ -67,15 +67,15 @@ SERVER_SPECS = {DEFAULT_SPEC: [["", _ANSWER]], "printable": [["", r"[ -~]{6}"]]}
 
 def default_prefixes(probability: float = 1.0) -> PrefixSpecs:
     """Return the client's table: `http-post` on every port."""
-    return PrefixSpecs.from_config(
-        {
-            "OSSHPrefixSpecs": CLIENT_SPECS,
-            "OSSHPrefixScopedSpecNames": {"": [DEFAULT_SPEC]},
-            "OSSHPrefixProbability": probability,
-        }
+    return PrefixSpecs.compile(
+        _expressions(CLIENT_SPECS), names_by_port={"": [DEFAULT_SPEC]}, probability=probability
     )
 
 
 def default_server_prefixes() -> PrefixSpecs:
     """Return the server's table."""
-    return PrefixSpecs.from_server_config({"ServerOSSHPrefixSpecs": SERVER_SPECS})
+    return PrefixSpecs.compile(_expressions(SERVER_SPECS))
+
+
+def _expressions(specs: dict[str, list[list[str]]]) -> dict[str, str]:
+    return {name: expression for name, [[_, expression]] in specs.items()}

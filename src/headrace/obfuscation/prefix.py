@@ -2,19 +2,11 @@
 
 A spec is a name and one regular expression; a prefix is a random member of its language. The client's table
 and the server's share the names, so that the server can answer a request with a fitting reply. Both tables
-come from configuration, in the form of the deployed programs:
-
-    OSSHPrefixSpecs, ServerOSSHPrefixSpecs   {name: [["", regular expression]]}
-    OSSHPrefixScopedSpecNames                {dial port, or "" for any other: [names]}
-    OSSHPrefixProbability                    0 to 1
-    OSSHPrefixSplitMinDelayMilliseconds, OSSHPrefixSplitMaxDelayMilliseconds
-
-What cannot be used raises DocumentError, whose text names the setting or the spec.
+come from configuration, which `headrace.documents` reads.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from headrace.base.errors import DocumentError
 from headrace.base.rng import Rng
@@ -58,7 +50,11 @@ class PrefixSpecs:
         probability: float = 0.0,
         split_delay: tuple[float, float] = (0.0, 0.0),
     ) -> "PrefixSpecs":
-        """Make a table from regular expressions by spec name; raises DocumentError."""
+        """Make a table from regular expressions by spec name.
+
+        `names_by_port` lists specs by dial port, "" being any other. Raises DocumentError, whose text names
+        the spec or the rule that cannot be used.
+        """
         patterns = {_checked_name(name): _pattern(name, text) for name, text in expressions.items()}
         scoped = {}
         for port, names in (names_by_port or {}).items():
@@ -72,21 +68,6 @@ class PrefixSpecs:
         if not 0 <= split_delay[0] <= split_delay[1] <= _MAX_DELAY:
             raise DocumentError(f"prefix split delays must rise and stay within 0 and {_MAX_DELAY} seconds")
         return cls(patterns, scoped, probability, split_delay)
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> "PrefixSpecs":
-        """Read the client's settings out of `config`; what else is in it is left alone."""
-        return cls.compile(
-            _expressions(config, "OSSHPrefixSpecs"),
-            names_by_port=_names_by_port(config, "OSSHPrefixScopedSpecNames"),
-            probability=_number(config, "OSSHPrefixProbability"),
-            split_delay=_split_delay(config),
-        )
-
-    @classmethod
-    def from_server_config(cls, config: Mapping[str, Any]) -> "PrefixSpecs":
-        """Read the server's settings out of `config`, which may hold the clients' settings as well."""
-        return cls.compile(_expressions(config, "ServerOSSHPrefixSpecs"), split_delay=_split_delay(config))
 
     def draw(self, port: int, rng: Rng) -> ClientPrefix | None:
         """Choose what a dial to `port` starts with; None means no prefix this time.
@@ -128,45 +109,3 @@ def _pattern(name: str, expression: str) -> Node:
     if longest(pattern) > MAX_PREFIX or most_steps(pattern) > _MAX_STEPS:
         raise DocumentError(f"prefix spec {name!r}: can grow beyond {MAX_PREFIX} bytes")
     return pattern
-
-
-# ---- the deployed programs' form
-
-
-def _expressions(config: Mapping[str, Any], key: str) -> dict[str, str]:
-    expressions = {}
-    for name, spec in _table(config, key).items():
-        match spec:
-            case [["", str(expression)]]:
-                expressions[name] = expression
-            case _:
-                raise DocumentError(f'{key}: {name!r} must have the form [["", "regular expression"]]')
-    return expressions
-
-
-def _names_by_port(config: Mapping[str, Any], key: str) -> dict[str, list[str]]:
-    table = _table(config, key)
-    for port, names in table.items():
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise DocumentError(f"{key}: port {port!r} needs a list of spec names")
-    return dict(table)
-
-
-def _table(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    table = config.get(key, {})
-    if not isinstance(table, Mapping) or not all(isinstance(name, str) for name in table):
-        raise DocumentError(f"{key}: must be an object")
-    return table
-
-
-def _split_delay(config: Mapping[str, Any]) -> tuple[float, float]:
-    least = _number(config, "OSSHPrefixSplitMinDelayMilliseconds")
-    most = _number(config, "OSSHPrefixSplitMaxDelayMilliseconds")
-    return least / 1000, most / 1000
-
-
-def _number(config: Mapping[str, Any], key: str) -> float:
-    value = config.get(key, 0)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise DocumentError(f"{key}: must be a number")
-    return value

@@ -18,7 +18,6 @@ from headrace.server.api import ApiServices
 from headrace.server.egress import Egress, local_addresses
 from headrace.ssh.connection import MAX_CHANNELS
 from headrace.ssh.host_keys import HostKey
-from headrace.transports.prefixes import server_prefixes
 
 __all__ = ["Shared", "identification"]
 
@@ -108,10 +107,9 @@ def _reloadable(config: ServerConfig, directory: Path) -> tuple[TrafficRules, Pr
     if config.traffic_rules_filename:
         rules = read_traffic_rules(*_file(directory, config.traffic_rules_filename, "TrafficRulesFilename"))
     if config.tactics_config_filename:
-        tactics = read_tactics_config(
+        prefixes = read_tactics_config(
             *_file(directory, config.tactics_config_filename, "TacticsConfigFilename")
         )
-        prefixes = server_prefixes(tactics)
     return rules, prefixes
 
 

@@ -11,5 +11,6 @@ def fuzz(data: bytes) -> None:
     except DocumentError as error:
         assert str(error).startswith("fuzzed.config: ")
     else:
-        assert config.prefix.split_min_delay <= config.prefix.split_max_delay
+        least, most = config.prefixes().split_delay
+        assert least <= most
         assert config.embedded_server_entries is not None

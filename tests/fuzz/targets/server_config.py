@@ -19,4 +19,5 @@ def fuzz(data: bytes) -> None:
     except DocumentError as error:
         assert str(error).startswith("fuzzed.config: ")
     else:
-        assert 0 <= prefixes.split_min_delay <= prefixes.split_max_delay
+        least, most = prefixes.split_delay
+        assert 0 <= least <= most

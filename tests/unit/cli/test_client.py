@@ -14,7 +14,7 @@ from headrace.client.notices import Notices
 from headrace.documents.client_config import ClientConfig
 from headrace.documents.entry_fields import decode_fields, encode_fields
 from headrace.documents.server_entry import ServerEntry
-from headrace.obfuscation.default_prefix import DEFAULT_SPEC
+from headrace.obfuscation.default_prefix import default_prefixes
 from headrace.server.generate import generate_server
 from headrace.testing.peers import host_key
 
@@ -160,9 +160,7 @@ def test_the_command_line_wins_over_the_file(start: Any, tmp_path: Path) -> None
 
 def test_a_prefix_for_everything(start: Any) -> None:
     settings, _, _ = start("--entry", new_entry(), "--prefix")
-    assert settings.prefix.probability == 1.0
-    assert settings.prefix.names_by_port == {"": [DEFAULT_SPEC]}
-    assert DEFAULT_SPEC in settings.prefix.specs
+    assert settings.prefixes() == default_prefixes()
 
 
 def test_notices_are_appended_to_a_private_file(start: Any, tmp_path: Path) -> None:

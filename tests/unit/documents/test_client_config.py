@@ -5,7 +5,8 @@ import json
 import pytest
 
 from headrace.base.errors import DocumentError
-from headrace.documents.client_config import ClientConfig, PrefixConfig, read_client_config
+from headrace.documents.client_config import ClientConfig, read_client_config
+from headrace.obfuscation.prefix import PrefixSpecs
 
 MINIMAL: dict[str, object] = {"PropagationChannelId": "FFFFFFFFFFFFFFFF", "SponsorId": "FFFFFFFFFFFFFFFF"}
 
@@ -41,7 +42,7 @@ def test_defaults() -> None:
     assert config == ClientConfig(propagation_channel_id="F" * 16, sponsor_id="F" * 16)
     assert config.client_version == "0"
     assert config.establish_tunnel_timeout_seconds is None
-    assert config.prefix == PrefixConfig()
+    assert config.prefixes() == PrefixSpecs()
 
 
 def test_names_match_in_any_case_and_null_is_absent() -> None:
@@ -77,12 +78,11 @@ def test_prefix() -> None:
             "OSSHPrefixSplitMaxDelayMilliseconds": 20,
         }
     )
-    assert config.prefix == PrefixConfig(
-        specs={"HTTP": "GET /[a-z]+"},
+    assert config.prefixes() == PrefixSpecs.compile(
+        {"HTTP": "GET /[a-z]+"},
         names_by_port={"": ["HTTP"], "53": []},
         probability=1.0,
-        split_min_delay=0.005,
-        split_max_delay=0.02,
+        split_delay=(0.005, 0.02),
     )
 
 
@@ -112,6 +112,11 @@ def test_prefix() -> None:
             {"OSSHPrefixScopedSpecNames": {"": ["b"]}},
             "OSSHPrefixScopedSpecNames: b is not in OSSHPrefixSpecs",
         ),
+        ({"OSSHPrefixSpecs": {"a": [["", "a**"]]}}, "prefix spec 'a': regular expression, at character 2"),
+        ({"OSSHPrefixScopedSpecNames": {"http": []}}, "prefix specs by port: 'http' is not a port"),
+        ({"OSSHPrefixScopedSpecNames": {"": "get"}}, "OSSHPrefixScopedSpecNames.*expected a list, got text"),
+        ({"OSSHPrefixProbability": True}, "OSSHPrefixProbability: expected a number, got true or false"),
+        ({"OSSHPrefixSplitMaxDelayMilliseconds": 10_001}, "prefix split delays must rise and stay within"),
         ({"EmbeddedServerEntryList": 5}, "EmbeddedServerEntryList: expected text or a list"),
     ],
 )

@@ -14,7 +14,6 @@ from headrace.documents.server_config import read_server_config
 from headrace.documents.server_entry import ServerEntry
 from headrace.documents.tactics_config import read_tactics_config
 from headrace.documents.traffic_rules import DEFAULT_TRAFFIC_RULES, ClientTraits, read_traffic_rules
-from headrace.obfuscation.prefix import PrefixSpecs
 from headrace.server.generate import (
     CONFIG_FILE,
     ENTRY_FILE,
@@ -73,7 +72,7 @@ def test_the_other_files_are_readable() -> None:
     rules, traits = read_traffic_rules(files[TRAFFIC_RULES_FILE]), ClientTraits(tunnel_protocol="OSSH")
     assert rules.unknown_fields == []
     assert rules.limits_for(traits) == DEFAULT_TRAFFIC_RULES.limits_for(traits)
-    specs = PrefixSpecs.compile(read_tactics_config(files[TACTICS_FILE]).specs)
+    specs = read_tactics_config(files[TACTICS_FILE])
     assert specs.generate("http-post", SeededRng(1)) is not None
 
 
