@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from headrace.base.errors import OperatorError
 from headrace.cli import client as module
+from headrace.cli.root import headrace
 from headrace.client.notices import Notices
 from headrace.documents.client_config import ClientConfig
 from headrace.documents.entry_fields import decode_fields, encode_fields
@@ -38,7 +39,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Any:
     def run(*arguments: str | Path) -> Started:
         started: list[Started] = []
         monkeypatch.setattr(module, "_run", lambda *given: started.append(given))
-        result = CliRunner().invoke(module.client, [*map(str, arguments)])
+        result = CliRunner().invoke(headrace, ["client", *map(str, arguments)])
         if result.exception is not None:
             raise result.exception
         return started[0]
@@ -172,7 +173,7 @@ def test_notices_are_appended_to_a_private_file(start: Any, tmp_path: Path) -> N
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_run", tell)
         for name in ("notices", "new"):
-            result = CliRunner().invoke(module.client, ["--entry", new_entry(), "-notices", name])
+            result = CliRunner().invoke(headrace, ["client", "--entry", new_entry(), "-notices", name])
             assert (result.exit_code, result.output) == (0, "")
     lines = (tmp_path / "notices").read_text().splitlines()
     assert lines[0] == "before"
@@ -184,13 +185,13 @@ def test_notices_for_people(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     monkeypatch.setattr("sys.stderr", stream)
     monkeypatch.setattr(module, "_run", lambda settings, entries, notices: notices.emit("Tunnels", count=0))
-    module.client.main(["--entry", new_entry(), "-formatNotices=true"], standalone_mode=False)
+    headrace.main(["client", "--entry", new_entry(), "-formatNotices=true"], standalone_mode=False)
     assert stream.getvalue().rstrip().endswith('Tunnels {"count":0}')
 
 
 @pytest.mark.parametrize(("interface", "warned"), [("any", True), ("", False)])
 def test_an_open_proxy_is_warned_about(interface: str, warned: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_run", lambda *given: None)
-    result = CliRunner().invoke(module.client, ["--entry", new_entry(), "--listen-interface", interface])
+    result = CliRunner().invoke(headrace, ["client", "--entry", new_entry(), "--listen-interface", interface])
     assert result.exit_code == 0
     assert ("anybody" in result.stderr) is warned

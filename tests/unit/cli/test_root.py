@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from headrace import __version__
 from headrace.base.errors import DocumentError, OperatorError
@@ -89,18 +91,21 @@ def test_breaking_off_has_the_usual_code(monkeypatch: pytest.MonkeyPatch) -> Non
     assert run_main(monkeypatch) == 130
 
 
-def test_every_command_is_found_and_teaches_by_example() -> None:
-    def walk(command: click.Command, path: str) -> None:
-        help_text = command.get_help(click.Context(command, info_name=path))
-        assert "\n  headrace " in help_text, path
+def commands(group: click.Group, *path: str) -> Iterator[tuple[str, ...]]:
+    context = click.Context(group, **group.context_settings)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None, name
+        yield (*path, name)
         if isinstance(command, click.Group):
-            context = click.Context(command, info_name=path)
-            for name in command.list_commands(context):
-                inner = command.get_command(context, name)
-                assert inner is not None, name
-                walk(inner, f"{path} {name}")
+            yield from commands(command, *path, name)
 
-    walk(root.headrace, "headrace")
+
+@pytest.mark.parametrize("path", [(), *commands(root.headrace)], ids=" ".join)
+def test_every_command_teaches_by_example(path: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(root.headrace, [*path, "--help"])
+    assert result.exit_code == 0
+    assert "\n  headrace " in result.output
 
 
 def test_an_unknown_command_is_none() -> None:

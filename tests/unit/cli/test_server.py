@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from headrace.base.errors import OperatorError
 from headrace.cli import server as module
+from headrace.cli.root import headrace
 from headrace.documents.server_config import read_server_config
 from headrace.documents.server_entry import ServerEntry
 from headrace.server.generate import CONFIG_FILE, ENTRY_FILE
@@ -15,7 +16,9 @@ from headrace.server.generate import CONFIG_FILE, ENTRY_FILE
 def test_generate_writes_a_server_and_says_what_to_do_next(tmp_path: Path) -> None:
     out = tmp_path / "new"
     words = ["--ip", "192.0.2.7", "--protocol", "ossh:443", "--protocol", "SSH:22", "--region", "CH"]
-    result = CliRunner().invoke(module.generate, [*words, "--out", str(out)], catch_exceptions=False)
+    result = CliRunner().invoke(
+        headrace, ["server", "generate", *words, "--out", str(out)], catch_exceptions=False
+    )
     assert result.exit_code == 0
     config = read_server_config((out / CONFIG_FILE).read_bytes())
     assert config.protocol_ports == {"OSSH": 443, "SSH": 22}
@@ -46,5 +49,5 @@ def test_addresses_to_listen_on(text: str | None, address: str | None) -> None:
 
 
 def test_the_worker_is_no_command_for_people() -> None:
-    assert CliRunner().invoke(module.server, ["worker"]).exit_code == 2
-    assert "worker " not in CliRunner().invoke(module.server, ["--help"]).output
+    assert CliRunner().invoke(headrace, ["server", "worker"]).exit_code == 2
+    assert "worker " not in CliRunner().invoke(headrace, ["server", "--help"]).output
