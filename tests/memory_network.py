@@ -7,6 +7,7 @@ pass on virtual time, and `Network.open` shows at any moment what has not been c
 """
 
 import asyncio
+import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,7 +34,7 @@ from headrace.server.shared import Shared
 from headrace.server.worker import Worker
 from headrace.testing.fake_tcp import FakeTcp
 from headrace.testing.peers import host_key
-from headrace.transports import tunnel_protocol
+from headrace.transports import ClientSide, tunnel_protocol
 
 __all__ = [
     "HANGS",
@@ -48,6 +49,8 @@ __all__ = [
 
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 
+#: Each client draws its own: a seed seen before is a replay.
+_seeds = itertools.count(1000)
 #: An address where nobody answers, not even to refuse.
 HANGS: Final = "hangs"
 
@@ -251,6 +254,13 @@ class MemoryServer:
         """Return an accepted connection of a stranger, in the test's hands."""
         return FakeTcp(self.accept(protocol))
 
+    def preamble(self, seed: int) -> bytes:
+        """Return the first bytes of a client that has our entry, and none of its SSH."""
+        side = ClientSide(self.worker.shared.keyword, 4001, SeededRng(seed), PrefixSpecs())
+        opening = tunnel_protocol("OSSH").client_layer(side).connected()
+        assert opening is not None
+        return b"".join(opening.segments)
+
     @property
     def sessions(self) -> set[Session]:
         return self.worker._sessions
@@ -272,7 +282,7 @@ def make_tunnel(
     **settings: Any,
 ) -> Tunnel:
     """Return a tunnel not dialled yet; `change` goes over the entry, `settings` are the client's."""
-    rng = rng or SeededRng(5)
+    rng = rng or SeededRng(next(_seeds))
     entry = msgspec.structs.replace(entry, **(change or {}))
     identity = Identity.from_config(client_config(**settings))
     return Tunnel(choose(entry, protocol, rng), identity, rng, PrefixSpecs(), answer)

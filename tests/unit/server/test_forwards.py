@@ -1,0 +1,416 @@
+"""Port forwards as a client meets them: where they may lead, how many there may be, how they end."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.memory_network import HANGS, Destination, MemoryServer, Network, make_tunnel, settle
+
+from headrace.base.errors import NetworkError
+from headrace.client.tunnel import Tunnel
+from headrace.net.resolve import Answer, Resolver
+from headrace.server.forwards import DIAL_TIMEOUT, MAX_ADDRESSES
+from headrace.server.worker import SWEEP
+from headrace.ssh import numbers
+from headrace.ssh.forwarding import DIRECT_TCPIP
+from headrace.ssh.forwarding import Destination as Target
+from headrace.testing.peers import RecordingEndpoint
+
+pytestmark = pytest.mark.virtual_time
+
+PROHIBITED = ("refused", numbers.ADMINISTRATIVELY_PROHIBITED, "")
+FAILED = ("refused", numbers.CONNECT_FAILED, "")
+OPENED = ("opened",)
+
+
+class Rig:
+    """A client with a tunnel to a server with these rules and names."""
+
+    def __init__(self, network: Network, directory: Path, **settings: Any) -> None:
+        self.network = network
+        self.server = MemoryServer(network, directory, **settings)
+        self.tunnel: Tunnel
+
+    async def start(self) -> "Rig":
+        self.tunnel = make_tunnel(self.server.entry)
+        await self.tunnel.connect()
+        await self.tunnel.handshake()
+        return self
+
+    def ask(self, host: str, port: int = 80) -> RecordingEndpoint:
+        endpoint = RecordingEndpoint()
+        self.tunnel.open_channel(DIRECT_TCPIP, Target(host, port).encode(), endpoint)
+        return endpoint
+
+    async def open(self, host: str, port: int = 80) -> RecordingEndpoint:
+        endpoint = self.ask(host, port)
+        await settle()
+        return endpoint
+
+    @property
+    def dialled(self) -> list[tuple[str, int]]:
+        """Where the server connected to."""
+        return self.network.dialled[1:]
+
+    @property
+    def count(self) -> int:
+        """Port forwards the server counts as open."""
+        (session,) = self.server.sessions
+        assert session._forwards is not None
+        return session._forwards.count
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> Network:
+    return Network.install(monkeypatch)
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+# ---- where they may lead ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "127.8.9.10",
+        "10.0.0.1",
+        "169.254.169.254",
+        "0.0.0.0",
+        "192.0.2.1",
+        "::1",
+        "::",
+        "fe80::1",
+        "fd00::1",
+        "::ffff:127.0.0.1",
+        "::ffff:10.0.0.1",
+        "64:ff9b::7f00:1",
+        "2002:7f00:1::",
+    ],
+)
+async def test_a_name_that_leads_to_the_servers_own_side_is_never_dialled(
+    network: Network, tmp_path: Path, address: str
+) -> None:
+    """A public name with a private address: the usual attempt at rebinding."""
+    rig = await Rig(network, tmp_path, names={"rebind.example": [address]}).start()
+    network.places[address, 80] = Destination
+    assert (await rig.open("rebind.example")).events == [PROHIBITED]
+    assert (await rig.open(address)).events == [PROHIBITED]
+    assert rig.dialled == []
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "0x7f000001", "127.1", "2130706433", "0177.0.0.1", "[::1]", "a b"]
+)
+async def test_what_is_neither_an_address_nor_a_known_name_is_never_dialled(
+    network: Network, tmp_path: Path, host: str
+) -> None:
+    rig = await Rig(network, tmp_path).start()
+    network.places[host, 80] = Destination
+    assert (await rig.open(host)).events == [FAILED]
+    assert rig.dialled == []
+
+
+async def test_the_servers_own_address_is_not_for_its_clients(network: Network, tmp_path: Path) -> None:
+    rig = await Rig(network, tmp_path, address="8.8.4.4", names={"me.example": ["8.8.4.4"]}).start()
+    assert (await rig.open("me.example", 4001)).events == [PROHIBITED]
+    assert rig.dialled == []
+
+
+async def test_of_mixed_addresses_only_the_permitted_ones_are_dialled(
+    network: Network, tmp_path: Path
+) -> None:
+    addresses = ["127.0.0.1", "10.0.0.1", "8.8.8.8", "::1"]
+    rig = await Rig(network, tmp_path, names={"mixed.example": addresses}).start()
+    for address in addresses:
+        network.places[address, 80] = Destination
+    assert (await rig.open("mixed.example")).events == [OPENED]
+    assert rig.dialled == [("8.8.8.8", 80)]
+
+
+async def test_the_address_that_was_checked_is_the_one_dialled(network: Network, tmp_path: Path) -> None:
+    """A name server that says something else the second time: it must not be asked a second time."""
+    asked: list[str] = []
+
+    class Changing:
+        async def query(self, name: str) -> Sequence[Answer]:
+            asked.append(name)
+            return [("8.8.8.8" if len(asked) == 1 else "127.0.0.1", 0)]
+
+        async def close(self) -> None:
+            """Nothing is held."""
+
+    rig = Rig(network, tmp_path)
+    rig.server.worker.resolver = Resolver(backend=Changing)
+    await rig.start()
+    network.places["8.8.8.8", 80] = network.places["127.0.0.1", 80] = Destination
+    assert (await rig.open("changing.example")).events == [OPENED]
+    assert rig.dialled == [("8.8.8.8", 80)]
+    assert asked == ["changing.example"]
+
+
+async def test_bogons_are_allowed_only_where_the_configuration_says_so(
+    network: Network, tmp_path: Path
+) -> None:
+    rig = await Rig(network, tmp_path, AllowBogons=True).start()
+    network.places["127.0.0.1", 80] = Destination
+    assert (await rig.open("127.0.0.1")).events == [OPENED]
+
+
+async def test_a_name_that_does_not_exist(network: Network, tmp_path: Path) -> None:
+    rig = await Rig(network, tmp_path).start()
+    assert (await rig.open("missing.example")).events == [FAILED]
+
+
+@pytest.mark.parametrize(
+    ("rules", "allowed", "refused"),
+    [
+        ({"AllowTCPPorts": [80, [8000, 8010]]}, [80, 8000, 8010], [81, 443, 7999, 8011]),
+        ({"DisallowTCPPorts": [25, [6660, 6669]]}, [24, 80, 6670], [25, 6660, 6669]),
+        ({"DisallowSubnets": ["8.8.0.0/16"]}, [], [80, 443]),
+        ({"AllowTCPPorts": [80], "AllowSubnets": ["8.8.8.0/24"]}, [80, 443], []),
+    ],
+    ids=["allowed", "disallowed", "subnets", "exempt"],
+)
+async def test_traffic_rules_on_ports_and_networks(
+    network: Network, tmp_path: Path, rules: dict[str, object], allowed: list[int], refused: list[int]
+) -> None:
+    rig = await Rig(network, tmp_path, rules=rules, names={"name.example": ["8.8.8.8"]}).start()
+    for port in allowed + refused:
+        network.places["8.8.8.8", port] = Destination
+        for host in ("8.8.8.8", "name.example"):
+            expected = OPENED if port in allowed else PROHIBITED
+            assert (await rig.open(host, port)).events == [expected], (host, port)
+    assert {port for _, port in rig.dialled} == set(allowed)
+
+
+# ---- addresses one after the other ------------------------------------------------------------------------
+
+
+async def test_the_next_address_is_tried_when_one_fails(network: Network, tmp_path: Path) -> None:
+    rig = await Rig(network, tmp_path, names={"two.example": ["8.8.8.1", "8.8.8.2"]}).start()
+    network.places["8.8.8.2", 80] = Destination
+    assert (await rig.open("two.example")).events == [OPENED]
+    assert rig.dialled == [("8.8.8.1", 80), ("8.8.8.2", 80)]
+
+
+async def test_the_next_address_is_tried_when_one_does_not_answer(network: Network, tmp_path: Path) -> None:
+    rules = {"DialTCPPortForwardTimeoutMilliseconds": 3000}
+    rig = await Rig(network, tmp_path, rules=rules, names={"two.example": ["8.8.8.1", "8.8.8.2"]}).start()
+    network.places["8.8.8.1", 80] = HANGS
+    network.places["8.8.8.2", 80] = Destination
+    endpoint = rig.ask("two.example")
+    await asyncio.sleep(2.9)
+    assert endpoint.events == []
+    await asyncio.sleep(0.2)
+    assert endpoint.events == [OPENED]
+
+
+async def test_so_many_addresses_are_tried_and_no_more(network: Network, tmp_path: Path) -> None:
+    addresses = [f"8.8.8.{number}" for number in range(1, 20)]
+    rig = await Rig(network, tmp_path, names={"many.example": addresses}).start()
+    assert (await rig.open("many.example")).events == [FAILED]
+    assert rig.dialled == [(address, 80) for address in addresses[:MAX_ADDRESSES]]
+
+
+async def test_where_one_address_failed_and_the_others_are_forbidden_it_failed(
+    network: Network, tmp_path: Path
+) -> None:
+    rig = await Rig(network, tmp_path, names={"mixed.example": ["8.8.8.8", "127.0.0.1"]}).start()
+    assert (await rig.open("mixed.example")).events == [FAILED]
+
+
+async def test_a_dial_has_a_limit_even_where_the_rules_set_none(network: Network, tmp_path: Path) -> None:
+    rig = await Rig(network, tmp_path, rules={"DialTCPPortForwardTimeoutMilliseconds": 0}).start()
+    network.places["8.8.8.8", 80] = HANGS
+    endpoint = rig.ask("8.8.8.8")
+    await asyncio.sleep(DIAL_TIMEOUT - 0.1)
+    assert endpoint.events == []
+    await asyncio.sleep(0.2)
+    assert endpoint.events == [FAILED]
+
+
+# ---- how many ---------------------------------------------------------------------------------------------
+
+
+async def test_no_more_dials_at_once_than_allowed(network: Network, tmp_path: Path) -> None:
+    rig = await Rig(network, tmp_path, rules={"MaxTCPDialingPortForwardCount": 2}).start()
+    network.places["8.8.8.1", 80] = HANGS
+    network.places["8.8.8.2", 80] = Destination
+    slow = [await rig.open("8.8.8.1") for _ in range(2)]
+    assert (await rig.open("8.8.8.2")).events == [PROHIBITED]
+    await asyncio.sleep(DIAL_TIMEOUT + 0.1)
+    assert [endpoint.events for endpoint in slow] == [[FAILED]] * 2
+    for _ in range(5):  # open forwards do not count as dialling
+        assert (await rig.open("8.8.8.2")).events == [OPENED]
+
+
+async def test_refused_and_failed_dials_give_their_places_back(network: Network, tmp_path: Path) -> None:
+    rig = await Rig(network, tmp_path, rules={"MaxTCPDialingPortForwardCount": 1}).start()
+    network.places["8.8.8.2", 80] = Destination
+    for host, outcome in (("8.8.8.1", FAILED), ("127.0.0.1", PROHIBITED), ("no.example", FAILED)) * 3:
+        assert (await rig.open(host)).events == [outcome]
+    assert (await rig.open("8.8.8.2")).events == [OPENED]
+
+
+async def test_the_one_idle_longest_makes_room_for_a_new_one(network: Network, tmp_path: Path) -> None:
+    rules = {"MaxTCPPortForwardCount": 3, "IdleTCPPortForwardTimeoutMilliseconds": 0}
+    rig = await Rig(network, tmp_path, rules=rules, sweeping=True).start()
+    network.places["8.8.8.8", 80] = Destination
+    first, second, third = [await rig.open("8.8.8.8") for _ in range(3)]
+    await asyncio.sleep(2 * SWEEP)
+    for busy in (first, third):
+        busy.send(b"x")
+    await asyncio.sleep(SWEEP)
+    fourth = await rig.open("8.8.8.8")
+    assert second.events == [OPENED, ("closed", None)]
+    assert [endpoint.events for endpoint in (first, third, fourth)] == [[OPENED]] * 3
+    assert rig.count == 3
+    await rig.server.worker.stop()
+
+
+async def test_an_idle_forward_is_closed_and_a_busy_one_is_not(network: Network, tmp_path: Path) -> None:
+    rules = {"IdleTCPPortForwardTimeoutMilliseconds": 20_000}
+    rig = await Rig(network, tmp_path, rules=rules, sweeping=True).start()
+    origins = [Destination() for _ in range(3)]
+    waiting = iter(origins)
+    network.places["8.8.8.8", 80] = lambda: next(waiting)
+    idle, talking, listening = [await rig.open("8.8.8.8") for _ in range(3)]
+    closed_at = 0.0
+    for _ in range(60):
+        talking.send(b"up")
+        origins[2].send(b"down")
+        await asyncio.sleep(1)
+        if idle.events[-1] != OPENED and not closed_at:
+            closed_at = now()
+    assert 20 <= closed_at <= 20 + 2 * SWEEP
+    assert origins[0].finished
+    assert (talking.events, listening.events) == ([OPENED], [OPENED])
+    assert rig.count == 2
+    await rig.server.worker.stop()
+
+
+async def test_what_is_over_is_not_counted(network: Network, tmp_path: Path) -> None:
+    rig = await Rig(network, tmp_path).start()
+    origins = [Destination() for _ in range(3)]
+    waiting = iter(origins)
+    network.places["8.8.8.8", 80] = lambda: next(waiting)
+    closing, aborted, _ = [await rig.open("8.8.8.8") for _ in range(3)]
+    assert rig.count == 3
+    assert closing.channel is not None
+    closing.channel.close()
+    tcp = origins[1].tcp
+    assert tcp is not None
+    tcp.abort()
+    await settle()
+    assert rig.count == 1
+    assert origins[0].finished
+    assert aborted.events[-1][0] == "closed"
+
+
+async def test_a_destination_that_breaks_off_before_the_forward_is_open_is_not_counted_for_long(
+    network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = await Rig(network, tmp_path, sweeping=True).start()
+    dial = network.dial
+
+    async def dial_and_lose(*arguments: Any) -> Any:
+        relay = await dial(*arguments)
+        network.wires[-1].abort()  # the destination's end
+        await settle()
+        return relay
+
+    monkeypatch.setattr("headrace.server.forwards.dial", dial_and_lose)
+    network.places["8.8.8.8", 80] = Destination
+    endpoint = rig.ask("8.8.8.8")
+    await asyncio.sleep(1)
+    assert endpoint.events == [OPENED, ("closed", None)]
+    await asyncio.sleep(30 + 2 * SWEEP)
+    assert rig.count == 0
+    await rig.server.worker.stop()
+
+
+# ---- ends -------------------------------------------------------------------------------------------------
+
+
+async def test_what_a_destination_says_first_arrives(network: Network, tmp_path: Path) -> None:
+    class Greeting(Destination):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            super().connection_made(transport)
+            self.send(b"220 ready\r\n")
+
+    rig = await Rig(network, tmp_path).start()
+    network.places["8.8.8.8", 25] = Greeting
+    endpoint = await rig.open("8.8.8.8", 25)
+    assert endpoint.received == b"220 ready\r\n"
+
+
+async def test_half_close_passes_both_ways(network: Network, tmp_path: Path) -> None:
+    rig = await Rig(network, tmp_path).start()
+    origin = Destination()
+    network.places["8.8.8.8", 80] = lambda: origin
+    endpoint = await rig.open("8.8.8.8")
+    assert endpoint.channel is not None
+    endpoint.send(b"question")
+    endpoint.channel.eof()
+    await settle()
+    assert (bytes(origin.received), origin.finished) == (b"question", True)
+    origin.send(b"answer")
+    assert origin.tcp is not None
+    origin.tcp.write_eof()
+    await settle()
+    assert endpoint.received == b"answer"
+    assert endpoint.events == [OPENED, ("closed", None)]  # which says that there is no more, too
+    assert rig.count == 0
+
+
+async def test_a_tunnel_lost_while_dialling_leaves_no_connection_behind(
+    network: Network, tmp_path: Path
+) -> None:
+    rig = await Rig(network, tmp_path).start()
+    origins = [Destination() for _ in range(2)]
+    network.places["8.8.8.1", 80] = lambda: origins[0]
+    network.delays["8.8.8.1", 80] = 5
+    network.delays["8.8.8.2", 80] = 5  # and is refused then
+    rig.ask("8.8.8.1")
+    rig.ask("8.8.8.2")
+    await settle()
+    rig.tunnel.abort()
+    await asyncio.sleep(10)
+    assert origins[0].finished
+    assert all(wire.is_closing() for wire in network.wires[::2])  # the ends of those who dialled
+
+
+async def test_a_worker_that_stops_while_dialling(network: Network, tmp_path: Path) -> None:
+    rig = await Rig(network, tmp_path).start()
+    network.places["8.8.8.1", 80] = HANGS
+    rig.ask("8.8.8.1")
+    await settle()
+    await rig.server.worker.stop()
+    await settle()
+    assert network.open == []
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_lookup_without_an_answer_holds_nobody_else_up(network: Network, tmp_path: Path) -> None:
+    class Slow:
+        async def query(self, name: str) -> Sequence[Answer]:
+            await asyncio.sleep(1000)
+            raise NetworkError("too late")
+
+        async def close(self) -> None:
+            """Nothing is held."""
+
+    rig = Rig(network, tmp_path)
+    rig.server.worker.resolver = Resolver(backend=Slow)
+    await rig.start()
+    network.places["8.8.8.8", 80] = Destination
+    slow = rig.ask("slow.example")
+    assert (await rig.open("8.8.8.8")).events == [OPENED]
+    await asyncio.sleep(5.1)
+    assert slow.events == [FAILED]
