@@ -49,8 +49,9 @@ def new_server(directory: Path) -> tuple[dict[str, int], str]:
 
 def start_server(directory: Path) -> Program:
     """Start one worker of the server generated in `directory`."""
-    command: list[str | Path] = [sys.executable, "-m", "bench.launch", "server", directory]
-    return Program(command, directory / "headrace-server.log").ready_when_logged("READY")
+    command: list[str | Path] = [sys.executable, "-m", "headrace", "server", "run", "--workers", "1"]
+    command += ["--listen", "127.0.0.1", "--config", directory / CONFIG_FILE]
+    return Program(command, directory / "headrace-server.log").ready_when_logged("headrace server:")
 
 
 def client_config(directory: Path, entry: str, protocol: str, socks_port: int) -> Path:
@@ -80,7 +81,7 @@ def client_config(directory: Path, entry: str, protocol: str, socks_port: int) -
 
 def client_command(config: Path) -> list[str | Path]:
     """Return how our client is started."""
-    return [sys.executable, "-m", "bench.launch", "client", config]
+    return [sys.executable, "-m", "headrace", "client", "--config", config]
 
 
 def start_client(directory: Path, entry: str, protocol: str, socks_port: int) -> Program:
