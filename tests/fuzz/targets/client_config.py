@@ -3,6 +3,14 @@
 from headrace.base.errors import DocumentError
 from headrace.documents.client_config import read_client_config
 
+SEEDS = [
+    (
+        b'{"PropagationChannelId":"F","SponsorId":"F","EmbeddedServerEntryList":"aa\\nbb","OSSHPrefixSpecs":{"a":[["",'
+        b'"x{1,9}"]]},"OSSHPrefixScopedSpecNames":{"":["a"],"80":[]},"OSSHPrefixProbability":0.5,'
+        b'"OSSHPrefixSplitMaxDelayMilliseconds":9,"TunnelProtocol":"OSSH"}'
+    ),
+]
+
 
 def fuzz(data: bytes) -> None:
     """`data` is the file."""

@@ -1,8 +1,15 @@
 """API parameters: any payload unpacks to what JSON can hold, or raises RemoteProtocolError."""
 
 from headrace.base.errors import RemoteProtocolError
-from headrace.codec.handshake_response import decode_handshake_response
-from headrace.codec.packed_parameters import to_json, unpack
+from headrace.codec.handshake_response import HandshakeResponse, decode_handshake_response
+from headrace.codec.packed_parameters import pack, to_json, unpack
+
+SEEDS = [
+    b'{"sponsor_id":"FFFFFFFFFFFFFFFF","client_features":["a"],"is_replay":false,"statusData":{"host_bytes":{}}}',
+    pack({"sponsor_id": "F" * 16, "client_version": "1", "client_features": ["a"], "padding": "  "}),
+    HandshakeResponse(homepages=["https://a.example/"], client_region="CH", padding=" ").to_json(),
+    HandshakeResponse(encoded_server_list=["00"], upstream_bytes_per_second=5).to_cbor(),
+]
 
 
 def fuzz(data: bytes) -> None:

@@ -9,6 +9,8 @@ from headrace.base.rng import SeededRng
 from headrace.obfuscation import PrefixSpecs
 from headrace.obfuscation.prefix import MAX_PREFIX
 
+SEEDS = [rb"^(?i:GET|POST) /[a-z\d_-]{1,9}(\.[[:alpha:]]{3})? HTTP/1\.[01]\r\n\x0a*$"]
+
 
 def fuzz(data: bytes) -> None:
     try:

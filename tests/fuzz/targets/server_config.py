@@ -4,6 +4,17 @@ from headrace.base.errors import DocumentError
 from headrace.documents.server_config import read_server_config
 from headrace.documents.tactics_config import read_tactics_config
 
+SEEDS = [
+    (
+        b'{"ServerIPAddress":"192.0.2.1","TunnelProtocolPorts":{"SSH":22,"QUIC-OSSH":5},"SSHPrivateKey":"k",'
+        b'"SSHServerVersion":"SSH-2.0-x","SSHUserName":"u","SSHPassword":"p"}'
+    ),
+    (
+        b'{"DefaultTactics":{"Probability":1.0,"Parameters":{"ServerOSSHPrefixSpecs":{"a":[["","x+"]]},'
+        b'"OSSHPrefixSplitMinDelay":"1ms","OSSHPrefixSplitMaxDelay":"20ms"}}}'
+    ),
+]
+
 
 def fuzz(data: bytes) -> None:
     """`data` is the file."""

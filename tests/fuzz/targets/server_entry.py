@@ -4,6 +4,13 @@ from headrace.base.errors import DocumentError
 from headrace.documents.entry_fields import decode_fields, encode_fields, entry_tag, validate_fields
 from headrace.documents.server_entry import ServerEntry
 
+SEEDS = [
+    (
+        b'0 0 0 0 {"ipAddress":"192.0.2.1","sshPort":22,"capabilities":["SSH","OSSH","QUICv1"],"tag":"dGFn",'
+        b'"localSource":"EMBEDDED","localTimestamp":"2024-01-02T03:00:00Z","configurationVersion":2}'
+    ),
+]
+
 
 def fuzz(data: bytes) -> None:
     """`data` is the plaintext of a line, and the line itself."""

@@ -33,6 +33,8 @@ BEFORE_SEED = b"POST / HTTP/1.1\r\n\r\n" + prefix_end(
     b"POST / HTTP/1.1\r\n\r\n", KEYWORD, CLIENT_TO_SERVER, SeededRng(3)
 )
 
+SEEDS = [b"\x01", b"\x02", b"\x02" + bytes(60) + b"\x01", b"\x03\0\x01\0\x05known"]
+
 
 def fuzz(data: bytes) -> None:
     mode, body = data[:1], data[1:]

@@ -11,6 +11,14 @@ _CLIENTS = (
 )
 _ADDRESS = ipaddress.ip_address("192.0.2.1")
 
+SEEDS = [
+    (
+        b'{"DefaultRules":{"RateLimits":{"ReadBytesPerSecond":5},"AllowTCPPorts":[80,[1,9]],"DisallowSubnets":'
+        b'["192.0.2.0/24"]},"FilteredRules":[{"Filter":{"Regions":["NL"],"HandshakeParameters":{"client_version":'
+        b'["[0-9]*"]}},"Rules":{"MaxTCPPortForwardCount":3}}]}'
+    ),
+]
+
 
 def fuzz(data: bytes) -> None:
     """`data` is the file."""

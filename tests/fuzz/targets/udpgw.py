@@ -1,7 +1,13 @@
 """udpgw: any bytes give frames that encode to the same bytes again, or raise RemoteProtocolError."""
 
 from headrace.base.errors import RemoteProtocolError
-from headrace.codec.udpgw import UdpgwDecoder, encode_frame
+from headrace.codec.udpgw import Frame, UdpgwDecoder, encode_frame, encode_keepalive
+
+SEEDS = [
+    encode_frame(Frame(7, b"\x08\x08\x08\x08", 53, b"question", dns=True))
+    + encode_keepalive()
+    + encode_frame(Frame(8, bytes(range(16)), 443, b"datagram", rebind=True)),
+]
 
 
 def fuzz(data: bytes) -> None:
