@@ -81,9 +81,12 @@ class RequestHead:
 
         A chunked body stays chunked: framing belongs to the message even though its header is hop-by-hop.
         """
+        chunked = any(name == b"transfer-encoding" for name, _ in self.headers)
+        # One framing only: with both, origins disagree about where the message ends (RFC 9112 §6.3).
+        ours = {b"host", b"content-length"} if chunked else {b"host"}
         headers = [(b"host", self.target.authority.encode())]
-        headers += [(name, value) for name, value in strip_hop_by_hop(self.headers) if name != b"host"]
-        if any(name == b"transfer-encoding" for name, _ in self.headers):
+        headers += [(name, value) for name, value in strip_hop_by_hop(self.headers) if name not in ours]
+        if chunked:
             headers.append((b"transfer-encoding", b"chunked"))
         return headers
 

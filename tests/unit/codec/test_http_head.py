@@ -49,6 +49,14 @@ def test_a_body_stays_framed() -> None:
     assert chunked.origin_headers() == [(b"host", b"a"), (b"transfer-encoding", b"chunked")]
 
 
+def test_a_message_is_framed_one_way_only() -> None:
+    both = parse_head(
+        b"POST http://a/ HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    assert both is not None
+    assert both.origin_headers() == [(b"host", b"a"), (b"transfer-encoding", b"chunked")]
+
+
 @pytest.mark.parametrize("data", [CONNECT, GET])
 def test_byte_by_byte_and_trailing_data(data: bytes) -> None:
     for cut in range(len(data)):
