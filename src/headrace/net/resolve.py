@@ -218,6 +218,8 @@ class _System:
             if error.errno == socket.EAI_AGAIN:
                 raise NetworkError("the name server did not answer") from error
             raise _no_such_name() from error
+        except OSError as error:  # out of files, for one
+            raise NetworkError("the name server cannot be used") from error
         return [(str(address[0]), _SYSTEM_AGE) for *_, address in found if "%" not in str(address[0])]
 
     async def close(self) -> None:
