@@ -194,7 +194,10 @@ class Controller:
         self._tunnel = tunnel
         self._affinity = attempt.entry.effective_tag
         self._monitor = TunnelMonitor(
-            tunnel, self._rng, periodic=not self.config.disable_periodic_ssh_keep_alive
+            tunnel,
+            self._rng,
+            periodic=not self.config.disable_periodic_ssh_keep_alive,
+            reporting=not self.config.disable_api,
         )
         self._report_tunnel(attempt, response)
         self.connected.set()

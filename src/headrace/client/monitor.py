@@ -21,12 +21,16 @@ STATUS_PERIOD: Final = (300, 600)
 
 
 class TunnelMonitor:
-    """Decides that a tunnel is dead when nothing else does."""
+    """Decides that a tunnel is dead when nothing else does.
 
-    def __init__(self, tunnel: Tunnel, rng: Rng, *, periodic: bool = True) -> None:
+    `periodic` keep-alives and status reports (`reporting`) can be left out; probes after failures cannot.
+    """
+
+    def __init__(self, tunnel: Tunnel, rng: Rng, *, periodic: bool = True, reporting: bool = True) -> None:
         self._tunnel = tunnel
         self._rng = rng
         self._periodic = periodic
+        self._reporting = reporting
         self._reported = 0
         self._failed = asyncio.Event()
 
@@ -36,7 +40,9 @@ class TunnelMonitor:
 
     async def run(self) -> None:
         """Watch until the tunnel ends."""
-        jobs = [self._probe_on_failure(), self._report()]
+        jobs = [self._probe_on_failure()]
+        if self._reporting:
+            jobs.append(self._report())
         if self._periodic:
             jobs.append(self._keep_alive())
         tasks = [asyncio.create_task(job) for job in jobs]

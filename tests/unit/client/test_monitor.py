@@ -97,6 +97,16 @@ async def end(tunnel: ScriptedTunnel, task: asyncio.Task[None]) -> None:
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
+async def test_without_reports_only_keep_alives_are_sent() -> None:
+    tunnel = ScriptedTunnel()
+    tunnel.transferred = (1000, 2000)
+    watch = TunnelMonitor(tunnel, SeededRng(1), reporting=False)
+    task = asyncio.create_task(watch.run())
+    await asyncio.sleep(7200)
+    assert {name for _, name, _, _ in tunnel.requests} == {KEEPALIVE}
+    await end(tunnel, task)
+
+
 # ---- keep-alives ------------------------------------------------------------------------------------------
 
 
