@@ -92,7 +92,7 @@ class Wire(FakeTcp):
         self._schedule()
 
     def abort(self) -> None:
-        if not self._closing:
+        if not self._lost:
             self._line.clear()
             super().abort()
             if self._peer is not None:
@@ -104,9 +104,9 @@ class Wire(FakeTcp):
         self._schedule()
 
     def _reset(self) -> None:
-        if not self._closing:
+        if not self._lost:
             self._note("reset")
-            self._closing = True
+            self._closing = self._lost = True
             self._loop.call_soon(self._protocol.connection_lost, ConnectionResetError())
 
     def _schedule(self) -> None:
@@ -177,7 +177,7 @@ class Network:
     @property
     def open(self) -> list[Wire]:
         """Ends of connections that are not closed."""
-        return [wire for wire in self.wires if not wire.is_closing()]
+        return [wire for wire in self.wires if not wire.lost]
 
     async def dial(self, host: str, port: int, factory: Callable[[], P], timeout: float) -> P:
         self.dialled.append((host, port))

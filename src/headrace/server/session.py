@@ -58,6 +58,7 @@ class Session:
         self._udpgw: Channel | None = None
         self._seen_bytes = 0
         self._silent = 0.0
+        self._leaving = False
         self.state = "handshake"  #: handshake, refused, tunnel
         self._deadline = asyncio.get_running_loop().call_later(shared.handshake_timeout, self._time_is_up)
 
@@ -132,7 +133,7 @@ class Session:
         handshaken = self._api.handshaken
         reply = self._api.answer(name, bytes(payload))
         if self._api.failed:
-            asyncio.get_running_loop().call_soon(self.socket.disconnect)
+            asyncio.get_running_loop().call_soon(self._leave)
         elif self._api.handshaken and not handshaken:
             traits = ClientTraits(
                 tunnel_protocol=self._protocol.name,
@@ -145,7 +146,8 @@ class Session:
 
     def _throttle(self, limits: TrafficLimits) -> None:
         """Hold the tunnel to its client's rates, from now on."""
-        if not (limits.read_bytes_per_second or limits.write_bytes_per_second):
+        rated = limits.read_bytes_per_second or limits.write_bytes_per_second
+        if not (rated or limits.close_after_exhausted):
             return
         inward = Throttle(limits.read_unthrottled_bytes, limits.read_bytes_per_second)
         outward = Throttle(limits.write_unthrottled_bytes, limits.write_bytes_per_second)
@@ -201,8 +203,8 @@ class Session:
         """Look after idle forwards, and after a client that has gone without saying so."""
         if self._forwards is not None:
             self._forwards.sweep(elapsed)
-        if any(throttle.exhausted for throttle in self._close_when_exhausted):
-            self.socket.disconnect()
+        if self._leaving or any(throttle.exhausted for throttle in self._close_when_exhausted):
+            self._leave()
             return
         received = self.socket.bytes_in
         if received != self._seen_bytes:
@@ -210,6 +212,14 @@ class Session:
             return
         self._silent += elapsed
         if self.state == "tunnel" and self._silent >= silence_limit:
+            self._leave()
+
+    def _leave(self) -> None:
+        """End the tunnel; at the next look drop it, if its client does not even read that it is over."""
+        if self._leaving:
+            self.socket.abort()
+        else:
+            self._leaving = True
             self.socket.disconnect()
 
 

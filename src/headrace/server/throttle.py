@@ -20,11 +20,9 @@ class Throttle:
 
     def delay_after(self, count: int, now: float) -> float:
         """Return how many seconds to wait, having just passed `count` bytes; 0 to go on."""
-        if not self._rate:
-            return 0.0
         free = min(count, self._free)
         self._free -= free
-        if count == free:
+        if count == free or not self._rate:
             return 0.0
         self._free_at = max(self._free_at, now) + (count - free) / self._rate
         return self._free_at - now

@@ -116,11 +116,15 @@ class Worker:
         return False
 
     def _give_up(self, session: Session) -> None:
+        if self._leave_queue(session):
+            session.socket.finish()
+
+    def _leave_queue(self, session: Session) -> bool:
         for place, (waiting, _) in enumerate(self._queue):
             if waiting is session:
                 del self._queue[place]
-                session.socket.finish()
-                return
+                return True
+        return False
 
     def released(self, session: Session) -> None:
         """A handshake is over: let the next one begin."""
@@ -134,6 +138,7 @@ class Worker:
     def ended(self, session: Session) -> None:
         """A session's connection is gone."""
         self._sessions.discard(session)
+        self._leave_queue(session)  # else it would be given a place that nobody gives back
         self.released(session)
         if self._drained is not None and not self.tunnels:
             self._drained.set()

@@ -17,7 +17,7 @@ class FakeTcp(asyncio.Transport):
         self.reading = True
         self._protocol = protocol
         self._loop = asyncio.get_running_loop()
-        self._closing = False
+        self._closing = self._lost = False
         self._high, self._low, self._paused = 64 * 1024, 16 * 1024, False
         protocol.connection_made(self)
 
@@ -50,7 +50,9 @@ class FakeTcp(asyncio.Transport):
         """What was written leaves, after all."""
         self.stuck = False
         self.buffered = 0
-        if self._paused:
+        if self._closing:
+            self._lose()
+        elif self._paused:
             self._paused = False
             self._protocol.resume_writing()
 
@@ -58,6 +60,11 @@ class FakeTcp(asyncio.Transport):
     def log(self) -> list[str]:
         """What happened, without the times."""
         return [event for _, event in self.events]
+
+    @property
+    def lost(self) -> bool:
+        """Whether the connection is gone for good, and not just closing."""
+        return self._lost
 
     # ---- asyncio's side -------------------------------------------------------------------------------
 
@@ -101,13 +108,17 @@ class FakeTcp(asyncio.Transport):
     def close(self) -> None:
         if not self._closing:
             self._note("close")
-            self._end()
+            self._closing = True
+            if not self.buffered:  # otherwise what was written leaves first, if it ever does
+                self._lose()
 
     def abort(self) -> None:
-        if not self._closing:
+        if not self._lost:
             self._note("abort")
-            self._end()
+            self._closing = True
+            self._lose()
 
-    def _end(self) -> None:
-        self._closing = True
-        self._loop.call_soon(self._protocol.connection_lost, None)
+    def _lose(self) -> None:
+        if not self._lost:
+            self._lost = True
+            self._loop.call_soon(self._protocol.connection_lost, None)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.memory_network import Destination, MemoryServer, Network, make_tunnel, settle
+from tests.memory_network import Destination, MemoryServer, Network, Wire, make_tunnel, settle
 
 from headrace.base.errors import NetworkError, RemoteProtocolError
 from headrace.client import api
@@ -503,5 +503,31 @@ async def test_a_tunnel_ends_when_its_allowance_is_used_up_if_the_rules_say_so(
     assert not tunnel.ended.done()
     flow.origin.send(bytes(200_000))
     await asyncio.sleep(2 * SWEEP)
+    assert tunnel.ended.done()
+    await server.worker.stop()
+
+
+async def test_an_allowance_without_a_rate_ends_the_tunnel_too(network: Network, tmp_path: Path) -> None:
+    limits = rates(ReadUnthrottledBytes=1_000_000, WriteUnthrottledBytes=300_000, CloseAfterExhausted=True)
+    server = MemoryServer(network, tmp_path, rules=limits, sweeping=True)
+    tunnel = await connected(server)
+    flow = await Flow(network).open(tunnel)
+    assert await flow.down(400_000) < 1
+    await asyncio.sleep(2 * SWEEP)
+    assert tunnel.ended.done()
+    await server.worker.stop()
+
+
+async def test_a_client_that_does_not_read_its_end_is_dropped(network: Network, tmp_path: Path) -> None:
+    server = MemoryServer(network, tmp_path, sweeping=True)
+    tunnel = await connected(server)
+    (session,) = server.sessions
+    wire = session.socket._tcp
+    assert isinstance(wire, Wire)
+    wire.stuck = True
+    await asyncio.sleep(SILENCE + 3 * SWEEP)
+    assert wire.log[-2:] == ["close", "abort"]
+    assert not server.sessions
+    await settle()
     assert tunnel.ended.done()
     await server.worker.stop()

@@ -54,3 +54,11 @@ def test_nothing_sent_owes_nothing() -> None:
     throttle = Throttle(0, 1000)
     throttle.delay_after(1000, 0.0)
     assert throttle.delay_after(0, 0.0) == 0
+
+
+def test_the_allowance_is_counted_without_a_rate() -> None:
+    throttle = Throttle(1000, 0)
+    assert throttle.delay_after(999, 0.0) == 0
+    assert not throttle.exhausted
+    assert throttle.delay_after(999, 0.0) == 0
+    assert throttle.exhausted
