@@ -278,6 +278,7 @@ def make_tunnel(
     *,
     rng: Rng | None = None,
     answer: Callable[[bytes, memoryview], bytes | None] = lambda name, payload: None,
+    prefixes: PrefixSpecs | None = None,
     change: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> Tunnel:
@@ -285,7 +286,7 @@ def make_tunnel(
     rng = rng or SeededRng(next(_seeds))
     entry = msgspec.structs.replace(entry, **(change or {}))
     identity = Identity.from_config(client_config(**settings))
-    return Tunnel(choose(entry, protocol, rng), identity, rng, PrefixSpecs(), answer)
+    return Tunnel(choose(entry, protocol, rng), identity, rng, prefixes or PrefixSpecs(), answer)
 
 
 async def settle() -> None:

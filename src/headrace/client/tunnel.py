@@ -60,7 +60,8 @@ class Tunnel:
         parameters = self.dial_parameters
         protocol = tunnel_protocol(parameters.protocol)
         keyword = parameters.entry.ssh_obfuscated_key.encode()
-        layer = protocol.client_layer(ClientSide(keyword, parameters.port, self._rng, self._prefixes))
+        prefixes = PrefixSpecs() if parameters.entry.disable_ossh_prefix else self._prefixes
+        layer = protocol.client_layer(ClientSide(keyword, parameters.port, self._rng, prefixes))
         try:
             self._socket = TunnelSocket(layer, self)
             socket = self._socket

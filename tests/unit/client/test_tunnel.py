@@ -10,6 +10,7 @@ from headrace.base.errors import HandshakeTimeout, NetworkError, RemoteProtocolE
 from headrace.client import api
 from headrace.client import tunnel as tunnel_module
 from headrace.client.tunnel import REQUEST_TIMEOUT, Tunnel
+from headrace.obfuscation.default_prefix import default_prefixes
 from headrace.ssh import numbers
 from headrace.ssh.forwarding import Destination as Target
 from headrace.testing.peers import RecordingEndpoint
@@ -67,6 +68,17 @@ async def test_a_whole_life(network: Network, server: MemoryServer, protocol: st
     assert near.events[-1][0] == "closed"
     assert network.open == []
     assert tunnel.ended.result() is None
+
+
+@pytest.mark.parametrize("disabled", [False, True])
+async def test_a_prefix_unless_the_server_wants_none(
+    network: Network, server: MemoryServer, disabled: bool
+) -> None:
+    change = {"disable_ossh_prefix": disabled}
+    tunnel = make_tunnel(server.entry, prefixes=default_prefixes(), change=change)
+    await tunnel.connect()
+    assert network.wires[0].written.startswith(b"POST /") is not disabled
+    tunnel.abort()
 
 
 async def test_a_tunnel_cannot_be_used_before_it_is_up(server: MemoryServer) -> None:
