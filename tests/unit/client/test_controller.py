@@ -19,6 +19,8 @@ from headrace.base.rng import SeededRng
 from headrace.client.controller import ESTABLISH_TIMEOUT, SWEEP, Controller
 from headrace.client.local_socks import SocksConnection
 from headrace.client.notices import NoticeOptions, Notices
+from headrace.client.tunnel import Tunnel
+from headrace.codec.handshake_response import HandshakeResponse
 from headrace.documents.server_entry import ServerEntry
 from headrace.server.api import ApiSession
 from headrace.ssh.forwarding import Destination as Target
@@ -201,6 +203,21 @@ async def test_only_servers_of_the_chosen_region_and_protocol_are_tried(
     assert run.told("AvailableEgressRegions") == [{"regions": ["CH", "FR"]}]
     assert run.told("CandidateServers") == [{"count": 1, "region": "CH"}]
     assert run.told("ConnectedServerRegion") == [{"serverRegion": "CH"}]
+
+
+async def test_fields_without_use_and_a_newer_version_are_told(
+    server: MemoryServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handshake = Tunnel.handshake
+
+    async def with_upgrade(self: Tunnel) -> HandshakeResponse:
+        return replace(await handshake(self), upgrade_client_version="77")
+
+    monkeypatch.setattr(Tunnel, "handshake", with_upgrade)
+    run = await Run([server.entry], NoSuchField=1).connected()
+    await run.stop()
+    assert "NoSuchField" in run.told("Info")[0]["message"]
+    assert run.told("ClientUpgradeAvailable") == [{"version": "77"}]
 
 
 async def test_entries_that_cannot_be_used_are_told_once(network: Network, server: MemoryServer) -> None:
