@@ -71,13 +71,12 @@ class HeadraceCrowd(Crowd):
         )
         entry = ServerEntry.decode(order["entry"])
         identity = api.Identity.from_config(config)
-        prefixes = config.prefixes()
 
         def make() -> Tunnel:
             attempt = choose(entry, order["protocol"], SYSTEM_RNG)
             # Each is a client of its own: a server may close a tunnel when its client makes another.
             client = replace(identity, session_id=secrets.token_hex(16))
-            return Tunnel(attempt, client, SYSTEM_RNG, prefixes, lambda name, payload: None)
+            return Tunnel(attempt, client, SYSTEM_RNG, lambda name, payload: None)
 
         self._make = make
 

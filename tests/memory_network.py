@@ -256,7 +256,7 @@ class MemoryServer:
 
     def preamble(self, seed: int) -> bytes:
         """Return the first bytes of a client that has our entry, and none of its SSH."""
-        side = ClientSide(self.worker.shared.keyword, 4001, SeededRng(seed), PrefixSpecs())
+        side = ClientSide(self.worker.shared.keyword, SeededRng(seed))
         opening = tunnel_protocol("OSSH").client_layer(side).connected()
         assert opening is not None
         return b"".join(opening.segments)
@@ -286,7 +286,7 @@ def make_tunnel(
     rng = rng or SeededRng(next(_seeds))
     entry = msgspec.structs.replace(entry, **(change or {}))
     identity = Identity.from_config(client_config(**settings))
-    return Tunnel(choose(entry, protocol, rng), identity, rng, prefixes or PrefixSpecs(), answer)
+    return Tunnel(choose(entry, protocol, rng, prefixes=prefixes), identity, rng, answer)
 
 
 async def settle() -> None:

@@ -14,7 +14,6 @@ from tests.memory_network import make_tunnel
 from headrace.base.rng import SYSTEM_RNG
 from headrace.client.tunnel import Tunnel
 from headrace.documents.server_entry import ServerEntry
-from headrace.obfuscation.prefix import PrefixSpecs
 from headrace.server.generate import CONFIG_FILE
 from headrace.transports import ClientSide, tunnel_protocol
 
@@ -26,7 +25,7 @@ PROBES = 24
 
 def preamble(entry: ServerEntry) -> bytes:
     """Return the first bytes of a client, as somebody on the path would record them."""
-    side = ClientSide(entry.ssh_obfuscated_key.encode(), entry.ssh_obfuscated_port, SYSTEM_RNG, PrefixSpecs())
+    side = ClientSide(entry.ssh_obfuscated_key.encode(), SYSTEM_RNG)
     opening = tunnel_protocol("OSSH").client_layer(side).connected()
     assert opening is not None
     return b"".join(opening.segments)

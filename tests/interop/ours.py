@@ -30,7 +30,6 @@ from headrace.documents.server_config import read_server_config
 from headrace.documents.server_entry import ServerEntry
 from headrace.net.relay import Relay
 from headrace.net.streams import ForwardRefused
-from headrace.obfuscation.prefix import PrefixSpecs
 from headrace.obfuscation.seed_history import SeedMemory
 from headrace.server.generate import CONFIG_FILE, generate_server
 from headrace.server.shared import Shared
@@ -148,7 +147,7 @@ async def our_tunnel(entry: Mapping[str, object]) -> AsyncIterator[Tunnel]:
     """Dial a plain SSH server and log in; no API request is made."""
     dial = choose(ServerEntry.from_fields(dict(entry)), "SSH", SYSTEM_RNG)
     identity = Identity.from_config(read_client_config(json.dumps(CHANNEL_AND_SPONSOR).encode()))
-    tunnel = Tunnel(dial, identity, SYSTEM_RNG, PrefixSpecs(), lambda name, payload: None)
+    tunnel = Tunnel(dial, identity, SYSTEM_RNG, lambda name, payload: None)
     await tunnel.connect()
     try:
         yield tunnel

@@ -138,7 +138,8 @@ async def test_garbage_behind_a_good_preamble_ends_in_silence_too(worker: Worker
 
 def preamble(worker: Worker, prefixes: PrefixSpecs, seed: int, keyword: bytes = b"") -> bytes:
     """Return the first bytes of a client, none of its SSH."""
-    side = ClientSide(keyword or worker.shared.keyword, 4001, SeededRng(seed), prefixes)
+    rng = SeededRng(seed)
+    side = ClientSide(keyword or worker.shared.keyword, rng, prefixes.draw(4001, rng))
     opening = tunnel_protocol("OSSH").client_layer(side).connected()
     assert opening is not None
     return b"".join(opening.segments)

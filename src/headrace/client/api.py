@@ -84,6 +84,7 @@ def handshake_parameters(identity: Identity, dial: DialParameters, rng: Rng) -> 
         "server_entry_region": entry.region,
         "server_entry_source": entry.local_source,
         "server_entry_timestamp": entry.local_timestamp[:13] + ":00:00Z" if entry.local_timestamp else "",
+        "ossh_prefix": dial.prefix.name if dial.prefix is not None else "",
         "missing_server_entry_signature": "" if entry.signature else entry.effective_tag,
     }
     return {

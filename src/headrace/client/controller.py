@@ -168,6 +168,8 @@ class Controller:
                         lambda reason: self._notices.emit("SkipServerEntry", reason=reason),
                         self._affinity,
                         config.egress_region,
+                        prefixes=self._prefixes,
+                        padding=config.padding,
                     )
                     self._notices.emit("CandidateServers", count=len(attempts), region=config.egress_region)
                     outcome = await race.race(attempts)
@@ -179,7 +181,7 @@ class Controller:
             return None
 
     def _make(self, attempt: DialParameters) -> Tunnel:
-        return Tunnel(attempt, self._identity, self._rng, self._prefixes, self._requests.answer)
+        return Tunnel(attempt, self._identity, self._rng, self._requests.answer)
 
     def _report_attempt(self, attempt: DialParameters) -> None:
         self._notices.emit("ConnectingServer", None, **_about(attempt))
@@ -248,7 +250,7 @@ class Controller:
         """Tell each second what has passed since the last time, if anything has."""
         before = (0, 0)
         while not tunnel.ended.done():
-            await asyncio.sleep(1)
+            await asyncio.wait((tunnel.ended,), timeout=1)
             now = tunnel.bytes_transferred
             if now != before:
                 sent, received = now[0] - before[0], now[1] - before[1]

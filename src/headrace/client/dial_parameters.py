@@ -8,6 +8,8 @@ from headrace.base.errors import DocumentError
 from headrace.base.rng import Rng
 from headrace.documents.server_entry import ServerEntry
 from headrace.net.addresses import parse_address
+from headrace.obfuscation.preamble import MAX_PADDING, MIN_CLIENT_PADDING
+from headrace.obfuscation.prefix import ClientPrefix, PrefixSpecs
 
 __all__ = ["DialParameters", "choose"]
 
@@ -32,14 +34,27 @@ class DialParameters:
     host_key: bytes  #: the only public key blob to accept
     identification: str
     candidate_number: int = 0
+    prefix: ClientPrefix | None = None  #: what the connection begins with, if anything
+    padding: tuple[int, int] = (MIN_CLIENT_PADDING, MAX_PADDING)  #: least and most bytes of padding behind it
 
     @property
     def diagnostic_id(self) -> str:
         return self.entry.diagnostic_id
 
 
-def choose(entry: ServerEntry, protocol: str, rng: Rng, candidate_number: int = 0) -> DialParameters:
-    """Make the choices for one attempt. Raises DocumentError if the entry lacks what the protocol needs."""
+def choose(
+    entry: ServerEntry,
+    protocol: str,
+    rng: Rng,
+    candidate_number: int = 0,
+    *,
+    prefixes: PrefixSpecs | None = None,
+    padding: tuple[int, int] = (MIN_CLIENT_PADDING, MAX_PADDING),
+) -> DialParameters:
+    """Make the choices for one attempt; a prefix is drawn from `prefixes` where the protocol can have one.
+
+    Raises DocumentError if the entry lacks what the protocol needs.
+    """
     if parse_address(entry.ip_address) is None:  # a name would be looked up for all to see
         raise DocumentError("the server entry's ipAddress is not an IP address")
     port = entry.dial_port(protocol)
@@ -53,6 +68,7 @@ def choose(entry: ServerEntry, protocol: str, rng: Rng, candidate_number: int = 
         raise DocumentError("the server entry's sshHostKey is not base64") from error
     if not host_key:
         raise DocumentError("the server entry has no sshHostKey")
+    prefixed = prefixes is not None and protocol == "OSSH" and not entry.disable_ossh_prefix
     return DialParameters(
         entry=entry,
         protocol=protocol,
@@ -60,5 +76,7 @@ def choose(entry: ServerEntry, protocol: str, rng: Rng, candidate_number: int = 
         port=port,
         host_key=host_key,
         identification=rng.choice(_IDENTIFICATIONS),
+        prefix=prefixes.draw(port, rng) if prefixes is not None and prefixed else None,
+        padding=padding,
         candidate_number=candidate_number,
     )

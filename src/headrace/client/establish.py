@@ -10,6 +10,8 @@ from headrace.client.dial_parameters import DialParameters, choose
 from headrace.client.tunnel import Tunnel
 from headrace.codec.handshake_response import HandshakeResponse
 from headrace.documents.server_entry import ServerEntry
+from headrace.obfuscation.preamble import MAX_PADDING, MIN_CLIENT_PADDING
+from headrace.obfuscation.prefix import PrefixSpecs
 from headrace.transports import TUNNEL_PROTOCOLS
 
 __all__ = ["Establishment", "candidates"]
@@ -28,6 +30,9 @@ def candidates(
     skip: Callable[[str], None],
     affinity: str = "",
     region: str = "",
+    *,
+    prefixes: PrefixSpecs | None = None,
+    padding: tuple[int, int] = (MIN_CLIENT_PADDING, MAX_PADDING),
 ) -> list[DialParameters]:
     """Return one attempt per entry, in random order, the entry with the tag `affinity` first.
 
@@ -43,7 +48,8 @@ def candidates(
             skip("the server supports no tunnel protocol that is allowed and known here")
             continue
         try:
-            result.append(choose(entry, rng.choice(usable), rng, candidate_number=len(result)))
+            protocol = rng.choice(usable)
+            result.append(choose(entry, protocol, rng, len(result), prefixes=prefixes, padding=padding))
         except DocumentError as error:
             skip(str(error))
     return result

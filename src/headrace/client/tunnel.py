@@ -13,7 +13,6 @@ from headrace.client.dial_parameters import DialParameters
 from headrace.codec.handshake_response import HandshakeResponse, decode_handshake_response
 from headrace.net.dial import dial
 from headrace.net.tunnel_socket import TunnelSocket
-from headrace.obfuscation.prefix import PrefixSpecs
 from headrace.ssh import numbers
 from headrace.ssh.auth import ClientAuth
 from headrace.ssh.channel import Channel, Endpoint
@@ -38,7 +37,6 @@ class Tunnel:
         dial_parameters: DialParameters,
         identity: api.Identity,
         rng: Rng,
-        prefixes: PrefixSpecs,
         on_server_request: Callable[[bytes, memoryview], bytes | None],
     ) -> None:
         loop = asyncio.get_running_loop()
@@ -46,7 +44,6 @@ class Tunnel:
         self.ended: asyncio.Future[Exception | None] = loop.create_future()
         self.identity = identity
         self._rng = rng
-        self._prefixes = prefixes
         self._on_server_request = on_server_request
         self._logged_in: asyncio.Future[None] = loop.create_future()
         self._socket: TunnelSocket | None = None
@@ -60,8 +57,8 @@ class Tunnel:
         parameters = self.dial_parameters
         protocol = tunnel_protocol(parameters.protocol)
         keyword = parameters.entry.ssh_obfuscated_key.encode()
-        prefixes = PrefixSpecs() if parameters.entry.disable_ossh_prefix else self._prefixes
-        layer = protocol.client_layer(ClientSide(keyword, parameters.port, self._rng, prefixes))
+        side = ClientSide(keyword, self._rng, parameters.prefix, parameters.padding)
+        layer = protocol.client_layer(side)
         try:
             self._socket = TunnelSocket(layer, self)
             socket = self._socket

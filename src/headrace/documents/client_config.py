@@ -12,6 +12,7 @@ from headrace.base.errors import DocumentError
 from headrace.documents.capabilities import TUNNEL_PROTOCOLS
 from headrace.documents.config_reader import convert_config, fold, read_object
 from headrace.documents.prefix_specs import RawPrefixSpecs, read_prefix_specs
+from headrace.obfuscation.preamble import MAX_PADDING, MIN_CLIENT_PADDING
 from headrace.obfuscation.prefix import PrefixSpecs
 
 __all__ = ["ClientConfig", "read_client_config"]
@@ -66,6 +67,9 @@ class ClientConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
         default=0, name="OSSHPrefixSplitMaxDelayMilliseconds"
     )
 
+    min_padding: int = msgspec.field(default=MIN_CLIENT_PADDING, name="ObfuscatedSSHMinPadding")
+    max_padding: int = msgspec.field(default=MAX_PADDING, name="ObfuscatedSSHMaxPadding")
+
     unknown_fields: list[str] = msgspec.field(default=[], name="")
 
     @property
@@ -73,6 +77,11 @@ class ClientConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
         """Encoded entries given in the file, whether as a list or as lines of one text."""
         entries = self.embedded_server_entry_list
         return entries.split() if isinstance(entries, str) else entries
+
+    @property
+    def padding(self) -> tuple[int, int]:
+        """Least and most bytes of padding in an obfuscated tunnel's first message."""
+        return self.min_padding, self.max_padding
 
     def prefixes(self) -> PrefixSpecs:
         """Return what may be sent in front of an obfuscated tunnel (tunnel spec §3)."""
@@ -161,6 +170,12 @@ def _check(config: ClientConfig, file: str) -> None:
         ("OSSHPrefixSplitMaxDelayMilliseconds", config.ossh_prefix_split_max_delay_milliseconds),
     ):
         insist(number >= 0, name, f"{number} is below zero: write zero or more")
+    least, most = config.padding
+    insist(
+        0 <= least <= most <= MAX_PADDING,
+        "ObfuscatedSSHMinPadding",
+        f"with ObfuscatedSSHMaxPadding, write a range within 0 and {MAX_PADDING}",
+    )
     insist(0 <= config.ossh_prefix_probability <= 1, "OSSHPrefixProbability", "write a number from 0 to 1")
     insist(
         config.ossh_prefix_split_min_delay_milliseconds <= config.ossh_prefix_split_max_delay_milliseconds,

@@ -13,6 +13,7 @@ from headrace.base.errors import DocumentError
 from headrace.documents.capabilities import IMPLEMENTED_PROTOCOLS, TUNNEL_PROTOCOLS
 from headrace.documents.config_reader import convert_config, fold, read_object
 from headrace.documents.server_entry import ServerEntry
+from headrace.obfuscation.preamble import MAX_PADDING, MIN_SERVER_PADDING
 
 __all__ = ["ServerConfig", "read_server_config"]
 
@@ -52,6 +53,10 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     blocklist_filename: str = ""
     blocklist_active: bool = False
 
+    # What the preambles' answers are padded with, in bytes: ours, under the names that clients use.
+    min_padding: int = msgspec.field(default=MIN_SERVER_PADDING, name="ObfuscatedSSHMinPadding")
+    max_padding: int = msgspec.field(default=MAX_PADDING, name="ObfuscatedSSHMaxPadding")
+
     udp_intercept_udpgw_server_address: str = msgspec.field(default="", name="UDPInterceptUdpgwServerAddress")
     dns_resolver_ip_address: str = msgspec.field(default="", name="DNSResolverIPAddress")
     allow_bogons: bool = False
@@ -65,6 +70,11 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     allow_forwards_before_handshake: bool = False
 
     unknown_fields: list[str] = msgspec.field(default=[], name="")
+
+    @property
+    def padding(self) -> tuple[int, int]:
+        """Least and most bytes of padding in an obfuscated tunnel's first message."""
+        return self.min_padding, self.max_padding
 
     @property
     def protocol_ports(self) -> dict[str, int]:
@@ -160,6 +170,12 @@ def _check(config: ServerConfig, file: str) -> None:
         ("Workers", config.workers),
     ):
         insist(number >= 0, name, f"{number} is below zero: write zero or more")
+    least, most = config.padding
+    insist(
+        MIN_SERVER_PADDING <= least <= most <= MAX_PADDING,
+        "ObfuscatedSSHMinPadding",
+        f"with ObfuscatedSSHMaxPadding, write a range within {MIN_SERVER_PADDING} and {MAX_PADDING}",
+    )
     udpgw = config.udp_intercept_udpgw_server_address
     insist(
         not udpgw or config.udpgw_address is not None,

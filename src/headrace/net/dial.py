@@ -76,11 +76,10 @@ def insist_on_free(port: int, *, what: str, host: str | None = None) -> None:
 
 def reset(transport: asyncio.Transport) -> None:
     """Drop a TCP connection with RST: `abort` alone sends FIN, which a peer takes for the regular end."""
-    if not transport.is_closing():
-        tcp = transport.get_extra_info("socket")
-        if tcp is not None:
-            tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-        transport.abort()
+    tcp = transport.get_extra_info("socket")
+    if tcp is not None and tcp.fileno() >= 0:
+        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+    transport.abort()
 
 
 def _taken(what: str, port: int, error: OSError) -> OperatorError:

@@ -33,6 +33,7 @@ class Relay(asyncio.BufferedProtocol):
         "_remote_done",
         "_stash",
         "_tcp",
+        "_unwritten",
         "busy",
     )
 
@@ -41,10 +42,11 @@ class Relay(asyncio.BufferedProtocol):
         self._tcp: asyncio.Transport | None = None
         self._finished = finished
         self._stash = b""
+        self._unwritten = 0
         self._reading = True
         self._local_done = False
         self._remote_done = False
-        self.busy = True  #: bytes have passed since somebody last set this to False
+        self.busy = True  #: bytes have passed since `stirred` was last asked
 
     def attach(self, channel: Channel, tcp: asyncio.BaseTransport | None = None, first: bytes = b"") -> None:
         """Begin relaying between the socket and an open channel.
@@ -60,6 +62,18 @@ class Relay(asyncio.BufferedProtocol):
             channel.close()
         else:
             self.writable()
+
+    def stirred(self) -> bool:
+        """Whether anything has passed since this was last asked, if only out of the socket's buffer."""
+        unwritten = self._tcp.get_write_buffer_size() if self._tcp is not None else 0
+        stirred = self.busy or unwritten < self._unwritten
+        self.busy, self._unwritten = False, unwritten
+        return stirred
+
+    @property
+    def closing(self) -> bool:
+        """Whether the socket is gone, or will be once what is unwritten has left."""
+        return self._tcp is None or self._tcp.is_closing()
 
     @property
     def half_closed(self) -> bool:
@@ -174,6 +188,11 @@ class Relay(asyncio.BufferedProtocol):
             self._channel.close()
         if self._tcp is not None:
             self._tcp.close()
+
+    def abort(self) -> None:
+        """Drop the socket with what is unwritten."""
+        if self._tcp is not None:
+            reset(self._tcp)
 
     def _stop_reading(self) -> None:
         self.pause()

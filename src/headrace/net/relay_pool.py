@@ -17,41 +17,48 @@ class RelayPool:
         self._end = self._ended  # bound once, not once per relay
 
     def __len__(self) -> int:
-        return len(self._idle)
+        """How many are open, not counting those that are closing."""
+        return sum(not relay.closing for relay in self._idle)
 
     def make(self) -> Relay:
         """Return a new relay; it counts once it is `add`ed."""
         return Relay(self._end)
 
     def add(self, relay: Relay) -> None:
-        """Count a relay as open."""
+        """Look after a relay until its socket is gone."""
         self._idle[relay] = 0.0
 
     def make_room(self, most: int) -> None:
         """If `most` relays are open (0: any number may be), close the one that has been idle longest."""
         if most and len(self._idle) >= most:
-            oldest = min(self._idle, key=lambda relay: (relay.busy, -self._idle[relay]))
-            self._ended(oldest)
-            oldest.close()
+            open_ = [relay for relay in self._idle if not relay.closing]
+            if len(open_) >= most:
+                min(open_, key=lambda relay: (relay.busy, -self._idle[relay])).close()
 
     def sweep(self, elapsed: float) -> None:
         """Note who was idle for the last `elapsed` seconds; close who was for too long.
 
-        A relay whose far side has finished is not waited for once its near side is quiet.
+        A relay whose far side has finished is not waited for once its near side is quiet. One that is closing
+        but whose socket takes nothing any more is dropped after the same limit.
         """
-        for relay, idle in list(self._idle.items()):
-            if relay.busy:
-                relay.busy = False
+        for relay in list(self._idle):
+            if relay.stirred():
                 self._idle[relay] = 0.0
                 continue
-            self._idle[relay] = idle = idle + elapsed
-            if relay.half_closed or (self.idle_limit and idle >= self.idle_limit):
-                self._ended(relay)
+            self._idle[relay] = idle = self._idle[relay] + elapsed
+            overdue = bool(self.idle_limit) and idle >= self.idle_limit
+            if relay.closing:
+                if overdue:
+                    relay.abort()
+            elif relay.half_closed or overdue:
+                self._idle[relay] = 0.0
                 relay.close()
 
-    def clear(self) -> None:
-        """Forget them all: their channels are gone, and they end by themselves."""
-        self._idle.clear()
+    def abort(self) -> None:
+        """Drop them all: what their channels went through is gone."""
+        idle, self._idle = self._idle, {}
+        for relay in idle:
+            relay.abort()
 
     def _ended(self, relay: Relay) -> None:
         self._idle.pop(relay, None)

@@ -33,6 +33,8 @@ Limit = Callable[[int, float], float]
 #: A peer that asks and asks but never reads its answers is not read either above this many unwritten bytes.
 #: Bulk data stops long before, so two honest peers cannot come to wait for each other.
 STUCK: Final = 4 * 1024 * 1024
+#: A server whose SSH is in the open answers what is none as the commonest server does.
+_WHAT_OPENSSH_SAYS: Final = b"Invalid SSH identification string.\r\n"
 #: Seconds between our FIN to a stranger and the end of our patience with what it still sends.
 FIN_GRACE: Final = 10.0
 
@@ -111,6 +113,7 @@ class TunnelSocket(asyncio.BufferedProtocol):
         self._corked = False
         self._limits: tuple[Limit, Limit] | None = None
         self._blocked = 0  # reasons why nothing more should be sealed at the moment
+        self._waiting = False  # not reading, because SSH may not begin yet
         self._resting = False  # not reading, because of the limit
         self._stuck = False  # not reading, because the peer does not read
         self._discarding = False
@@ -213,12 +216,14 @@ class TunnelSocket(asyncio.BufferedProtocol):
             self._start(opening)
             return True
         assert self._tcp is not None
+        self._waiting = True
         self._tcp.pause_reading()
         return False
 
     def _proceed(self, opening: Opening) -> None:
         if self._tcp is None or self._tcp.is_closing():
             return
+        self._waiting = False
         self._tcp.resume_reading()
         self._start(opening)
         if opening.leftover:
@@ -250,8 +255,12 @@ class TunnelSocket(asyncio.BufferedProtocol):
             self.abort(error)
         elif core.veiled and not core.client:
             self._refuse(str(error))
+        elif core.peer_identification is None and not core.client:
+            self._write(_WHAT_OPENSSH_SAYS)
+            self.close()
         else:
-            core.disconnect(error.code, str(error))
+            # Before there are keys our words would be read by whoever asks: they say no more than the code.
+            core.disconnect(error.code, str(error) if core.session_id else "")
             self._flush()
             self.close()
 
@@ -333,6 +342,11 @@ class TunnelSocket(asyncio.BufferedProtocol):
         return self._tcp is not None
 
     @property
+    def resting(self) -> bool:
+        """Whether we are not reading, so that the peer's silence means nothing."""
+        return self._resting or self._stuck
+
+    @property
     def peer_address(self) -> str:
         """The peer's IP address; it must not leave this process's memory."""
         name = self._tcp.get_extra_info("peername") if self._tcp is not None else None
@@ -352,9 +366,19 @@ class TunnelSocket(asyncio.BufferedProtocol):
         tcp = self._tcp
         if tcp is None or tcp.is_closing():
             return
+        if self._waiting or self._resting or self._stuck:
+            tcp.resume_reading()  # what stays unread makes a RST of the end
         if tcp.can_write_eof():
             tcp.write_eof()
-        self._loop.call_later(FIN_GRACE, tcp.close)
+        self._loop.call_later(FIN_GRACE, self._end, tcp)
+
+    @staticmethod
+    def _end(tcp: asyncio.Transport) -> None:
+        """Close, without waiting for a peer that takes nothing."""
+        if tcp.get_write_buffer_size():
+            tcp.abort()
+        else:
+            tcp.close()
 
     def close(self) -> None:
         """Close after writing what is pending."""

@@ -68,6 +68,7 @@ class ApiSession:
         "client_region",
         "failed",
         "handshaken",
+        "limits",
         "parameters",
     )
 
@@ -80,6 +81,7 @@ class ApiSession:
         self.failed = False  #: the handshake was malformed: the tunnel must end
         self.parameters: Mapping[str, object] = {}  #: the handshake's, checked
         self.client_region = UNKNOWN_REGION
+        self.limits = shared.rules.limits_for(ClientTraits(tunnel_protocol=protocol))  #: in force right now
 
     def answer(self, name: bytes, payload: bytes) -> bytes | None:
         """Return the reply to a request, None to refuse it."""
@@ -109,7 +111,7 @@ class ApiSession:
         self.parameters = validate(request, HANDSHAKE)
         self.client_region = shared.region_of(self._peer_address)
         self.handshaken = True
-        limits = shared.rules.limits_for(
+        self.limits = limits = shared.rules.limits_for(
             ClientTraits(tunnel_protocol=self._protocol, region=self.client_region, handshake=self.parameters)
         )
         response = HandshakeResponse(

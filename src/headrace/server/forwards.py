@@ -3,6 +3,7 @@
 Resolution and dialling are one step: the address that passed the checks is the address dialled.
 """
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -33,14 +34,14 @@ class PortForwards:
         self,
         resolver: Resolver,
         egress: Egress,
-        spawn: Callable[[Coroutine[Any, Any, None]], None],
+        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         limits: TrafficLimits,
     ) -> None:
         self.limits = limits
         self._resolver = resolver
         self._egress = egress
         self._spawn = spawn
-        self._dialing = 0
+        self._dialing: set[asyncio.Task[None]] = set()
         self._relays = RelayPool(limits.idle_tcp_timeout)
         self._closed = False
 
@@ -52,11 +53,12 @@ class PortForwards:
     def open(self, channel: Channel, destination: Destination) -> None:
         """Dial, then accept the channel; or refuse it."""
         most = self.limits.max_tcp_dialing
-        if most and self._dialing >= most:
+        if most and len(self._dialing) >= most:
             channel.refuse(numbers.ADMINISTRATIVELY_PROHIBITED, "")
             return
-        self._dialing += 1
-        self._spawn(self._open(channel, destination))
+        task = self._spawn(self._open(channel, destination))
+        self._dialing.add(task)
+        task.add_done_callback(self._dialing.discard)
 
     async def _open(self, channel: Channel, destination: Destination) -> None:
         try:
@@ -65,34 +67,41 @@ class PortForwards:
             self._refuse(channel, numbers.ADMINISTRATIVELY_PROHIBITED)
         except HeadraceError:
             self._refuse(channel, numbers.CONNECT_FAILED)
+        except Exception:
+            self._refuse(channel, numbers.CONNECT_FAILED)  # whatever it was, the client waits for an answer
+            raise
         else:
             if self._closed:
-                relay.close()
+                relay.abort()
                 return
             self._relays.make_room(self.limits.max_tcp)
-            self._relays.add(relay)
+            if not relay.closing:  # else the destination has hung up already, and `attach` says so
+                self._relays.add(relay)
             channel.accept(relay)
             relay.attach(channel)
-        finally:
-            self._dialing -= 1
 
     def _refuse(self, channel: Channel, reason: int) -> None:
         if not self._closed:
             channel.refuse(reason, "")
 
     async def _dial(self, destination: Destination) -> Relay:
-        """Return a connected relay. Raises PermissionError (policy) or NetworkError."""
-        port = destination.port
-        timeout = self.limits.dial_tcp_timeout or DIAL_TIMEOUT
+        """Return a connected relay, in the time there is for all of its addresses.
+
+        Raises PermissionError (policy) or NetworkError.
+        """
+        loop, port = asyncio.get_running_loop(), destination.port
+        deadline = loop.time() + (self.limits.dial_tcp_timeout or DIAL_TIMEOUT)
         error: NetworkError | None = None
-        for address in (await self._resolver.lookup(destination.host))[:MAX_ADDRESSES]:
+        addresses = (await self._resolver.lookup(destination.host))[:MAX_ADDRESSES]
+        for place, address in enumerate(addresses):
+            share = (deadline - loop.time()) / (len(addresses) - place)
             parsed = parse_address(address)
             if parsed is None or not self._egress.permitted(address):
                 continue
             if not self.limits.tcp.allows(parsed, port):
                 continue
             try:
-                return await dial(address, port, self._relays.make, timeout)
+                return await dial(address, port, self._relays.make, share)
             except NetworkError as failure:
                 error = failure
         if error is None:
@@ -105,6 +114,8 @@ class PortForwards:
         self._relays.sweep(elapsed)
 
     def close(self) -> None:
-        """The tunnel is gone: what is still being dialled is dropped when it connects."""
+        """The tunnel is gone: drop what went through it, and what is still being dialled."""
         self._closed = True
-        self._relays.clear()
+        self._relays.abort()
+        for task in self._dialing:
+            task.cancel()

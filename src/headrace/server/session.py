@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from headrace.base.errors import NetworkError, RemoteProtocolError
-from headrace.documents.traffic_rules import ClientTraits, TrafficLimits
+from headrace.documents.traffic_rules import TrafficLimits
 from headrace.net.tunnel_socket import TunnelSocket
 from headrace.server.api import ApiSession
 from headrace.server.forwards import PortForwards
@@ -47,7 +47,10 @@ class Session:
         self._protocol = protocol
         shared = worker.shared
         self.socket = TunnelSocket(
-            protocol.server_layer(ServerSide(shared.keyword, shared.rng, shared.prefixes, shared.seen)), self
+            protocol.server_layer(
+                ServerSide(shared.keyword, shared.rng, shared.prefixes, shared.seen, shared.config.padding)
+            ),
+            self,
         )
         self._transport: Transport | None = None
         self._connection: Connection | None = None
@@ -119,9 +122,8 @@ class Session:
         self._worker.released(self)
         self.state = "tunnel"
         self._api = ApiSession(shared.api, self._protocol.name, self.socket.peer_address)
-        traits = ClientTraits(tunnel_protocol=self._protocol.name)
         self._forwards = PortForwards(
-            self._worker.resolver, shared.egress, self._worker.spawn, shared.rules.limits_for(traits)
+            self._worker.resolver, shared.egress, self._worker.spawn, self._api.limits
         )
         self._connection = Connection(self._transport, self._accept, self._answer, shared.max_channels)
         self.socket.block = self._connection.block
@@ -135,13 +137,8 @@ class Session:
         if self._api.failed:
             asyncio.get_running_loop().call_soon(self._leave)
         elif self._api.handshaken and not handshaken:
-            traits = ClientTraits(
-                tunnel_protocol=self._protocol.name,
-                region=self._api.client_region,
-                handshake=self._api.parameters,
-            )
-            self._forwards.limits = limits = self._worker.shared.rules.limits_for(traits)
-            self._throttle(limits)
+            self._forwards.limits = self._api.limits
+            self._throttle(self._api.limits)
         return reply
 
     def _throttle(self, limits: TrafficLimits) -> None:
@@ -207,7 +204,7 @@ class Session:
             self._leave()
             return
         received = self.socket.bytes_in
-        if received != self._seen_bytes:
+        if received != self._seen_bytes or self.socket.resting:
             self._seen_bytes, self._silent = received, 0.0
             return
         self._silent += elapsed

@@ -90,13 +90,14 @@ class Worker:
         """Tunnels in use."""
         return sum(session.state == "tunnel" for session in self._sessions)
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a coroutine as a task that is kept alive until it ends."""
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     # ---- sessions -------------------------------------------------------------------------------------
 

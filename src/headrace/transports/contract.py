@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from headrace.base.rng import Rng
 from headrace.net.tunnel_socket import Layer
-from headrace.obfuscation.prefix import PrefixSpecs
+from headrace.obfuscation.preamble import MAX_PADDING, MIN_CLIENT_PADDING, MIN_SERVER_PADDING
+from headrace.obfuscation.prefix import ClientPrefix, PrefixSpecs
 from headrace.ssh.algorithms import Offer
 
 __all__ = ["ClientSide", "ServerSide", "TunnelProtocol"]
@@ -14,12 +15,12 @@ __all__ = ["ClientSide", "ServerSide", "TunnelProtocol"]
 
 @dataclass(frozen=True, slots=True)
 class ClientSide:
-    """What a client's layer is made from: the server's keyword, and the network's prefixes."""
+    """What a client's layer is made from: the server's keyword, and the choices made for this dial."""
 
     keyword: bytes
-    port: int
     rng: Rng
-    prefixes: PrefixSpecs
+    prefix: ClientPrefix | None = None
+    padding: tuple[int, int] = (MIN_CLIENT_PADDING, MAX_PADDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class ServerSide:
     rng: Rng
     prefixes: PrefixSpecs
     seen: Callable[[bytes], bool]
+    padding: tuple[int, int] = (MIN_SERVER_PADDING, MAX_PADDING)
 
 
 class TunnelProtocol(ABC):
@@ -41,7 +43,7 @@ class TunnelProtocol(ABC):
 
     @abstractmethod
     def client_layer(self, side: ClientSide) -> Layer:
-        """Return the layer of one dial; all random choices are made here, before anything is waited for."""
+        """Return the layer of one dial; seeds and keys are made here, before anything is waited for."""
 
     @abstractmethod
     def server_layer(self, side: ServerSide) -> Layer:

@@ -13,9 +13,10 @@ NAME = "OSSH"
 
 class _ClientLayer:
     def __init__(self, side: ClientSide) -> None:
-        prefix = side.prefixes.draw(side.port, side.rng)
-        self.prefix_name = prefix.name if prefix is not None else ""
-        self._obfuscator = ClientObfuscator(side.keyword, side.rng, prefix=prefix)
+        least, most = side.padding
+        self._obfuscator = ClientObfuscator(
+            side.keyword, side.rng, min_padding=least, max_padding=most, prefix=side.prefix
+        )
 
     def connected(self) -> Opening:
         obfuscator = self._obfuscator
@@ -28,7 +29,10 @@ class _ClientLayer:
 
 class _ServerLayer:
     def __init__(self, side: ServerSide) -> None:
-        self._obfuscator = ServerObfuscator(side.keyword, side.rng, side.seen, side.prefixes)
+        least, most = side.padding
+        self._obfuscator = ServerObfuscator(
+            side.keyword, side.rng, side.seen, side.prefixes, min_padding=least, max_padding=most
+        )
 
     def connected(self) -> None:
         return None  # the client speaks first, and strangers hear nothing

@@ -31,7 +31,6 @@ from headrace.client.establish import Establishment, candidates
 from headrace.client.tunnel import CONNECT_TIMEOUT, LOGIN_TIMEOUT, Tunnel
 from headrace.codec.handshake_response import HandshakeResponse
 from headrace.documents.server_entry import ServerEntry
-from headrace.obfuscation.prefix import PrefixSpecs
 from headrace.ssh import numbers
 
 pytestmark = pytest.mark.virtual_time
@@ -124,7 +123,7 @@ class ScriptedTunnel(Tunnel):
 
     def __init__(self, attempt: DialParameters, delay: float, error: HeadraceError | None) -> None:
         identity = Identity.from_config(client_config())
-        super().__init__(attempt, identity, SeededRng(1), PrefixSpecs(), lambda name, payload: None)
+        super().__init__(attempt, identity, SeededRng(1), lambda name, payload: None)
         self.delay, self.error = delay, error
         self.aborted_at: float | None = None
 
@@ -412,7 +411,7 @@ async def test_many_servers_one_is_good(network: Network, server: MemoryServer) 
     ]
     identity = Identity.from_config(client_config())
     establishment = Establishment(
-        lambda attempt: Tunnel(attempt, identity, SeededRng(4), PrefixSpecs(), lambda name, payload: None)
+        lambda attempt: Tunnel(attempt, identity, SeededRng(4), lambda name, payload: None)
     )
     outcome = await establishment.race(tried)
     assert outcome is not None

@@ -15,7 +15,6 @@ from headrace.client.dial_parameters import choose
 from headrace.client.monitor import TunnelMonitor
 from headrace.client.tunnel import REQUEST_TIMEOUT, Tunnel
 from headrace.documents.server_entry import ServerEntry
-from headrace.obfuscation.prefix import PrefixSpecs
 
 pytestmark = pytest.mark.virtual_time
 
@@ -43,7 +42,6 @@ class ScriptedTunnel(Tunnel):
             choose(ENTRY, "SSH", SeededRng(1)),
             identity,
             SeededRng(1),
-            PrefixSpecs(),
             lambda name, payload: None,
         )
         self.heard_at = 0.0

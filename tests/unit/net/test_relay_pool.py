@@ -123,13 +123,28 @@ async def test_an_empty_pool_has_room() -> None:
     RelayPool().make_room(1)
 
 
-async def test_a_cleared_pool_closes_nobody_and_forgets_everybody() -> None:
+async def test_an_aborted_pool_drops_everybody_even_who_is_closing_already() -> None:
     pool = RelayPool(idle_limit=1)
-    _, sockets = opened(pool, 2)
-    pool.clear()
-    pool.sweep(100)
+    relays, sockets = opened(pool, 2)
+    sockets[0].stuck = True
+    sockets[0].write(bytes(1000))
+    relays[0].close()
+    pool.abort()
     assert len(pool) == 0
-    assert [tcp.log for tcp in sockets] == [[], []]
-    for tcp in sockets:
-        tcp.abort()  # their ends come later, and are no surprise
+    assert [tcp.log[-1] for tcp in sockets] == ["abort", "abort"]
     await asyncio.sleep(0)
+
+
+async def test_a_closing_socket_that_takes_nothing_is_dropped_and_one_that_does_is_not() -> None:
+    """Else a client could park data for ever: upload to a destination that never reads, and close."""
+    pool = RelayPool(idle_limit=30)
+    relays, sockets = opened(pool, 2)
+    for relay, tcp in zip(relays, sockets, strict=True):
+        tcp.stuck = True
+        tcp.write(bytes(1000))
+        relay.close()
+    pool.sweep(5)
+    for _ in range(10):
+        sockets[1].buffered -= 10
+        pool.sweep(5)
+    assert [tcp.log[-1] for tcp in sockets] == ["abort", "close"]

@@ -205,7 +205,7 @@ async def test_the_next_address_is_tried_when_one_does_not_answer(network: Netwo
     network.places["8.8.8.1", 80] = HANGS
     network.places["8.8.8.2", 80] = Destination
     endpoint = rig.ask("two.example")
-    await asyncio.sleep(2.9)
+    await asyncio.sleep(1.4)  # the addresses share the time there is
     assert endpoint.events == []
     await asyncio.sleep(0.2)
     assert endpoint.events == [OPENED]
@@ -382,7 +382,7 @@ async def test_a_tunnel_lost_while_dialling_leaves_no_connection_behind(
     await settle()
     rig.tunnel.abort()
     await asyncio.sleep(10)
-    assert origins[0].finished
+    assert origins[0].finished or origins[0].tcp is None  # never connected, or let go
     assert all(wire.is_closing() for wire in network.wires[::2])  # the ends of those who dialled
 
 

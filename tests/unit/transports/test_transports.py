@@ -27,7 +27,8 @@ WAYS = pytest.mark.parametrize(
 def client_layer(
     protocol: TunnelProtocol, prefixes: PrefixSpecs, seed: int = 1, keyword: bytes = KEYWORD
 ) -> Layer:
-    return protocol.client_layer(ClientSide(keyword, 4001, SeededRng(seed), prefixes))
+    rng = SeededRng(seed)
+    return protocol.client_layer(ClientSide(keyword, rng, prefixes.draw(4001, rng)))
 
 
 def server_layer(protocol: TunnelProtocol, prefixes: PrefixSpecs, memory: SeedMemory | None = None) -> Layer:
@@ -119,9 +120,6 @@ def test_a_prefix_goes_out_alone_first() -> None:
     assert opening is not None
     assert len(opening.segments) == 2
     assert opening.segments[0].startswith((b"GET ", b"POST "))
-    assert layer.prefix_name  # type: ignore[attr-defined]
-    bare = client_layer(tunnel_protocol("OSSH"), PrefixSpecs())
-    assert bare.prefix_name == ""  # type: ignore[attr-defined]
 
 
 def test_a_seed_is_accepted_once_whichever_connection_brings_it() -> None:
@@ -155,3 +153,21 @@ def test_a_client_whose_server_knows_no_prefixes_gives_up_in_the_end() -> None:
     with pytest.raises(RemoteProtocolError):
         for _ in range(100):
             assert client.receive(SeededRng(1).bytes(1000)) is None
+
+
+def test_padding_can_be_narrowed_at_both_ends() -> None:
+    protocol, rng = tunnel_protocol("OSSH"), SeededRng(5)
+    sizes = set()
+    for _ in range(20):
+        opening = protocol.client_layer(ClientSide(KEYWORD, rng, padding=(100, 103))).connected()
+        assert opening is not None
+        preamble = b"".join(opening.segments)
+        sizes.add(len(preamble) - 24)
+        server = protocol.server_layer(
+            ServerSide(KEYWORD, rng, PrefixSpecs(), lambda seed: False, padding=(50, 50))
+        )
+        answer = server.receive(preamble)
+        assert isinstance(answer, Opening)
+        assert len(b"".join(answer.segments)) == 50
+    assert sizes <= {100, 101, 102, 103}
+    assert len(sizes) > 1
