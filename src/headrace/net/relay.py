@@ -203,12 +203,13 @@ class Relay(asyncio.BufferedProtocol):
         channel = self._channel
         if channel is None:
             return False
-        if channel.room < len(self._stash):
+        room = channel.room
+        ready, self._stash = self._stash[:room], self._stash[room:]
+        if ready:
+            channel.send(ready)
+        if self._stash:
             self._stop_reading()
-            return False
-        stash, self._stash = self._stash, b""
-        channel.send(stash)
-        return True
+        return not self._stash
 
     def _end_sending(self) -> None:
         channel = self._channel

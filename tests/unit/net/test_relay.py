@@ -209,3 +209,23 @@ async def test_a_pool_closes_the_idle_and_makes_room_for_the_new() -> None:
     pool.sweep(5.0)
     assert [tcp.log for tcp in sockets] == [[], ["close"], ["close"]]
     assert len(pool) == 1
+
+
+async def test_early_payload_larger_than_the_window_goes_as_far_as_it_can() -> None:
+    pair = SshPair().start()
+    pair.run()
+    _, channel = pair.open()
+    far = pair.accepted[0][2]
+    assert far.channel is not None
+    far.channel.hold()
+    relay = channel.endpoint = Relay()
+    tcp = FakeTcp(relay)
+    early = bytes(range(256)) * 1024
+    relay.attach(channel, tcp, early)
+    pair.run()
+    assert far.received == early[:INITIAL_WINDOW]
+    assert not tcp.reading
+    far.channel.release()
+    pair.run()
+    assert far.received == early
+    assert tcp.reading
