@@ -306,9 +306,9 @@ async def test_our_client_through_their_server(
     protocol, spec = WAYS[way]
     prefixes: list[str] = []
 
-    def obfuscator(*arguments: Any, prefix: Any) -> object:
+    def obfuscator(*arguments: Any, prefix: Any, **padding: int) -> object:
         prefixes.append(prefix.name if prefix else "")
-        return ClientObfuscator(*arguments, prefix=prefix)
+        return ClientObfuscator(*arguments, prefix=prefix, **padding)
 
     monkeypatch.setattr("headrace.transports.ossh.ClientObfuscator", obfuscator)
 
