@@ -306,7 +306,7 @@ async def test_our_client_through_their_server(
     protocol, spec = WAYS[way]
     prefixes: list[str] = []
 
-    def obfuscator(*arguments: Any, prefix: Any, **padding: int) -> object:
+    def obfuscator(*arguments: Any, prefix: Any, **padding: Any) -> object:
         prefixes.append(prefix.name if prefix else "")
         return ClientObfuscator(*arguments, prefix=prefix, **padding)
 
