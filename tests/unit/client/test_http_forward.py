@@ -407,9 +407,8 @@ async def test_a_tunnel_lost_in_mid_response_cuts_the_connection() -> None:
             await app.rest()
 
 
-async def test_slow_response_heads_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_forward, "RESPONSE_TIMEOUT", 0.05)
-
+@pytest.mark.virtual_time
+async def test_slow_response_heads_are_given_up() -> None:
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
 
@@ -418,12 +417,12 @@ async def test_slow_response_heads_are_given_up(monkeypatch: pytest.MonkeyPatch)
         assert (await app.rest()).startswith(b"HTTP/1.1 502 ")
 
 
-async def test_a_long_upload_is_no_slow_response(monkeypatch: pytest.MonkeyPatch, origin: Origin) -> None:
-    monkeypatch.setattr(http_forward, "RESPONSE_TIMEOUT", 0.1)
+@pytest.mark.virtual_time
+async def test_a_long_upload_is_no_slow_response(origin: Origin) -> None:
     async with application() as app:
         app.send(f"POST {origin.url('/sum')} HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n".encode())
         for _ in range(4):
-            await asyncio.sleep(0.06)
+            await asyncio.sleep(http_forward.RESPONSE_TIMEOUT * 0.6)
             app.send(b"x")
         assert (await app.reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
 

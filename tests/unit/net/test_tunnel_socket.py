@@ -315,3 +315,43 @@ async def test_too_much_held_back_during_a_key_exchange_ends_the_tunnel_wherever
     await asyncio.sleep(0)
     assert client.tcp.log[-1] == "close"
     assert isinstance(client.losses[0], RemoteProtocolError)
+
+
+async def test_a_stranger_who_takes_nothing_is_dropped_when_the_time_is_up() -> None:
+    server = Side(Role.SERVER)
+    server.tcp.stuck = True
+    server.tcp.write(bytes(1000))
+    server.socket.finish()
+    await asyncio.sleep(tunnel_socket.FIN_GRACE + 1)
+    assert server.tcp.log == ["fin", "abort"]
+
+
+async def test_plain_ssh_answers_what_is_no_ssh_like_the_commonest_server() -> None:
+    server = Side(Role.SERVER)
+    await asyncio.sleep(0)
+    identification = server.take()
+    server.tcp.arrive(b"GET / HTTP/1.1\r\n\r\n")
+    assert identification.startswith(b"SSH-2.0-OpenSSH")
+    assert server.take() == b"Invalid SSH identification string.\r\n"
+    assert server.tcp.log[-1] == "close"
+
+
+async def test_before_there_are_keys_a_disconnect_says_no_more_than_its_code() -> None:
+    server = Side(Role.SERVER)
+    await asyncio.sleep(0)
+    server.take()
+    server.tcp.arrive(b"SSH-2.0-OpenSSH_9.6\r\n" + b"\xff" * 64)  # a length out of bounds
+    assert b"out of bounds" not in server.take()
+    assert server.tcp.log[-1] == "close"
+
+
+async def test_a_peer_we_do_not_read_is_not_called_silent() -> None:
+    client, server = await connected_pair()
+    assert client.connection is not None
+    server.socket.limit(lambda count, now: 2.0, lambda count, now: 0.0)
+    assert not server.socket.resting
+    client.connection.open(b"direct-tcpip", b"", RecordingEndpoint())
+    await settle(client, server)
+    assert server.socket.resting
+    await asyncio.sleep(2.1)
+    assert not server.socket.resting

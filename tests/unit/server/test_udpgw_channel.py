@@ -305,17 +305,18 @@ async def test_with_real_sockets() -> None:
             channel.accept(endpoint)
             endpoint.opened(channel)
 
-        pair = SshPair(accept=accept).start()
+        answered = asyncio.Event()
+        pair = SshPair(accept=accept, wake=answered.set).start()
         pair.run()
         client, channel = pair.open()
         client.send(encode_frame(frame(9, "127.0.0.1", server.getsockname()[1], b"question")))
         pair.run()
         data, sender = server.recvfrom(100)
+        answered.clear()
         server.sendto(data + b"?", sender)
         async with asyncio.timeout(5):
-            while not client.received:
-                await asyncio.sleep(0.001)
-                pair.run()
+            await answered.wait()
+        pair.run()
         (reply,) = UdpgwDecoder().receive(bytes(client.received))
         assert (reply.connection_id, reply.datagram) == (9, b"question?")
         channel.close()
