@@ -17,7 +17,6 @@ from rich.text import Text
 
 from headrace.base.errors import NetworkError, OperatorError
 from headrace.demo.network import Client, DemoNetwork
-from headrace.demo.tap import FirstBytes
 from headrace.demo.transfer import download, fetch_page, upload
 
 __all__ = ["demo"]
@@ -110,7 +109,7 @@ class _Demo:
             client = await network.start_client(prefix=False)
         summary.seconds_to_connect = round(time.monotonic() - begun, 3)
         summary.servers_tried = client.attempts
-        summary.bytes_blocked = any(seen.from_client for seen in network.blocked_tap.connections)
+        summary.bytes_blocked = any(passage.up.first for passage in network.blocked.connections)
         self._done(f"connected {summary.seconds_to_connect:.2f} s after the client was started")
         return client
 
@@ -133,7 +132,7 @@ class _Demo:
         self._done(f"{self._size / 1e6:g} MB {way} through the SOCKS proxy, every byte checked")
 
     async def _with_prefix(self, network: DemoNetwork) -> None:
-        network.open_tap.connections.clear()
+        network.watched.connections.clear()
         client = await network.start_client(prefix=True, only_open=True)
         try:
             await fetch_page(client.http_port, network.origin.port)
@@ -143,10 +142,10 @@ class _Demo:
         self._done("did it again with a prefix that looks like HTTP")
 
     def _keep_first_bytes(self, name: str, network: DemoNetwork) -> None:
-        seen: FirstBytes = network.open_tap.connections[0]
+        passage = network.watched.connections[0]
         self._summary.first_bytes[name] = {
-            "from the client": bytes(seen.from_client).hex(),
-            "from the server": bytes(seen.from_server).hex(),
+            "from the client": bytes(passage.up.first).hex(),
+            "from the server": bytes(passage.down.first).hex(),
         }
 
     # ---- printing -------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
-"""The demonstration's network: processes of this very program, wired through taps, and taken down again.
+"""The demonstration's network: processes of this very program, wired through censors, and taken down again.
 
-application ──► client ──┬──► tap ──► server ──► origin
-                         └──► tap that lets nothing through (the censor) ──► another server
+application ──► client ──┬──► censor that only looks ──► server ──► origin
+                         └──► censor that lets nothing through ──► another server
 """
 
 import asyncio
@@ -11,14 +11,15 @@ import socket
 import sys
 import tempfile
 from contextlib import AsyncExitStack, suppress
+from itertools import repeat
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Self
 
 from headrace.base.errors import NetworkError
-from headrace.demo.tap import Tap
 from headrace.documents.server_entry import ServerEntry
 from headrace.obfuscation.default_prefix import CLIENT_SPECS, DEFAULT_SPEC
 from headrace.server.generate import CONFIG_FILE, generate_server
+from headrace.testing.censor import PASS, STALL, Censor, Rule
 from headrace.testing.origin import Origin
 
 __all__ = ["Client", "DemoNetwork"]
@@ -34,8 +35,8 @@ class DemoNetwork:
 
     def __init__(self) -> None:
         self.origin = Origin()
-        self.open_tap: Tap
-        self.blocked_tap: Tap
+        self.watched: Censor  #: before the server that is reachable
+        self.blocked: Censor
         self._entries: list[str] = []
         self._stack = AsyncExitStack()
 
@@ -56,10 +57,10 @@ class DemoNetwork:
 
     async def start_servers(self) -> None:
         """Make both servers' keys and files, and start them. Raises NetworkError."""
-        self.open_tap = await self._start_server("open", blocking=False)
-        self.blocked_tap = await self._start_server("blocked", blocking=True)
+        self.watched = await self._start_server("open", PASS)
+        self.blocked = await self._start_server("blocked", Rule(STALL, down=0))
 
-    async def _start_server(self, name: str, *, blocking: bool) -> Tap:
+    async def _start_server(self, name: str, rule: Rule) -> Censor:
         port = _free_port()
         generated = await asyncio.to_thread(generate_server, ip=_ADDRESS, protocols={"OSSH": port})
         directory = self._directory / name
@@ -75,12 +76,10 @@ class DemoNetwork:
         if not await _says(process.stdout, b"OSSH on port"):
             reason = (directory / "log").read_text(errors="replace").strip().rpartition("\n")[2]
             raise NetworkError(f"the {name} server did not start: {reason}")
-        tap = Tap(port, blocking=blocking)
-        await tap.start()
-        self._stack.push_async_callback(tap.stop)
-        fields = {**ServerEntry.decode(generated.entry).fields, "sshObfuscatedPort": tap.port}
+        censor = await self._stack.enter_async_context(Censor(port, rules=repeat(rule)))
+        fields = {**ServerEntry.decode(generated.entry).fields, "sshObfuscatedPort": censor.port}
         self._entries.append(ServerEntry.from_fields(fields).encode())
-        return tap
+        return censor
 
     async def start_client(self, *, prefix: bool, only_open: bool = False) -> "Client":
         """Start a client and wait until it is connected. Raises NetworkError."""
