@@ -1,7 +1,8 @@
 """Thin wrappers over proven primitives, each pinned by known-answer tests.
 
 `rc4` and `obfuscation_key` serve the obfuscation layer, `hkdf` its prefix terminators, `signing` the
-server entries. They hide which library does the work; they add no cryptography of their own.
+server entries, `rsa_signing` the packages that carry them. They hide which library does the work; they add
+no cryptography of their own.
 """
 
 from headrace.crypto.hkdf import hkdf_sha256

@@ -6,6 +6,9 @@
     capabilities     tunnel protocols and the capabilities that announce them
     server_list      lists of encoded entries
     entry_signature  signing and verifying an entry
+    signed_package   the signed carrier of lists; package_stream is its outside
+    transfer_urls    where a document is to be had, and from where first
+    packed_entry     a server entry in CBOR
     config_reader    what the configuration files have in common
     client_config    the client's configuration file
     server_config    the server's configuration file
