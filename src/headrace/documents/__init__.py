@@ -9,6 +9,7 @@
     signed_package   the signed carrier of lists; package_stream is its outside
     transfer_urls    where a document is to be had, and from where first
     packed_entry     a server entry in CBOR
+    osl              lists that open to clients with a certain traffic history: a room of its own
     config_reader    what the configuration files have in common
     client_config    the client's configuration file
     server_config    the server's configuration file
