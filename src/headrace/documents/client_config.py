@@ -39,6 +39,9 @@ class ClientConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     disable_local_http_proxy: bool = msgspec.field(default=False, name="DisableLocalHTTPProxy")
     listen_interface: str = ""
 
+    trusted_ca_certificates_filename: str = msgspec.field(default="", name="TrustedCACertificatesFilename")
+    disable_system_root_cas: bool = msgspec.field(default=False, name="DisableSystemRootCAs")
+
     egress_region: str = ""
     limit_tunnel_protocols: list[str] = []
     connection_worker_pool_size: int = 0  # 0: the default
