@@ -37,6 +37,8 @@ class LazyGroup(click.Group):
     lazy={
         "client": "headrace.cli.client:client",
         "server": "headrace.cli.server:server",
+        "entries": "headrace.cli.entries:entries",
+        "lists": "headrace.cli.lists:lists",
         "demo": "headrace.cli.demo:demo",
     },
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

@@ -1,0 +1,110 @@
+"""Where the commands get server entries from: lines in files, on standard input, or on the command line."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from headrace.base.errors import DocumentError, OperatorError
+from headrace.cli.files import STANDARD, open_input
+from headrace.cli.progress import Advance
+from headrace.documents.entry_fields import decode_fields, validate_fields
+
+__all__ = ["EntryLine", "check", "entry_lines", "sources_argument"]
+
+sources_argument = click.argument("sources", nargs=-1, metavar="[FILE|ENTRY|-]...")
+"""Where entries come from, for commands that read them."""
+
+#: Characters in the longest file name; an entry is longer.
+_LONGEST_NAME = 255
+_MAX_LINE = 1 << 20
+#: A bar need not move more often than this many bytes.
+_STEP = 1 << 16
+#: What people give us instead of lines, by its first byte.
+_MISTAKEN = {
+    b"\x78": "is a compressed package; write out its entries with: headrace lists verify --output",
+    b"{": "is JSON; make lines of it with: headrace entries encode",
+    b"[": "is JSON; make lines of it with: headrace entries encode",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EntryLine:
+    """An encoded entry, and the words that lead a person to it."""
+
+    where: str
+    text: str
+
+    def decode(self) -> dict[str, object]:
+        """Return the fields. Raises DocumentError, which names the line."""
+        try:
+            return decode_fields(self.text)
+        except DocumentError as error:
+            raise DocumentError(f"{self.where}: {error}") from error
+
+
+def entry_lines(sources: Sequence[str], advance: Advance | None = None) -> Iterator[EntryLine]:
+    """Yield the lines of all sources in order, blank ones left out. Raises OperatorError.
+
+    `advance` is told how many bytes are read.
+    """
+    if not sources:
+        raise OperatorError('there are no entries to read; name a file, or "-" for standard input')
+    files = [source for source in sources if not _is_entry(source)]
+    total = None if STANDARD in files else sum(_size(source) for source in files)
+    done = told = 0
+    found = False
+    for number, source in enumerate(sources, start=1):
+        if source not in files:
+            yield EntryLine(f"entry {number}" if len(sources) > 1 else "the entry", source)
+            found = True
+            continue
+        name = "standard input" if source == STANDARD else source
+        with open_input(source, "the list") as stream:
+            for line_number, (line, size) in enumerate(_lines(stream, name), start=1):
+                done += size
+                if advance is not None and done - told >= _STEP:
+                    advance(done, total)
+                    told = done
+                if line:
+                    yield EntryLine(f"{name}:{line_number}", line)
+                    found = True
+    if not found:
+        raise OperatorError(f"{', '.join(sources)}: no entries in it; name a file with one entry a line")
+
+
+def check(fields: dict[str, object]) -> None:
+    """Insist that clients can import the entry, wherever they get it from. Raises DocumentError."""
+    validate_fields({**fields, "localSource": "REMOTE", "localTimestamp": "2000-01-01T00:00:00Z"})
+
+
+def _is_entry(source: str) -> bool:
+    is_hex = bool(source) and set(source) <= set("0123456789abcdefABCDEF")
+    return is_hex and not (len(source) <= _LONGEST_NAME and Path(source).exists())
+
+
+def _size(name: str) -> int:
+    try:
+        return os.stat(name).st_size
+    except OSError:
+        return 0  # opening it says what is wrong
+
+
+def _lines(stream: BinaryIO, name: str) -> Iterator[tuple[str, int]]:
+    first = True
+    while True:
+        try:
+            raw = stream.readline(_MAX_LINE + 1)
+        except OSError as error:
+            raise OperatorError(f"the list {name} cannot be read: {error.strerror}") from error
+        if first and (hint := _MISTAKEN.get(raw[:1])):
+            raise OperatorError(f"{name} {hint}")
+        if len(raw) > _MAX_LINE:
+            raise OperatorError(f"{name} has a line longer than any entry; name a file with one entry a line")
+        if not raw:
+            return
+        yield raw.decode("ascii", "replace").strip(), len(raw)
+        first = False
