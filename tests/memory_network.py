@@ -170,8 +170,8 @@ class Network:
     def install(cls, monkeypatch: pytest.MonkeyPatch) -> "Network":
         """Return a network that the client's tunnels and the server's port forwards are connected to."""
         network = cls()
-        monkeypatch.setattr("headrace.client.tunnel.dial", network.dial)
-        monkeypatch.setattr("headrace.server.forwards.dial", network.dial)
+        for module in ("client.tunnel", "net.http", "net.upstream_proxy", "server.forwards"):
+            monkeypatch.setattr(f"headrace.{module}.dial", network.dial)
         return network
 
     @property

@@ -30,6 +30,7 @@ from headrace.net.dial import listen
 from headrace.net.interfaces import listening_address
 from headrace.net.relay import Relay
 from headrace.net.relay_pool import RelayPool
+from headrace.net.upstream_proxy import UpstreamProxy
 from headrace.ssh.channel import Channel, Endpoint
 from headrace.ssh.forwarding import Destination
 
@@ -60,6 +61,7 @@ class Controller:
         self._rng = rng
         self._identity = api.Identity.from_config(config)
         self._prefixes = config.prefixes()
+        self._proxy = UpstreamProxy.from_config(config)
         self._requests = ServerRequests(notices)
         self._tunnel: Tunnel | None = None
         self._monitor: TunnelMonitor | None = None
@@ -181,7 +183,7 @@ class Controller:
             return None
 
     def _make(self, attempt: DialParameters) -> Tunnel:
-        return Tunnel(attempt, self._identity, self._rng, self._requests.answer)
+        return Tunnel(attempt, self._identity, self._rng, self._requests.answer, self._proxy)
 
     def _report_attempt(self, attempt: DialParameters) -> None:
         self._notices.emit("ConnectingServer", None, **_about(attempt))

@@ -13,6 +13,7 @@ from headrace.client.dial_parameters import DialParameters
 from headrace.codec.handshake_response import HandshakeResponse, decode_handshake_response
 from headrace.net.dial import dial
 from headrace.net.tunnel_socket import TunnelSocket
+from headrace.net.upstream_proxy import UpstreamProxy
 from headrace.ssh import numbers
 from headrace.ssh.auth import ClientAuth
 from headrace.ssh.channel import Channel, Endpoint
@@ -38,6 +39,7 @@ class Tunnel:
         identity: api.Identity,
         rng: Rng,
         on_server_request: Callable[[bytes, memoryview], bytes | None],
+        proxy: UpstreamProxy | None = None,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.dial_parameters = dial_parameters
@@ -45,6 +47,7 @@ class Tunnel:
         self.identity = identity
         self._rng = rng
         self._on_server_request = on_server_request
+        self._proxy = proxy
         self._logged_in: asyncio.Future[None] = loop.create_future()
         self._socket: TunnelSocket | None = None
         self._transport: Transport | None = None
@@ -62,7 +65,8 @@ class Tunnel:
         try:
             self._socket = TunnelSocket(layer, self)
             socket = self._socket
-            await dial(parameters.host, parameters.port, lambda: socket, CONNECT_TIMEOUT)
+            connect = dial if self._proxy is None else self._proxy.dial
+            await connect(parameters.host, parameters.port, lambda: socket, CONNECT_TIMEOUT)
             async with asyncio.timeout(LOGIN_TIMEOUT):
                 await self._logged_in
         except TimeoutError as error:

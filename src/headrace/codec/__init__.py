@@ -3,6 +3,9 @@
     cursor             bounded reader over bytes
     socks              SOCKS4, 4a and 5 CONNECT, as spoken to the local proxy
     http_head          first request of an HTTP connection to the local proxy
+    negotiation        what it means to ask a proxy for a connection; the two after it are ways to
+    socks_client       SOCKS4a and 5, as spoken to an upstream proxy
+    http_connect       the same in HTTP
     udpgw              UDP datagrams framed on one channel
     bounded_cbor       CBOR from strangers, checked before it is decoded
     packed_parameters  API parameters, JSON or packed

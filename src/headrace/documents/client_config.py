@@ -12,6 +12,7 @@ from headrace.base.errors import DocumentError
 from headrace.documents.capabilities import TUNNEL_PROTOCOLS
 from headrace.documents.config_reader import convert_config, fold, read_object
 from headrace.documents.prefix_specs import RawPrefixSpecs, read_prefix_specs
+from headrace.documents.upstream_proxy_url import ProxyURL
 from headrace.obfuscation.preamble import MAX_PADDING, MIN_CLIENT_PADDING
 from headrace.obfuscation.prefix import PrefixSpecs
 
@@ -39,6 +40,7 @@ class ClientConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     disable_local_http_proxy: bool = msgspec.field(default=False, name="DisableLocalHTTPProxy")
     listen_interface: str = ""
 
+    upstream_proxy_url: str = msgspec.field(default="", name="UpstreamProxyURL")
     trusted_ca_certificates_filename: str = msgspec.field(default="", name="TrustedCACertificatesFilename")
     disable_system_root_cas: bool = msgspec.field(default=False, name="DisableSystemRootCAs")
 
@@ -165,6 +167,11 @@ def _check(config: ClientConfig, file: str) -> None:
         "EgressRegion",
         "write a country as two capital letters, or leave it empty",
     )
+    if config.upstream_proxy_url:
+        try:
+            ProxyURL.parse(config.upstream_proxy_url)
+        except DocumentError as error:
+            raise DocumentError(f"{file}: UpstreamProxyURL: {error}") from None
     for name, number in (
         ("ConnectionWorkerPoolSize", config.connection_worker_pool_size),
         ("StaggerConnectionWorkersMilliseconds", config.stagger_connection_workers_milliseconds),

@@ -1,1 +1,3 @@
-"""The only sockets: loop choice, dialling and listening, the tunnel's socket, the relay, resolution."""
+"""The only sockets: loop choice, dialling and listening, the tunnel's socket, the relay, resolution,
+upstream proxies, TLS in any stream, our own HTTP requests and resumable downloads.
+"""

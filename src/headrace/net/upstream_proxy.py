@@ -1,0 +1,156 @@
+"""Connections through the proxy of `UpstreamProxyURL`: for tunnels, which need a protocol, and for requests.
+
+    dial ──► proxy ──► negotiation ──► ByteStream          (`connect`, a connector for net.http)
+                            └────────► protocol in charge  (`dial`, as net.dial.dial)
+
+The name of a destination goes to the proxy as it is; only the proxy's own name is resolved here.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, Self, TypeVar
+
+from headrace.base.errors import ConnectTimeout, DocumentError, NetworkError
+from headrace.codec.http_connect import HttpConnect
+from headrace.codec.negotiation import Connected, Negotiation, Reconnect, Refused, Send
+from headrace.codec.socks_client import Socks4aClient, Socks5Client
+from headrace.documents.client_config import ClientConfig
+from headrace.documents.upstream_proxy_url import ProxyURL
+from headrace.net.dial import dial
+from headrace.net.streams import SocketStream
+
+__all__ = ["UpstreamProxy", "UpstreamProxyError"]
+
+#: Connections that one negotiation may take: a log-in has few steps.
+MAX_CONNECTIONS: Final = 4
+
+P = TypeVar("P", bound=asyncio.BaseProtocol)
+
+
+class UpstreamProxyError(NetworkError):
+    """The upstream proxy cannot be reached, or does not do as it is asked."""
+
+
+class UpstreamProxy:
+    """A proxy to connect through. What it raises when connecting is UpstreamProxyError or ConnectTimeout."""
+
+    def __init__(self, url: ProxyURL) -> None:
+        self._url = url
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the proxy of a URL. Raises DocumentError, which does not repeat it."""
+        try:
+            return cls(ProxyURL.parse(text))
+        except DocumentError as error:
+            raise DocumentError(f"the upstream proxy's URL {error}") from None
+
+    @classmethod
+    def from_config(cls, config: ClientConfig) -> Self | None:
+        """Return the configured proxy, if there is one."""
+        return cls.parse(config.upstream_proxy_url) if config.upstream_proxy_url else None
+
+    async def connect(self, host: str, port: int, timeout: float) -> SocketStream:
+        """Return a stream to the destination."""
+        return await self._connect(host, port, timeout)
+
+    async def dial(self, host: str, port: int, factory: Callable[[], P], timeout: float) -> P:
+        """Connect a protocol to the destination; return it."""
+        stream = await self._connect(host, port, timeout)
+        protocol = factory()
+        stream.hand_over(protocol)
+        return protocol
+
+    async def _connect(self, host: str, port: int, timeout: float) -> "_ProxiedStream":
+        negotiation = self._negotiation(host, port)
+        try:
+            async with asyncio.timeout(timeout):
+                for _ in range(MAX_CONNECTIONS):
+                    stream = await self._reach(timeout)
+                    try:
+                        if await _negotiate(negotiation, stream):
+                            return stream
+                        stream.close()
+                    except BaseException:
+                        stream.abort()
+                        raise
+        except TimeoutError as error:
+            raise ConnectTimeout(f"no connection through the upstream proxy within {timeout:g} s") from error
+        raise UpstreamProxyError("the upstream proxy closes one connection after the other")
+
+    async def _reach(self, timeout: float) -> "_ProxiedStream":
+        try:
+            return await dial(self._url.host, self._url.port, _ProxiedStream, timeout)
+        except NetworkError as error:
+            raise UpstreamProxyError(f"the upstream proxy cannot be reached: {error}") from error
+
+    def _negotiation(self, host: str, port: int) -> Negotiation:
+        url = self._url
+        if url.scheme == "http":
+            return HttpConnect(host, port, url.user, url.password)
+        if url.scheme == "socks4a":
+            return Socks4aClient(host, port, url.user)
+        return Socks5Client(host, port, url.user, url.password)
+
+
+async def _negotiate(negotiation: Negotiation, stream: "_ProxiedStream") -> bool:
+    """Return True once the stream leads to the destination, False if another connection is needed."""
+    try:
+        await stream.write(negotiation.start())
+        while True:
+            for step in negotiation.receive(await stream.read()):
+                match step:
+                    case Send(data):
+                        await stream.write(data)
+                    case Connected(leftover):
+                        stream.put_back(leftover)
+                        return True
+                    case Reconnect():
+                        return False
+                    case Refused(reason):
+                        raise UpstreamProxyError(reason)
+    except UpstreamProxyError:
+        raise
+    except NetworkError as error:
+        raise UpstreamProxyError("the upstream proxy broke the connection") from error
+
+
+class _ProxiedStream(SocketStream):
+    """A stream whose beginning belongs to the proxy; what follows may be another protocol's."""
+
+    def put_back(self, data: bytes) -> None:
+        """Have `data` read again."""
+        if data:
+            self._unread.appendleft(data)
+            self._size += len(data)
+
+    def hand_over(self, protocol: asyncio.BaseProtocol) -> None:
+        """Put `protocol` in charge of the connection, as if it had been there from the start."""
+        tcp = self._tcp
+        if tcp is None or tcp.is_closing():
+            raise UpstreamProxyError("the upstream proxy broke the connection") from self._error
+        tcp.set_protocol(protocol)
+        if self._held:
+            tcp.resume_reading()
+        protocol.connection_made(tcp)
+        for piece in self._unread:
+            if not tcp.is_closing():
+                _feed(protocol, piece)
+        if self._ended and not tcp.is_closing():
+            assert isinstance(protocol, asyncio.Protocol | asyncio.BufferedProtocol)
+            if not protocol.eof_received():
+                tcp.close()
+
+
+def _feed(protocol: asyncio.BaseProtocol, data: bytes | memoryview) -> None:
+    if isinstance(protocol, asyncio.BufferedProtocol):
+        view = memoryview(data)
+        while view:
+            buffer = memoryview(protocol.get_buffer(len(view)))
+            count = min(len(buffer), len(view))
+            buffer[:count] = view[:count]
+            protocol.buffer_updated(count)
+            view = view[count:]
+    else:
+        assert isinstance(protocol, asyncio.Protocol)
+        protocol.data_received(bytes(data))
