@@ -35,6 +35,8 @@ class Relay(asyncio.BufferedProtocol):
         "_tcp",
         "_unwritten",
         "busy",
+        "bytes_in",
+        "bytes_out",
     )
 
     def __init__(self, finished: Callable[["Relay"], None] | None = None) -> None:
@@ -47,6 +49,8 @@ class Relay(asyncio.BufferedProtocol):
         self._local_done = False
         self._remote_done = False
         self.busy = True  #: bytes have passed since `stirred` was last asked
+        self.bytes_in = 0  #: read from the socket
+        self.bytes_out = 0  #: given to the socket
 
     def attach(self, channel: Channel, tcp: asyncio.BaseTransport | None = None, first: bytes = b"") -> None:
         """Begin relaying between the socket and an open channel.
@@ -97,6 +101,7 @@ class Relay(asyncio.BufferedProtocol):
         return _SCRATCH[start : max(start + 1, min(BEFORE + READ, BEFORE + room))]
 
     def buffer_updated(self, nbytes: int) -> None:
+        self.bytes_in += nbytes
         channel = self._channel
         size = nbytes + len(self._stash)
         if channel is None or channel.room < size:
@@ -142,6 +147,7 @@ class Relay(asyncio.BufferedProtocol):
     def data(self, view: memoryview) -> None:
         self.busy = True
         if self._tcp is not None:
+            self.bytes_out += len(view)
             self._tcp.write(view)
 
     def pause(self) -> None:

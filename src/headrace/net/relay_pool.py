@@ -3,17 +3,20 @@
 Nothing is done per byte or per relay: relays note that they were busy, and `sweep` looks now and then.
 """
 
+from collections.abc import Callable
+
 from headrace.net.relay import Relay
 
 __all__ = ["RelayPool"]
 
 
 class RelayPool:
-    """Makes relays and keeps them as long as their sockets are open."""
+    """Makes relays and keeps them as long as their sockets are open. `ended` is called when one is done."""
 
-    def __init__(self, idle_limit: float = 0.0) -> None:
+    def __init__(self, idle_limit: float = 0.0, ended: Callable[[Relay], None] | None = None) -> None:
         self.idle_limit = idle_limit  #: seconds without a byte after which a relay is closed, 0 for never
         self._idle: dict[Relay, float] = {}  # open relays, and for how long nothing has passed
+        self._tell = ended
         self._end = self._ended  # bound once, not once per relay
 
     def __len__(self) -> int:
@@ -62,3 +65,5 @@ class RelayPool:
 
     def _ended(self, relay: Relay) -> None:
         self._idle.pop(relay, None)
+        if self._tell is not None:
+            self._tell(relay)

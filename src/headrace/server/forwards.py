@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from headrace.base.errors import HeadraceError, NetworkError
+from headrace.documents.port_policy import Address
 from headrace.documents.traffic_rules import TrafficLimits
 from headrace.net.addresses import parse_address
 from headrace.net.dial import dial
@@ -15,6 +16,7 @@ from headrace.net.relay import Relay
 from headrace.net.relay_pool import RelayPool
 from headrace.net.resolve import Resolver
 from headrace.server.egress import Egress
+from headrace.server.osl_seeding import Seeding
 from headrace.ssh import numbers
 from headrace.ssh.channel import Channel
 from headrace.ssh.forwarding import Destination
@@ -38,11 +40,12 @@ class PortForwards:
         limits: TrafficLimits,
     ) -> None:
         self.limits = limits
+        self.seeding: Seeding | None = None  #: is told of every forward
         self._resolver = resolver
         self._egress = egress
         self._spawn = spawn
         self._dialing: set[asyncio.Task[None]] = set()
-        self._relays = RelayPool(limits.idle_tcp_timeout)
+        self._relays = RelayPool(limits.idle_tcp_timeout, self._ended)
         self._closed = False
 
     @property
@@ -62,7 +65,7 @@ class PortForwards:
 
     async def _open(self, channel: Channel, destination: Destination) -> None:
         try:
-            relay = await self._dial(destination)
+            relay, address = await self._dial(destination)
         except PermissionError:
             self._refuse(channel, numbers.ADMINISTRATIVELY_PROHIBITED)
         except HeadraceError:
@@ -77,6 +80,8 @@ class PortForwards:
             self._relays.make_room(self.limits.max_tcp)
             if not relay.closing:  # else the destination has hung up already, and `attach` says so
                 self._relays.add(relay)
+                if self.seeding is not None:
+                    self.seeding.opened(relay, address)
             channel.accept(relay)
             relay.attach(channel)
 
@@ -84,8 +89,12 @@ class PortForwards:
         if not self._closed:
             channel.refuse(reason, "")
 
-    async def _dial(self, destination: Destination) -> Relay:
-        """Return a connected relay, in the time there is for all of its addresses.
+    def _ended(self, relay: Relay) -> None:
+        if self.seeding is not None:
+            self.seeding.closed(relay)
+
+    async def _dial(self, destination: Destination) -> tuple[Relay, Address]:
+        """Return a connected relay and where it leads, in the time there is for all of the addresses.
 
         Raises PermissionError (policy) or NetworkError.
         """
@@ -101,7 +110,7 @@ class PortForwards:
             if not self.limits.tcp.allows(parsed, port):
                 continue
             try:
-                return await dial(address, port, self._relays.make, share)
+                return await dial(address, port, self._relays.make, share), parsed
             except NetworkError as failure:
                 error = failure
         if error is None:

@@ -122,7 +122,7 @@ class Process:
     def _reload(self, worker: Worker) -> None:
         """Read the files again that may change while we run; a bad one changes nothing."""
         try:
-            worker.shared = worker.shared.reloaded(self._path.parent)
+            worker.reload(worker.shared.reloaded(self._path.parent))
         except DocumentError as error:
             _log.error("not reloaded, the old state stays", extra={"reason": str(error)})
         else:

@@ -6,18 +6,19 @@ accepted ──► preamble checked ──► keys ──► password ──► 
 
 import asyncio
 import hmac
-import json
 import logging
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from headrace.base.errors import NetworkError, RemoteProtocolError
+from headrace.documents.osl.seeding import SeedState
 from headrace.documents.traffic_rules import TrafficLimits
 from headrace.net.tunnel_socket import TunnelSocket
 from headrace.server.api import ApiSession
 from headrace.server.forwards import PortForwards
 from headrace.server.liveness import LivenessEndpoint, parse_liveness
+from headrace.server.login import Login, read_login
+from headrace.server.osl_seeding import Seeding
 from headrace.server.throttle import Throttle
 from headrace.server.udpgw_channel import UdpgwEndpoint
 from headrace.ssh import numbers
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["Session"]
 
 _log = logging.getLogger(__name__)
-_LEGACY_PASSWORD = re.compile(r"[0-9a-f]{32}")
 
 
 class Session:
@@ -56,6 +56,8 @@ class Session:
         self._connection: Connection | None = None
         self._api: ApiSession | None = None
         self._forwards: PortForwards | None = None
+        self._login = Login()
+        self._seeding: Seeding | None = None
         self._close_when_exhausted: tuple[Throttle, ...] = ()
         self._liveness_used = False
         self._udpgw: Channel | None = None
@@ -93,6 +95,8 @@ class Session:
     def lost(self, error: Exception | None) -> None:
         self._deadline.cancel()
         if self._connection is not None:
+            if self._seeding is not None:
+                self._worker.seed_states.keep(self._login.session_id, self._seeding.end())
             self._connection.lost(error or NetworkError("the tunnel was closed"))
         if self._forwards is not None:
             self._forwards.close()
@@ -107,11 +111,11 @@ class Session:
     def _check(self, user: str, text: str) -> bool:
         """Compare user and password in constant time, whichever form the password has (tunnel spec §4)."""
         shared = self._worker.shared
-        password = _password_in(text)
+        self._login = login = read_login(text)
         # JSON can spell half a surrogate pair, which no encoder takes as it is.
         same_user = hmac.compare_digest(user.encode(), shared.user.encode())
         same_password = hmac.compare_digest(
-            password.encode("utf-8", "surrogatepass"), shared.password.encode()
+            login.password.encode("utf-8", "surrogatepass"), shared.password.encode()
         )
         return same_user and same_password
 
@@ -139,7 +143,26 @@ class Session:
         elif self._api.handshaken and not handshaken:
             self._forwards.limits = self._api.limits
             self._throttle(self._api.limits)
+            self._seed()
         return reply
+
+    def _seed(self) -> None:
+        """Begin to count towards keys for obfuscated lists, if the client can be sent any."""
+        assert self._connection is not None and self._forwards is not None
+        if self._login.server_requests:
+            clock = self._worker.shared.clock
+            self._seeding = Seeding(self._seed_state(), self._connection.request, clock)
+            self._forwards.seeding = self._seeding
+
+    def _seed_state(self) -> SeedState:
+        assert self._api is not None
+        channel = str(self._api.parameters["propagation_channel_id"])
+        return self._worker.seed_states.take(self._login.session_id, channel, self._api.client_region)
+
+    def reseed(self) -> None:
+        """The configuration of obfuscated lists is another: begin anew."""
+        if self._seeding is not None:
+            self._seeding.restart(self._seed_state())
 
     def _throttle(self, limits: TrafficLimits) -> None:
         """Hold the tunnel to its client's rates, from now on."""
@@ -186,7 +209,8 @@ class Session:
             if self._udpgw is not None:
                 self._udpgw.close()  # its limits are the tunnel's: one at a time
             self._udpgw = channel
-            _serve(channel, UdpgwEndpoint(shared.egress, self._forwards.limits, shared.dns_server))
+            limits = self._forwards.limits
+            _serve(channel, UdpgwEndpoint(shared.egress, limits, shared.dns_server, seeding=self._seeding))
         else:
             self._forwards.open(channel, destination)
 
@@ -200,6 +224,8 @@ class Session:
         """Look after idle forwards, and after a client that has gone without saying so."""
         if self._forwards is not None:
             self._forwards.sweep(elapsed)
+        if self._seeding is not None:
+            self._seeding.sweep()
         if self._leaving or any(throttle.exhausted for throttle in self._close_when_exhausted):
             self._leave()
             return
@@ -224,15 +250,3 @@ def _serve(channel: Channel, endpoint: RandomExchange | UdpgwEndpoint) -> None:
     """Accept a channel that we serve ourselves."""
     channel.accept(endpoint)
     endpoint.opened(channel)
-
-
-def _password_in(text: str) -> str:
-    """Return the password proper: a member of a JSON object, or what follows a session ID."""
-    if text.startswith("{"):
-        try:
-            members = json.loads(text)
-        except (ValueError, RecursionError):
-            return ""
-        password = members.get("SshPassword") if isinstance(members, dict) else None
-        return password if isinstance(password, str) else ""
-    return text[32:] if _LEGACY_PASSWORD.match(text) else ""

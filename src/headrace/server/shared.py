@@ -10,6 +10,7 @@ from typing import Final
 from headrace.base.clock import SYSTEM_CLOCK, Clock
 from headrace.base.errors import DocumentError
 from headrace.base.rng import SYSTEM_RNG, Rng
+from headrace.documents.osl.config import NO_SCHEMES, OslConfig, read_osl_config
 from headrace.documents.server_config import ServerConfig
 from headrace.documents.tactics_config import read_tactics_config
 from headrace.documents.traffic_rules import DEFAULT_TRAFFIC_RULES, TrafficRules, read_traffic_rules
@@ -42,6 +43,7 @@ class Shared:
     identification: bytes
     prefixes: PrefixSpecs
     rules: TrafficRules
+    osl: OslConfig
     egress: Egress
     api: ApiServices
     seen: Callable[[bytes], bool]
@@ -69,7 +71,7 @@ class Shared:
         clock: Clock = SYSTEM_CLOCK,
     ) -> "Shared":
         """Read the files that the configuration names, relative to `directory`. Raises DocumentError."""
-        rules, prefixes = _reloadable(config, directory)
+        rules, prefixes, osl = _reloadable(config, directory)
         return cls(
             config=config,
             keyword=config.obfuscated_ssh_key.encode(),
@@ -77,6 +79,7 @@ class Shared:
             identification=identification(config).encode(),
             prefixes=prefixes,
             rules=rules,
+            osl=osl,
             egress=Egress(
                 allow_bogons=config.allow_bogons,
                 own_addresses=[config.server_ip_address, *local_addresses()],
@@ -96,21 +99,23 @@ class Shared:
         )
 
     def reloaded(self, directory: Path) -> "Shared":
-        """Return this with traffic rules and prefixes read anew. Raises DocumentError."""
-        rules, prefixes = _reloadable(self.config, directory)
-        return replace(self, rules=rules, prefixes=prefixes, api=replace(self.api, rules=rules))
+        """Return this with the files read anew that may change. Raises DocumentError."""
+        rules, prefixes, osl = _reloadable(self.config, directory)
+        return replace(self, rules=rules, prefixes=prefixes, osl=osl, api=replace(self.api, rules=rules))
 
 
-def _reloadable(config: ServerConfig, directory: Path) -> tuple[TrafficRules, PrefixSpecs]:
+def _reloadable(config: ServerConfig, directory: Path) -> tuple[TrafficRules, PrefixSpecs, OslConfig]:
     """Read the files that may change while the server runs."""
-    rules, prefixes = DEFAULT_TRAFFIC_RULES, PrefixSpecs()
+    rules, prefixes, osl = DEFAULT_TRAFFIC_RULES, PrefixSpecs(), NO_SCHEMES
     if config.traffic_rules_filename:
         rules = read_traffic_rules(*_file(directory, config.traffic_rules_filename, "TrafficRulesFilename"))
     if config.tactics_config_filename:
         prefixes = read_tactics_config(
             *_file(directory, config.tactics_config_filename, "TacticsConfigFilename")
         )
-    return rules, prefixes
+    if config.osl_config_filename:
+        osl = read_osl_config(*_file(directory, config.osl_config_filename, "OSLConfigFilename"))
+    return rules, prefixes, osl
 
 
 def identification(config: ServerConfig) -> str:

@@ -20,6 +20,7 @@ from headrace.documents.traffic_rules import TrafficLimits
 from headrace.net.resolve import system_name_server
 from headrace.net.udp_flow import UdpFlow
 from headrace.server.egress import Egress
+from headrace.server.osl_seeding import Seeding
 from headrace.ssh.channel import Channel
 
 __all__ = ["UdpgwEndpoint"]
@@ -40,18 +41,20 @@ class Flow(Protocol):
 OpenFlow = Callable[[str, int, Callable[[bytes], None]], Flow]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Entry:
     frame: Frame  # the first one, without its datagram: replies carry its id and address
     flow: Flow
-    last_used: float
+    last_used: float = 0.0
+    bytes_in: int = 0  # of datagrams from the destination
+    bytes_out: int = 0
 
 
 class UdpgwEndpoint:
     """The endpoint of a udpgw channel.
 
-    `dns_server` is where DNS goes that the client leaves to us, "" for the system's name server. `open_flow`
-    and `loop` are the sockets and the time.
+    `dns_server` is where DNS goes that the client leaves to us, "" for the system's name server. `seeding` is
+    told of flows, those of such DNS apart. `open_flow` and `loop` are the sockets and the time.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class UdpgwEndpoint:
         limits: TrafficLimits,
         dns_server: str = "",
         *,
+        seeding: Seeding | None = None,
         open_flow: OpenFlow = UdpFlow,
         loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
@@ -67,6 +71,7 @@ class UdpgwEndpoint:
         self._egress = egress
         self._limits = limits
         self._dns_server = dns_server or system_name_server()
+        self._seeding = seeding
         self._open_flow = open_flow
         self._loop = loop or asyncio.get_running_loop()
         self._max_flows = limits.max_udp or _MAX_FLOWS
@@ -107,9 +112,8 @@ class UdpgwEndpoint:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for entry in self._flows.values():
-            entry.flow.close()
-        self._flows.clear()
+        while self._flows:
+            self._drop_oldest()
 
     def _end(self) -> None:
         if self._channel is not None:
@@ -122,7 +126,7 @@ class UdpgwEndpoint:
             return
         entry = self._flows.pop(frame.connection_id, None)
         if entry is not None and (frame.rebind or not _same_destination(entry.frame, frame)):
-            entry.flow.close()
+            self._close(entry)
             entry = None
         if entry is None:
             entry = self._open(frame)
@@ -131,6 +135,7 @@ class UdpgwEndpoint:
             return
         entry.last_used = self._loop.time()
         self._flows[frame.connection_id] = entry  # at the end: most recently used
+        entry.bytes_out += len(frame.datagram)
         entry.flow.send(frame.datagram)
 
     def _open(self, frame: Frame) -> _Entry | None:
@@ -147,7 +152,10 @@ class UdpgwEndpoint:
             return None
         if self._timer is None:
             self._timer = self._loop.call_later(self._max_idle, self._expire)
-        return _Entry(origin, flow, 0.0)
+        entry = _Entry(origin, flow)
+        if self._seeding is not None and not frame.dns:
+            self._seeding.opened(entry, ipaddress.ip_address(frame.address))
+        return entry
 
     def _destination(self, frame: Frame) -> tuple[str, int] | None:
         """Return where the datagram may go. Our own name server is exempt from the rules, at its one port."""
@@ -168,6 +176,7 @@ class UdpgwEndpoint:
         if entry is None or entry.frame is not origin or channel is None:
             return
         entry.last_used = self._loop.time()
+        entry.bytes_in += len(datagram)
         self._flows[origin.connection_id] = self._flows.pop(origin.connection_id)
         if len(datagram) > MAX_DATAGRAM:
             self.dropped += 1
@@ -193,7 +202,12 @@ class UdpgwEndpoint:
         return next(iter(self._flows.values()))
 
     def _drop_oldest(self) -> None:
-        self._flows.pop(next(iter(self._flows))).flow.close()
+        self._close(self._flows.pop(next(iter(self._flows))))
+
+    def _close(self, entry: _Entry) -> None:
+        entry.flow.close()
+        if self._seeding is not None:
+            self._seeding.closed(entry)
 
 
 def _same_destination(one: Frame, other: Frame) -> bool:

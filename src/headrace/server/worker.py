@@ -15,6 +15,7 @@ from typing import Any, Final
 from headrace.net.dial import listen
 from headrace.net.interfaces import every_address
 from headrace.net.resolve import Resolver
+from headrace.server.osl_seeding import SeedStates
 from headrace.server.session import Session
 from headrace.server.shared import Shared
 from headrace.transports import TunnelProtocol, tunnel_protocol
@@ -34,6 +35,7 @@ class Worker:
     def __init__(self, shared: Shared) -> None:
         self.shared = shared
         self.resolver = Resolver()
+        self.seed_states = SeedStates(shared.osl, shared.clock)
         self.refusals: Counter[str] = Counter()  #: why strangers were refused, and how many
         self.ports: dict[str, int] = {}
         self._servers: list[asyncio.Server] = []
@@ -79,6 +81,15 @@ class Worker:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.resolver.close()
+
+    def reload(self, shared: Shared) -> None:
+        """Serve by this from now on. Progress towards other obfuscated lists than before is lost."""
+        changed = shared.osl != self.shared.osl
+        self.shared = shared
+        if changed:
+            self.seed_states = SeedStates(shared.osl, shared.clock)
+            for session in self._sessions:
+                session.reseed()
 
     def hurry(self) -> None:
         """Wait no longer for open tunnels."""

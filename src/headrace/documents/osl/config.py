@@ -14,10 +14,11 @@ import msgspec
 from headrace.crypto.shamir import MAX_SHARES
 from headrace.documents.config_reader import convert_config, fold_deep, read_object
 from headrace.documents.osl.key_shares import MAX_LEVELS
+from headrace.documents.osl.networks import NetworkSet
 from headrace.documents.osl.sloks import SECRET_SIZE, nanoseconds, period_start
-from headrace.documents.port_policy import Network, parse_networks
+from headrace.documents.port_policy import parse_networks
 
-__all__ = ["KeySplit", "OslConfig", "Scheme", "SeedSpec", "Targets", "read_osl_config"]
+__all__ = ["NO_SCHEMES", "KeySplit", "OslConfig", "Scheme", "SeedSpec", "Targets", "read_osl_config"]
 
 
 class Targets(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
@@ -40,7 +41,7 @@ class SeedSpec(msgspec.Struct, frozen=True, kw_only=True, rename="pascal", dict=
     def __post_init__(self) -> None:
         if len(self.id) != SECRET_SIZE:
             raise ValueError(f"ID has {len(self.id)} bytes: write the base64 of {SECRET_SIZE} random ones")
-        if len(set(self.upstream_asns)) != len(self.upstream_asns):
+        if len(self.asns) != len(self.upstream_asns):
             raise ValueError("UpstreamASNs names one twice")
         try:
             _ = self.networks
@@ -48,9 +49,14 @@ class SeedSpec(msgspec.Struct, frozen=True, kw_only=True, rename="pascal", dict=
             raise ValueError(f"UpstreamSubnets: {error}") from None
 
     @cached_property
-    def networks(self) -> tuple[Network, ...]:
-        """The subnets, parsed."""
-        return parse_networks(self.upstream_subnets)
+    def networks(self) -> NetworkSet:
+        """The subnets."""
+        return NetworkSet(parse_networks(self.upstream_subnets))
+
+    @cached_property
+    def asns(self) -> frozenset[str]:
+        """The autonomous systems."""
+        return frozenset(self.upstream_asns)
 
 
 class KeySplit(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
