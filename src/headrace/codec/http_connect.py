@@ -49,7 +49,10 @@ _METHODS: Final = {"basic": Basic}
 
 
 class HttpConnect(Negotiation):
-    """Asks an HTTP proxy for `host`:`port`. Raises NetworkError for what no host can be called."""
+    """Asks an HTTP proxy for `host`:`port`. Raises NetworkError for what no host can be called.
+
+    Names are ASCII: what has other letters is in Punycode by now.
+    """
 
     def __init__(self, host: str, port: int, user: str = "", password: str = "") -> None:
         self._target = _authority(host, port)
@@ -86,26 +89,32 @@ class HttpConnect(Negotiation):
         return data
 
     def receive(self, data: bytes) -> list[Step]:
-        http = self._http
+        steps: list[Step] = []
         try:
-            http.receive_data(data)
-            while (event := http.next_event()) is not h11.NEED_DATA:
-                if isinstance(event, h11.Response):
-                    step = self._respond(event)
-                elif isinstance(event, h11.Data):
-                    self._page += len(event.data)
-                    step = Reconnect() if self._page > MAX_PAGE else None
-                elif isinstance(event, h11.InformationalResponse):
-                    step = None
-                else:  # the end of a 407, or of the connection
-                    step = self._again() if self._challenged else CLOSED
+            self._http.receive_data(data)
+            while (event := self._http.next_event()) is not h11.NEED_DATA:
+                step = self._take(event)
                 if step is not None:
-                    return [step]
+                    steps.append(step)
+                    if not isinstance(step, Send):
+                        break
         except h11.RemoteProtocolError:
-            if not data:
-                return [Reconnect() if self._challenged else CLOSED]
-            return [Refused("the upstream proxy does not answer as HTTP should")]
-        return []
+            if data:
+                steps.append(Refused("the upstream proxy does not answer as HTTP should"))
+            else:
+                steps.append(Reconnect() if self._challenged else CLOSED)
+        return steps
+
+    def _take(self, event: object) -> Step | None:
+        if isinstance(event, h11.Response):
+            return self._respond(event)
+        if isinstance(event, h11.InformationalResponse):
+            return None
+        if isinstance(event, h11.Data):
+            self._page += len(event.data)
+            return Reconnect() if self._page > MAX_PAGE else None
+        # The end of a 407's page, or of the connection.
+        return self._again() if self._challenged else CLOSED
 
     def _respond(self, response: h11.Response) -> Step | None:
         status = response.status_code
@@ -128,15 +137,13 @@ class HttpConnect(Negotiation):
         if authorization is None:
             return Refused("the upstream proxy does not accept the user name and password")
         self._authorization = authorization
-        closing = any(
-            name == b"proxy-connection" and value.lower() == b"close" for name, value in response.headers
-        )
-        return Reconnect() if closing or self._http.our_state is h11.MUST_CLOSE else None
+        headers = dict(response.headers)
+        closing = headers.get(b"proxy-connection", b"").lower() == b"close"
+        endless = not headers.keys() & {b"content-length", b"transfer-encoding"}
+        return Reconnect() if closing or endless or self._http.our_state is h11.MUST_CLOSE else None
 
     def _again(self) -> Step:
-        """Ask once more on the same connection, or on another one where this one ends."""
-        if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
-            return Reconnect()
+        """Ask once more, on the same connection."""
         self._http.start_next_cycle()
         return Send(self._request())
 
@@ -157,5 +164,7 @@ def _authority(host: str, port: int) -> str:
     try:
         literal = ipaddress.ip_address(host)
     except ValueError:
+        if not host or not host.isascii():
+            raise NetworkError("no host has such a name") from None
         return f"{host}:{port}"
     return f"[{literal}]:{port}" if literal.version == 6 else f"{literal}:{port}"

@@ -86,7 +86,7 @@ async def resume_download(
         elif usable_etag(if_none_match):
             headers["If-None-Match"] = if_none_match
         headers["Range"] = f"bytes={before}-"
-        transfer = _Transfer(part, max_size, progress, as_deployed)
+        transfer = _Transfer(part, headers.get("If-Match", ""), max_size, progress, as_deployed)
         try:
             async with (
                 asyncio.timeout(timeout),
@@ -108,10 +108,16 @@ class _Transfer:
     """What becomes of one response."""
 
     def __init__(
-        self, part: PartialFile, max_size: int, progress: Progress | None, as_deployed: bool
+        self,
+        part: PartialFile,
+        known_etag: str,
+        max_size: int,
+        progress: Progress | None,
+        as_deployed: bool,
     ) -> None:
         self.received = 0
         self._part = part
+        self._known_etag = known_etag
         self._max_size = max_size
         self._progress = progress
         self._as_deployed = as_deployed
@@ -131,6 +137,8 @@ class _Transfer:
             raise DownloadFailed(f"the server answered with status {status}")
         if status == _OK and part.size and not self._as_deployed:
             part.truncate()  # it is everything from the beginning
+        if status in (_PARTIAL, _PAST_THE_END) and not self._as_deployed:
+            self._etag = self._etag or self._known_etag  # a match, else it would be 412; many leave it out
         part.set_etag(self._etag if usable_etag(self._etag) else "")
         if status != _PAST_THE_END or self._as_deployed:
             await self._take(response)
