@@ -24,8 +24,9 @@ from typing import Any
 
 import pytest
 from tests.interop.forced import BASE, agreed, matrix, recorded_choices
-from tests.interop.ours import CHANNEL_AND_SPONSOR, our_client, our_server, with_homepages
-from tests.interop.programs import Program, complete, running, through_socks, unused_port
+from tests.interop.ours import our_client, our_server, with_homepages
+from tests.interop.programs import complete, running, through_socks, unused_port
+from tests.interop.reference import console_client, reference
 
 from headrace.client import api as client_api
 from headrace.codec import packed_parameters
@@ -57,14 +58,6 @@ WAYS = {
     "OSSH with a prefix the server does not know": ("OSSH", UNKNOWN_SPEC),
     "SSH": ("SSH", ""),
 }
-
-
-def reference(variable: str) -> str:
-    """Return the path of a reference program."""
-    path = os.environ.get(variable, "")
-    if not path:
-        pytest.skip(f"{variable} does not name the program")
-    return path
 
 
 def prefix_settings(spec: str) -> dict[str, object]:
@@ -155,39 +148,6 @@ class Tally:
 # ---- their client, our server -----------------------------------------------------------------------------
 
 
-@asynccontextmanager
-async def console_client(
-    entry: str, protocol: str, directory: Path, **settings: object
-) -> AsyncIterator[tuple[Program, int]]:
-    """Run ConsoleClient until it is connected; yields it and its SOCKS port."""
-    directory.mkdir()
-    config = {
-        **CHANNEL_AND_SPONSOR,
-        "ClientVersion": "1",
-        "ClientPlatform": "Linux_x86_64",
-        "DataRootDirectory": str(directory),
-        "MigrateDataStoreDirectory": str(directory),
-        "NetworkID": "WIFI-loopback",
-        "TargetServerEntry": entry,
-        "LimitTunnelProtocols": [protocol],
-        "LocalSocksProxyPort": 0,
-        "DisableLocalHTTPProxy": True,
-        "EstablishTunnelTimeoutSeconds": 20,
-        "EmitDiagnosticNotices": True,
-        "DisableRemoteServerListFetcher": True,
-        "DisableDSLFetcher": True,
-        "DisableReplay": True,
-        "DisableTactics": True,
-        **settings,
-    }
-    file = directory / "client.config"
-    file.write_text(json.dumps(config))
-    async with running(reference("HEADRACE_CONSOLE_CLIENT"), "-config", file, directory=directory) as client:
-        listens = json.loads(await client.says('"ListeningSocksProxyPort"'))
-        await client.says('{"data":{"count":1},"noticeType":"Tunnels"')
-        yield client, int(listens["data"]["port"])
-
-
 #: How requests go up, the first bytes that show it, and whether the handshake's answer comes back as CBOR.
 ENCODINGS: list[tuple[dict[str, object], bytes, bool]] = [
     ({}, b"\x00\x01", False),
@@ -218,9 +178,10 @@ async def test_their_client_through_our_server(
         encoding, first_bytes, cbor = ENCODINGS[number % len(ENCODINGS)]
         handshakes.clear()
         requests.clear()
-        settings = {**prefix_settings(spec), **encoding}
+        target = {"TargetServerEntry": server.encoded_entry}
+        settings = {**target, **prefix_settings(spec), **encoding}
         directory = tmp_path / str(number)
-        async with console_client(server.encoded_entry, protocol, directory, **settings) as (client, port):
+        async with console_client(directory, protocol, settings) as (client, port):
             failed = [line for line in client.lines if "failed to connect to" in line]
             assert not failed, failed
             await client.says('"noticeType":"Homepage"')
@@ -261,7 +222,10 @@ async def test_our_server_replacing_keys_in_the_middle(
     with recorded_choices() as choices:
         async with (
             our_server(tmp_path / "server", key="rsa") as server,
-            console_client(server.encoded_entry, "OSSH", tmp_path / "client") as (_, port),
+            console_client(tmp_path / "client", "OSSH", {"TargetServerEntry": server.encoded_entry}) as (
+                _,
+                port,
+            ),
         ):
             await use(port, origin)
     assert len(choices) > BULK // OFTEN

@@ -105,12 +105,20 @@ class Passage:
 class Censor:
     """Listens while the `async with` block runs; leaving it resets what is connected.
 
-    `port` is the one to dial: 0 lets the system choose it. `connections` are all that there have been.
+    `host` and `port` are to be dialled; 0 lets the system choose the port. `connections` are all there have
+    been.
     """
 
     def __init__(
-        self, target_port: int, *, target_host: str = "127.0.0.1", rules: Rules = (), port: int = 0
+        self,
+        target_port: int,
+        *,
+        target_host: str = "127.0.0.1",
+        rules: Rules = (),
+        host: str = "127.0.0.1",
+        port: int = 0,
     ) -> None:
+        self.host = host
         self.port = port
         self.connections: list[Passage] = []
         self._target = (target_host, target_port)
@@ -152,7 +160,7 @@ class Censor:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._accept, self.host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

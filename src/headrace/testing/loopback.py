@@ -33,13 +33,16 @@ from headrace.testing.peers import host_key
 __all__ = ["LoopbackNetwork", "LoopbackServer"]
 
 _PORT_FIELDS = {"OSSH": "sshObfuscatedPort", "SSH": "sshPort"}
-_ADDRESS = "127.0.0.1"
 
 
 class LoopbackServer:
-    """A server on ports the system chooses; `entry` leads to it. `settings` go over its configuration."""
+    """A server on ports the system chooses; `entry` leads to it. `settings` go over its configuration.
 
-    def __init__(self, **settings: Any) -> None:
+    Servers that one client is to know need an `address` each: any in 127.0.0.0/8, on Linux.
+    """
+
+    def __init__(self, *, address: str = "127.0.0.1", **settings: Any) -> None:
+        self._address = address
         self._settings = {"AllowBogons": True, **settings}
         self._stack = AsyncExitStack()
         self.worker: Worker
@@ -48,14 +51,14 @@ class LoopbackServer:
     async def __aenter__(self) -> Self:
         directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
         ports = {"OSSH": 1, "SSH": 2}  # real ones are not known yet
-        generated = generate_server(ip=_ADDRESS, protocols=ports, host_key=host_key("rsa"))
+        generated = generate_server(ip=self._address, protocols=ports, host_key=host_key("rsa"))
         generated.write(directory)
         config = read_server_config((directory / CONFIG_FILE).read_bytes(), overrides=self._settings)
         config = msgspec.structs.replace(config, tunnel_protocol_ports=dict.fromkeys(ports, 0))
         history = SeedHistory(directory / "seeds.sqlite", SYSTEM_CLOCK)
         self._stack.callback(history.close)
         self.worker = Worker(Shared.load(config, directory, history.seen))
-        await self.worker.start(_ADDRESS)
+        await self.worker.start(self._address)
         self._stack.push_async_callback(self.worker.stop)
         fields = dict(ServerEntry.decode(generated.entry).fields)
         fields |= {_PORT_FIELDS[name]: port for name, port in self.worker.ports.items()}

@@ -51,7 +51,7 @@ async def target() -> AsyncIterator[Target]:
 
 
 async def connect(censor: Censor) -> Streams:
-    return await asyncio.open_connection("127.0.0.1", censor.port)
+    return await asyncio.open_connection(censor.host, censor.port)
 
 
 async def take(reader: asyncio.StreamReader) -> tuple[bytes, bool]:
@@ -163,6 +163,13 @@ async def test_rules_are_taken_in_turn_and_then_everything_passes(target: Target
         censor.decree(lambda number: Rule(RESET, down=number) if number < 8 else PASS)
         assert [await length(censor) for _ in range(2)] == [7, len(BODY)]
         assert [passage.number for passage in censor.connections] == list(range(9))
+
+
+async def test_it_may_stand_elsewhere(target: Target) -> None:
+    server = await asyncio.start_server(target.talk, "127.0.0.3", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, Censor(port, target_host="127.0.0.3", host="127.0.0.2") as censor:
+        assert await length(censor) == len(BODY)
 
 
 async def length(censor: Censor) -> int:
