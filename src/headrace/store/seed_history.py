@@ -16,16 +16,16 @@ was meant for it. Addresses are never stored, and times only in whole seconds.
 """
 
 import logging
-import os
 import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from headrace.base.clock import Clock
 from headrace.base.errors import OperatorError
 from headrace.obfuscation.seed_history import SEED_CAPACITY, SEED_LIFETIME
+from headrace.store.sqlite_file import MEMORY, FileKind, connect, create, file_id, set_aside
 
 if sys.platform != "win32":  # pragma: no branch
     import fcntl
@@ -34,21 +34,16 @@ __all__ = ["SeedHistory"]
 
 _log = logging.getLogger(__name__)
 
-_APPLICATION = 0x68725348  # "hrSH": tells our file from any other database
-_VERSION = 1
 _SETUP_SECONDS = 10.0
 _BUSY_MILLISECONDS = 250  # writers hold the lock for far less, and the event loop waits with us
 _PRUNE_EVERY = 1024  # insertions of this process
 _PRUNE_BATCH = 4 * _PRUNE_EVERY  # rows; none takes long, and every worker's together catch up
 
-_SCHEMA = f"""
-BEGIN;
+_SCHEMA = """
 CREATE TABLE seed (seed BLOB PRIMARY KEY, last_seen INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX seed_by_age ON seed (last_seen);
-PRAGMA application_id = {_APPLICATION};
-PRAGMA user_version = {_VERSION};
-COMMIT;
 """
+_KIND = FileKind("seed history", application=0x68725348, steps=(_SCHEMA,))
 # Adds or changes a row exactly if the seed is new or its time was up.
 _ACCEPT = """
 INSERT INTO seed VALUES (:seed, :now)
@@ -130,24 +125,24 @@ class SeedHistory:
     def _open(self, *, suspect: bool = False) -> sqlite3.Connection:
         """Open the file, making or replacing it if need be; `suspect` has it checked thoroughly."""
         if self._path is None:
-            return _connect(":memory:")
+            return _connect(MEMORY)
         with _exclusive(self._path):
-            self._path.touch(mode=0o600)
+            create(self._path)
             try:
                 database = _connect(self._path, suspect=suspect)
             except sqlite3.OperationalError:
                 raise
             except sqlite3.DatabaseError as error:
                 _log.warning("the seed history %s is damaged (%s); a new one is started", self._path, error)
-                _set_aside(self._path)
-                self._path.touch(mode=0o600)
+                set_aside(self._path)
+                create(self._path)
                 database = _connect(self._path)
-            self._file_id = _file_id(self._path)
+            self._file_id = file_id(self._path)
             return database
 
     def _moved_away(self) -> bool:
         """Say whether the file was replaced or removed, or our last attempt to open it failed."""
-        return self._path is not None and (self._file_id is None or _file_id(self._path) != self._file_id)
+        return self._path is not None and (self._file_id is None or file_id(self._path) != self._file_id)
 
     def _reopen(self, *, suspect: bool = False) -> None:
         self._database.close()
@@ -171,16 +166,8 @@ class SeedHistory:
 
 
 def _connect(path: Path | str, *, suspect: bool = False) -> sqlite3.Connection:
-    database = sqlite3.connect(path, timeout=_SETUP_SECONDS, isolation_level=None)
+    database = connect(path, _KIND, timeout=_SETUP_SECONDS)
     try:
-        identity = (_number(database, "application_id"), _number(database, "user_version"))
-        empty = _number(database, "schema_version") == 0
-        if identity != ((0, 0) if empty else (_APPLICATION, _VERSION)):
-            raise OperatorError(f"{path} is a database, but not a seed history of this version")
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = NORMAL")
-        if empty:
-            database.executescript(_SCHEMA)
         if suspect and (found := database.execute("PRAGMA integrity_check(1)").fetchone()) != ("ok",):
             raise sqlite3.DatabaseError(found[0])
         database.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
@@ -188,26 +175,6 @@ def _connect(path: Path | str, *, suspect: bool = False) -> sqlite3.Connection:
         database.close()
         raise
     return database
-
-
-def _number(database: sqlite3.Connection, pragma: str) -> int:
-    (value,) = database.execute(f"PRAGMA {pragma}").fetchone()
-    return int(value)
-
-
-def _file_id(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return None
-    return status.st_dev, status.st_ino
-
-
-def _set_aside(path: Path) -> None:
-    """Keep the damaged files for whoever wants to look, in place of those kept before."""
-    for suffix in ("", "-wal", "-shm"):
-        with suppress(FileNotFoundError):
-            os.replace(f"{path}{suffix}", f"{path}.damaged{suffix}")
 
 
 @contextmanager

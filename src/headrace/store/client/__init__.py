@@ -1,0 +1,15 @@
+"""What a client remembers: one SQLite file in its data directory, made to survive anything. Inside out:
+
+    schema      the tables, and the steps that lead to them
+    lock        one process at a time in a directory
+    chores      what SQLite does beside the event loop: checkpoints, the check after an unclean end
+    entry_row   a server entry as a row
+    salvage     row by row out of a damaged file
+    database    the file with all that can happen to it: no SQLite error leaves it
+    entries     server entries; random_walk: the order they are tried in; importing: many at once
+    tables      SLOKs, ETags, values, dial parameters
+    statistics  what is to be reported once
+    store       ClientStore, all of the above
+
+Source: server lists spec §1.8, client spec §7.
+"""

@@ -1,0 +1,59 @@
+"""What SQLite does for long enough to disturb the event loop, in threads with connections of their own.
+
+* A checkpoint moves what was written from the log into the file, and waits for the disk.
+* The check reads the whole file, after a process ended without closing its store.
+
+SQLite lets go of Python's lock while it works, and neither chore makes a statement of the loop's wait.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+__all__ = ["Chore", "check", "checkpoint"]
+
+
+class Chore(threading.Thread):
+    """Runs `work` on a connection to `path` beside the loop, and keeps what it found out."""
+
+    def __init__(self, work: Callable[[sqlite3.Connection], str], path: Path) -> None:
+        super().__init__(name=f"client store: {work.__name__}", daemon=True)
+        self.finding = ""
+        self._work = work
+        self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self.start()
+
+    def run(self) -> None:
+        try:
+            with closing(self._database):
+                self.finding = self._work(self._database)
+        except sqlite3.Error:
+            pass  # whoever uses the file next meets the same trouble, and can act on it
+
+    def end(self) -> None:
+        """Interrupt the work and wait until nothing of it is left."""
+        if self.is_alive():
+            try:
+                self._database.interrupt()
+            except sqlite3.ProgrammingError:
+                pass  # it has just ended by itself
+            self.join()
+
+
+def checkpoint(database: sqlite3.Connection) -> str:
+    """Move the log's content into the file, as far as nobody reads it."""
+    database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    return ""
+
+
+def check(database: sqlite3.Connection) -> str:
+    """Return the first thing that is wrong with the file, or nothing."""
+    try:
+        (found,) = database.execute("PRAGMA integrity_check(1)").fetchone()
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError as error:
+        found = str(error)
+    return "" if found == "ok" else str(found)
