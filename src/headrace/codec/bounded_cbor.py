@@ -27,11 +27,11 @@ def encode(value: object) -> bytes:
     return cbor2.dumps(value, canonical=True)
 
 
-def decode(data: bytes) -> object:
-    """Return the one value that `data` holds. Raises RemoteProtocolError."""
+def decode(data: bytes, *, max_depth: int = _MAX_DEPTH) -> object:
+    """Return the one value that `data` holds, in containers at most so deep. Raises RemoteProtocolError."""
     if len(data) > _MAX_BYTES:
         raise RemoteProtocolError(f"CBOR of {len(data)} bytes")
-    pairs = _check_shape(data)
+    pairs = _check_shape(data, max_depth)
     try:
         value = cbor2.loads(data)
     except (cbor2.CBORDecodeError, ValueError, TypeError) as error:
@@ -41,7 +41,7 @@ def decode(data: bytes) -> object:
     return value
 
 
-def _check_shape(data: bytes) -> int:
+def _check_shape(data: bytes, max_depth: int) -> int:
     """Walk all heads, and return how many key-value pairs the maps announce."""
     position, values, pairs = 0, 0, 0
     pending = [1]  # values still to come, per open container
@@ -58,7 +58,7 @@ def _check_shape(data: bytes) -> int:
             pairs += argument if kind == _MAP else 0
             pending.append(argument * (2 if kind == _MAP else 1))
         # Each value still announced takes at least a byte: no list of billions gets past here.
-        if values + pending[-1] > _MAX_VALUES or len(pending) > _MAX_DEPTH or position > len(data):
+        if values + pending[-1] > _MAX_VALUES or len(pending) > max_depth or position > len(data):
             raise RemoteProtocolError("CBOR too deep, too long or cut short")
     if position != len(data):
         raise RemoteProtocolError(f"{len(data) - position} bytes after the CBOR value")

@@ -40,13 +40,15 @@ class SeedSpec(msgspec.Struct, frozen=True, kw_only=True, rename="pascal", dict=
 
     def __post_init__(self) -> None:
         if len(self.id) != SECRET_SIZE:
-            raise ValueError(f"ID has {len(self.id)} bytes: write the base64 of {SECRET_SIZE} random ones")
+            raise ValueError(
+                f"the ID has {len(self.id)} bytes: write the base64 of {SECRET_SIZE} random ones"
+            )
         if len(self.asns) != len(self.upstream_asns):
-            raise ValueError("UpstreamASNs names one twice")
+            raise ValueError("the UpstreamASNs name one twice")
         try:
             _ = self.networks
         except ValueError as error:
-            raise ValueError(f"UpstreamSubnets: {error}") from None
+            raise ValueError(f"the UpstreamSubnets: {error}") from None
 
     @cached_property
     def networks(self) -> NetworkSet:
@@ -85,14 +87,19 @@ class Scheme(msgspec.Struct, frozen=True, kw_only=True, rename="pascal", dict=Tr
     def __post_init__(self) -> None:
         if len(self.master_key) != SECRET_SIZE:
             length = len(self.master_key)
-            raise ValueError(f"MasterKey has {length} bytes: write the base64 of {SECRET_SIZE} random ones")
+            raise ValueError(
+                f"the MasterKey has {length} bytes: write the base64 of {SECRET_SIZE} random ones"
+            )
         _check_split(self.seed_spec_threshold, len(self.seed_specs), "SeedSpecThreshold", "SeedSpecs' number")
         if self.seed_period_nanoseconds <= 0:
-            raise ValueError("SeedPeriodNanoseconds must be above zero")
+            raise ValueError("the SeedPeriodNanoseconds must be above zero")
         if period_start(self.start, self.seed_period_nanoseconds) != self.start:
-            raise ValueError("Epoch is no whole multiple of the period, counted from the year 1")
+            raise ValueError("the Epoch is no whole multiple of the period, counted from the year 1")
         if not 1 <= len(self.seed_period_key_splits) < MAX_LEVELS:
-            raise ValueError(f"SeedPeriodKeySplits needs 1 to {MAX_LEVELS - 1} levels")
+            raise ValueError(f"the SeedPeriodKeySplits need 1 to {MAX_LEVELS - 1} levels")
+
+    def __repr__(self) -> str:
+        return f"Scheme(epoch={self.epoch!r})"  # the rest is secret, or depends on what is
 
     @cached_property
     def start(self) -> int:
@@ -113,7 +120,7 @@ class OslConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     def __post_init__(self) -> None:
         epochs = [scheme.start for scheme in self.schemes]
         if epochs != sorted(epochs):
-            raise ValueError("Schemes must be in the order of their Epochs")
+            raise ValueError("the Schemes must be in the order of their Epochs")
 
 
 NO_SCHEMES: Final = OslConfig()
@@ -137,5 +144,5 @@ def _with_integers(value: object) -> object:
 def _check_split(threshold: int, total: int, needed: str, all_: str) -> None:
     if not 1 <= threshold <= total <= MAX_SHARES:
         raise ValueError(
-            f"{needed} {threshold} of {all_} {total}: write 1 <= {needed} <= {all_} <= {MAX_SHARES}"
+            f"the {needed} is {threshold}, the {all_} {total}: write 1 <= {needed} <= {all_} <= {MAX_SHARES}"
         )

@@ -32,7 +32,7 @@ class KeyShares(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     """A node, with everything below it. Raises ValueError when made in a shape that no paver makes."""
 
     threshold: int
-    boxed_shares: list[bytes] | None
+    boxed_shares: list[bytes] | None = None
     slok_ids: list[bytes] | None = msgspec.field(default=None, name="SLOKIDs")  # of a leaf
     key_shares: "list[KeyShares] | None" = None  # of an inner node
 

@@ -121,6 +121,8 @@ def _starts(scheme: Scheme, start: int | None, end: int) -> range:
 
 
 def _sloks_by_period(scheme: Scheme, channel: str, start: int) -> Iterator[list[Slok]]:
-    """Yield the SLOKs of one period after the other."""
-    for time in itertools.count(start, scheme.seed_period_nanoseconds):
-        yield [derive_slok(scheme.master_key, channel, spec.id, time) for spec in scheme.seed_specs]
+    """Return the SLOKs of one period after the other, without an end."""
+    return (
+        [derive_slok(scheme.master_key, channel, spec.id, time) for spec in scheme.seed_specs]
+        for time in itertools.count(start, scheme.seed_period_nanoseconds)
+    )

@@ -34,7 +34,7 @@ MAX_ITEM: Final = 8 * 1024 * 1024
 
 _MD5_SIZE: Final = 16
 _MAX_STRING: Final = 4096  # far above any string that belongs in a registry; so is the space before and after
-_MAX_NESTING: Final = 2 * MAX_LEVELS
+_MAX_NESTING: Final = 2 * MAX_LEVELS + 1  # an object for each level and for the item, and a list in them
 _CHUNK: Final = 64 * 1024
 
 _HEAD: Final = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"FileSpecs"[ \t\r\n]*:[ \t\r\n]*\[')
@@ -53,9 +53,9 @@ class FileSpec(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
 
     def __post_init__(self) -> None:
         if len(self.id) != SECRET_SIZE:
-            raise ValueError(f"ID of {len(self.id)} bytes")
+            raise ValueError(f"an ID of {len(self.id)} bytes")
         if self.md5_sum and len(self.md5_sum) != _MD5_SIZE:
-            raise ValueError(f"MD5 sum of {len(self.md5_sum)} bytes")
+            raise ValueError(f"an MD5 sum of {len(self.md5_sum)} bytes")
 
     @property
     def etag(self) -> str:
@@ -81,12 +81,12 @@ class FileSpec(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
 
     @classmethod
     def from_cbor(cls, data: bytes) -> "FileSpec":
-        """Read the compact form. Raises DocumentError."""
+        """Read the compact form, in which there are fewer shares than in a file. Raises DocumentError."""
         try:
             names = {1: "ID", 2: "KeyShares", 3: "MD5Sum"}
-            members = _named(bounded_cbor.decode(data), names)
+            members = _named(bounded_cbor.decode(data, max_depth=_MAX_NESTING + 1), names)
             members["KeyShares"] = _shares_from_map(members.get("KeyShares"))
-            return msgspec.convert(members, cls)
+            return msgspec.convert(members, cls, builtin_types=(bytes,))
         except RemoteProtocolError as error:
             raise DocumentError(f"server list's keys: {error}") from error
         except msgspec.ValidationError as error:
@@ -107,7 +107,7 @@ def read_registry(data: str | Iterable[bytes]) -> Iterator[FileSpec]:
             spec = msgspec.json.decode(item, type=FileSpec)
         except msgspec.ValidationError as error:
             raise DocumentError(f"registry: server list {number}: {explain(error)}") from error
-        except (msgspec.DecodeError, RecursionError) as error:
+        except msgspec.DecodeError as error:
             raise DocumentError(f"registry: server list {number} is not JSON: {error}") from error
         if spec.id in seen:
             raise DocumentError(f"registry: server list {number} was listed before")
@@ -200,7 +200,7 @@ def _head(chunks: Iterator[bytes]) -> bytes:
     text = b""
     for chunk in chunks:
         text += chunk
-        if match := _HEAD.match(text):
+        if match := _HEAD.match(text, 0, _MAX_STRING):
             return text[match.end() :]
         if len(text) > _MAX_STRING:
             break
@@ -212,7 +212,7 @@ def _check_end(text: bytes, chunks: Iterator[bytes]) -> None:
         text += chunk
         if len(text) > _MAX_STRING:
             break
-    if not _END.fullmatch(text):
+    if len(text) > _MAX_STRING or not _END.fullmatch(text):
         raise DocumentError("registry has more in it than FileSpecs")
 
 
