@@ -11,6 +11,7 @@ from tests.docs.documents import ROOT, documents, tables
 from headrace.client.notices import NOTICE_TYPES, Kind
 from headrace.documents import traffic_rules
 from headrace.documents.client_config import ClientConfig
+from headrace.documents.osl.config import Scheme, SeedSpec
 from headrace.documents.server_config import ServerConfig
 from headrace.documents.traffic_filter import TrafficFilter
 
@@ -52,6 +53,14 @@ def code_without_checks(module: Path) -> str:
 @every_configuration
 def test_every_field_is_listed_in_the_order_of_the_code(name: str, kind: type[msgspec.Struct]) -> None:
     assert [plain(row[0]) for row in TABLES[name]] == list(wire_fields(kind))
+
+
+@pytest.mark.parametrize(("name", "kind"), [("obfuscated lists", Scheme), ("seed specs", SeedSpec)])
+def test_every_field_of_a_scheme_is_listed(name: str, kind: type[msgspec.Struct]) -> None:
+    fields = wire_fields(kind)
+    assert sorted(plain(row[0]) for row in TABLES[name]) == sorted(fields)
+    for row in TABLES[name]:
+        assert (row[1] == "required") is fields[plain(row[0])].required
 
 
 @every_configuration

@@ -43,6 +43,23 @@ async def test_bytes_pass_both_ways() -> None:
     assert rig.tcp.written == b"down" * 1000
 
 
+async def test_bytes_are_counted_where_they_pass_the_socket() -> None:
+    rig = Rig()
+    assert (rig.relay.bytes_in, rig.relay.bytes_out) == (0, 0)
+    assert rig.far.channel is not None
+    rig.far.channel.hold()
+    taken = rig.tcp.arrive(bytes(INITIAL_WINDOW + 5000))
+    rig.run()
+    rig.far.send(bytes(700))
+    rig.run()
+    assert (rig.relay.bytes_in, rig.relay.bytes_out) == (taken, 700)
+    rig.far.channel.release()
+    rig.run()
+    taken += rig.tcp.arrive(bytes(300))
+    rig.run()
+    assert (rig.relay.bytes_in, rig.relay.bytes_out) == (taken, 700) == (len(rig.far.received), 700)
+
+
 async def test_reads_no_more_than_the_window() -> None:
     rig = Rig()
     far = rig.far.channel

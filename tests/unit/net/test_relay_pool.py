@@ -33,6 +33,18 @@ async def test_a_relay_counts_from_when_it_is_added_until_its_socket_is_gone() -
     assert len(pool) == 0
 
 
+async def test_its_owner_is_told_of_every_end() -> None:
+    ended: list[Relay] = []
+    pool = RelayPool(ended=ended.append)
+    relays, sockets = opened(pool, 3)
+    sockets[1].abort()
+    await asyncio.sleep(0)
+    assert ended == [relays[1]]
+    pool.abort()
+    await asyncio.sleep(0)
+    assert ended == [relays[1], relays[0], relays[2]]
+
+
 async def test_without_a_limit_nobody_is_idle_for_too_long() -> None:
     pool = RelayPool()
     _, sockets = opened(pool, 3)

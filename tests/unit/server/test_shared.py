@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.osl_configs import config_bytes, osl_config, scheme
 
 from headrace.base.errors import DocumentError
 from headrace.documents.server_config import ServerConfig, read_server_config
@@ -92,6 +93,20 @@ def test_a_file_that_is_missing_or_bad_is_named(
 def test_a_directory_in_place_of_a_file(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match=r"TrafficRulesFilename.*cannot be read: Is a directory"):
         load(tmp_path, TrafficRulesFilename=".")
+
+
+def test_the_configuration_of_obfuscated_lists_is_read_and_read_again(tmp_path: Path) -> None:
+    assert load(tmp_path).osl.schemes == []
+    with pytest.raises(DocumentError, match=r"OSLConfigFilename: .*osl.config cannot be read"):
+        load(tmp_path, OSLConfigFilename="osl.config")
+    (tmp_path / "osl.config").write_bytes(config_bytes(scheme()))
+    shared = load(tmp_path, OSLConfigFilename="osl.config")
+    assert shared.osl == osl_config(scheme())
+    (tmp_path / "osl.config").write_bytes(config_bytes(scheme(), scheme()))
+    assert shared.reloaded(tmp_path).osl == osl_config(scheme(), scheme())
+    (tmp_path / "osl.config").write_bytes(config_bytes(scheme(SeedPeriodNanoseconds=0)))
+    with pytest.raises(DocumentError, match=r"osl.config: Schemes\[0\]: the SeedPeriodNanoseconds"):
+        shared.reloaded(tmp_path)
 
 
 def test_reloading_reads_rules_and_prefixes_and_nothing_else(tmp_path: Path) -> None:

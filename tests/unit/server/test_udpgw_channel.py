@@ -6,13 +6,15 @@ import json
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
 from headrace.codec.udpgw import MAX_DATAGRAM, Frame, UdpgwDecoder, encode_frame, encode_keepalive
+from headrace.documents.port_policy import Address
 from headrace.documents.traffic_rules import ClientTraits, TrafficLimits, read_traffic_rules
 from headrace.server.egress import Egress
+from headrace.server.osl_seeding import Seeding
 from headrace.server.udpgw_channel import UdpgwEndpoint
 from headrace.ssh.channel import INITIAL_WINDOW, Channel
 from headrace.testing.peers import RecordingEndpoint, SshPair
@@ -73,7 +75,12 @@ class Bench:
     """A client's end of the channel over an in-memory tunnel, and the flows the server's end opened."""
 
     def __init__(
-        self, rules: TrafficLimits | None = None, *, dns_server: str = "192.0.2.53", bogons: bool = False
+        self,
+        rules: TrafficLimits | None = None,
+        *,
+        dns_server: str = "192.0.2.53",
+        bogons: bool = False,
+        seeding: Seeding | None = None,
     ) -> None:
         self.flows: list[FakeFlow] = []
         self.timers = Timers()
@@ -82,6 +89,7 @@ class Bench:
             Egress(allow_bogons=bogons),
             rules or limits(),
             dns_server,
+            seeding=seeding,
             open_flow=self._open,
             loop=cast("asyncio.AbstractEventLoop", self.timers),
         )
@@ -321,3 +329,48 @@ async def test_with_real_sockets() -> None:
         assert (reply.connection_id, reply.datagram) == (9, b"question?")
         channel.close()
         pair.run()
+
+
+# ---- seeding ----------------------------------------------------------------------------------------------
+
+
+class Ledger:
+    """Seeding that writes down which flows there are."""
+
+    def __init__(self) -> None:
+        self.open: dict[Any, str] = {}
+        self.ended: list[tuple[str, int, int]] = []  # address, bytes in, bytes out
+
+    def opened(self, flow: Any, address: Address) -> None:
+        self.open[flow] = str(address)
+
+    def closed(self, flow: Any) -> None:
+        if flow in self.open:
+            self.ended.append((self.open.pop(flow), flow.bytes_in, flow.bytes_out))
+
+
+def test_flows_are_told_of_and_count_their_bytes() -> None:
+    ledger = Ledger()
+    bench = Bench(limits(MaxUDPPortForwardCount=2), seeding=cast("Seeding", ledger))
+    bench.send(frame(1, "8.8.4.4", 443, b"12345"), frame(1, "8.8.4.4", 443, b"678"))
+    bench.flows[0].receive(b"1234")
+    bench.send(frame(1, "9.9.9.9", 443, b"1", rebind=True))
+    assert ledger.ended == [("8.8.4.4", 4, 8)]
+    bench.send(frame(2, "8.8.8.8"), frame(3, "1.1.1.1"))
+    assert ledger.ended[1:] == [("9.9.9.9", 0, 1)]
+    assert sorted(ledger.open.values()) == ["1.1.1.1", "8.8.8.8"]
+    bench.timers.advance(1000)
+    assert sorted(ledger.ended[2:]) == [("1.1.1.1", 0, 5), ("8.8.8.8", 0, 5)]
+    bench.send(frame(4, "2606:4700::1111"))
+    bench.endpoint.closed(None)
+    assert ledger.ended[4:] == [("2606:4700::1111", 0, 5)]
+    assert not ledger.open
+
+
+def test_dns_that_is_left_to_us_is_no_traffic_of_the_clients() -> None:
+    ledger = Ledger()
+    bench = Bench(seeding=cast("Seeding", ledger))
+    bench.send(frame(1, "8.8.4.4", 53, dns=True))
+    bench.timers.advance(1000)
+    assert bench.flows[0].closed
+    assert not ledger.open and not ledger.ended
