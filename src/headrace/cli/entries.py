@@ -12,6 +12,7 @@ from headrace.cli.entry_lines import EntryLine, entry_lines, sources_argument
 from headrace.cli.files import STANDARD, open_output, read_file
 from headrace.cli.json_objects import json_objects
 from headrace.cli.root import LazyGroup, complain
+from headrace.cli.words import printable
 
 __all__ = ["decode", "encode", "entries", "show"]
 
@@ -64,7 +65,7 @@ def show(
     from rich.console import Console
     from rich.text import Text
 
-    from headrace.cli.entry_table import details, printable, summarize, table
+    from headrace.cli.entry_table import details, summarize, table
     from headrace.cli.keys import entry_verifying_key
 
     key = None if public_key is None else entry_verifying_key(public_key)

@@ -11,7 +11,7 @@ from headrace.base.errors import DocumentError
 from headrace.cli.entry_lines import EntryLine, check, entry_lines
 from headrace.cli.files import STANDARD, open_output
 from headrace.cli.progress import progress
-from headrace.cli.root import complain
+from headrace.cli.words import entries
 from headrace.documents.entry_fields import configuration_version
 
 __all__ = ["merge"]
@@ -59,13 +59,13 @@ def merge(files: tuple[str, ...], output: str, as_json: bool) -> None:
     """
     merger = _Merger()
     counts = {name: Counter[str]() for name in files}
-    with progress("merging") as advance:
+    with progress("merging") as bar:
         for name, count in counts.items():
-            for line in entry_lines([name], advance):
+            for line in entry_lines([name], bar):
                 try:
                     count[merger.take(line)] += 1
                 except DocumentError as error:
-                    complain(str(error))
+                    bar.tell(f"headrace: {error}")
                     count["dropped"] += 1
     with open_output(output, private=True) as stream:
         for _, text in merger.newest.values():
@@ -84,4 +84,4 @@ def _report(counts: dict[str, Counter[str]], total: int, as_json: bool, *, to_st
     for name, count in counts.items():
         told = ", ".join(f"{count[what]} {what}" for what in _OUTCOMES if count[what])
         click.echo(f"{name}: {told}", err=to_stderr)
-    click.echo(f"{total} entries", err=to_stderr)
+    click.echo(f"{entries(total)} in all", err=to_stderr)

@@ -43,8 +43,8 @@ def sign(sources: tuple[str, ...], private_key: Path | None, output: str, as_jso
     """
     key = entry_signing_key(private_key)
     given = sources or tuple(os.environ.get(_ENTRY, "").split())
-    with open_output(output, private=True) as stream, progress("signing") as advance:
-        for line in entry_lines(given, advance):
+    with open_output(output, private=True) as stream, progress("signing") as bar:
+        for line in entry_lines(given, bar):
             fields = line.decode()
             try:
                 check(fields)
@@ -73,8 +73,8 @@ def verify(sources: tuple[str, ...], public_key: str, as_json: bool) -> None:
     """
     key = entry_verifying_key(public_key)
     good = bad = 0
-    with progress("verifying") as advance:
-        for line in entry_lines(sources, advance):
+    with progress("verifying", quiet=sys.stdout.isatty()) as bar:  # where the lines move by themselves
+        for line in entry_lines(sources, bar):
             names: dict[str, object] = {}
             problem = ""
             try:

@@ -10,7 +10,7 @@ import click
 
 from headrace.base.errors import DocumentError, OperatorError
 from headrace.cli.files import STANDARD, open_input
-from headrace.cli.progress import Advance
+from headrace.cli.progress import Bar
 from headrace.documents.entry_fields import decode_fields, validate_fields
 
 __all__ = ["EntryLine", "check", "entry_lines", "sources_argument"]
@@ -46,10 +46,10 @@ class EntryLine:
             raise DocumentError(f"{self.where}: {error}") from error
 
 
-def entry_lines(sources: Sequence[str], advance: Advance | None = None) -> Iterator[EntryLine]:
+def entry_lines(sources: Sequence[str], bar: Bar | None = None) -> Iterator[EntryLine]:
     """Yield the lines of all sources in order, blank ones left out. Raises OperatorError.
 
-    `advance` is told how many bytes are read.
+    A `bar` is told how many bytes are read.
     """
     if not sources:
         raise OperatorError('there are no entries to read; name a file, or "-" for standard input')
@@ -66,8 +66,8 @@ def entry_lines(sources: Sequence[str], advance: Advance | None = None) -> Itera
         with open_input(source, "the list") as stream:
             for line_number, (line, size) in enumerate(_lines(stream, name), start=1):
                 done += size
-                if advance is not None and done - told >= _STEP:
-                    advance(done, total)
+                if bar is not None and done - told >= _STEP:
+                    bar(done, total)
                     told = done
                 if line:
                     yield EntryLine(f"{name}:{line_number}", line)

@@ -10,13 +10,14 @@ from rich.text import Text
 
 from headrace.base.errors import DocumentError
 from headrace.cli.entry_lines import check
+from headrace.cli.words import printable
 from headrace.crypto.signing import VerifyingKey
 from headrace.documents.capabilities import TUNNEL_PROTOCOLS, capability_name, has_capability
 from headrace.documents.entry_fields import configuration_version, diagnostic_id, entry_tag
 from headrace.documents.entry_signature import verify_entry
 from headrace.documents.server_entry import ServerEntry
 
-__all__ = ["Summary", "details", "printable", "summarize", "table"]
+__all__ = ["Summary", "details", "summarize", "table"]
 
 #: A field is secret when its name has one of these in it, in any case, ...
 _SECRET = ("secret", "password", "key")
@@ -145,11 +146,6 @@ def _shown(name: str, value: object, secrets: bool) -> Iterator[tuple[str, str]]
 def _is_secret(name: str) -> bool:
     folded = name.lower()
     return any(part in folded for part in _SECRET) and not any(part in folded for part in _PUBLIC)
-
-
-def printable(text: str) -> str:
-    """Return `text` without what could move a terminal's cursor: entries are written by others."""
-    return "".join(char if char.isprintable() or char == "\n" else "�" for char in text)
 
 
 def _text(text: str) -> Text:

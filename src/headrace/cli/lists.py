@@ -14,6 +14,7 @@ __all__ = ["keygen", "lists"]
         "make": "headrace.cli.lists_make:make",
         "pave": "headrace.cli.lists_pave:pave",
         "verify": "headrace.cli.lists_verify:verify",
+        "fetch": "headrace.cli.lists_fetch:fetch",
         "keygen": "headrace.cli.lists:keygen",
     },
 )

@@ -11,6 +11,7 @@ from headrace.cli.entry_lines import check, entry_lines, sources_argument
 from headrace.cli.files import STANDARD, open_output
 from headrace.cli.keys import list_signing_key
 from headrace.cli.progress import progress
+from headrace.cli.words import entries
 from headrace.documents.server_list import MAX_LINE
 from headrace.documents.signed_package import MAX_PACKAGE, make_package
 
@@ -20,7 +21,7 @@ __all__ = ["make"]
 @click.command()
 @sources_argument
 @click.option(
-    "--private-key", type=click.Path(path_type=Path), required=True, help="File with the key to sign with."
+    "--private-key", type=click.Path(path_type=Path), required=True, help="File with the key that signs."
 )
 @click.option("--output", required=True, help='File to write; "-" is standard output.')
 @click.option("--plain", is_flag=True, help="Leave the list uncompressed, as very old clients read it.")
@@ -31,7 +32,8 @@ def make(sources: tuple[str, ...], private_key: Path, output: str, plain: bool, 
     The lines go into the list as they are. A line that a client could not import is refused, and no list is
     made. Stores that clients fetch from are expected to give the MD5 sum as the ETag, as S3 does.
 
-    In the deployed network the file is called server_list_compressed, and the plain one server_list.
+    In the deployed network the file is called server_list_compressed, and the plain one server_list. A key
+    may be locked with a password, which is then asked for, or is in HEADRACE_KEY_PASSWORD.
 
     \b
     headrace lists make servers.list --private-key list-key --output server_list_compressed
@@ -39,8 +41,8 @@ def make(sources: tuple[str, ...], private_key: Path, output: str, plain: bool, 
     key = list_signing_key(private_key)
     lines: list[str] = []
     unsigned = 0
-    with progress("reading") as advance:
-        for line in entry_lines(sources, advance):
+    with progress("reading") as bar:
+        for line in entry_lines(sources, bar):
             if len(line.text) > MAX_LINE:
                 raise OperatorError(f"{line.where}: longer than clients read; shorten the entry")
             try:
@@ -63,7 +65,7 @@ def make(sources: tuple[str, ...], private_key: Path, output: str, plain: bool, 
         click.echo(json.dumps({**report, "md5": md5, "etag": f'"{md5}"'}), err=output == STANDARD)
         return
     click.echo(
-        f"{output}: {len(lines):,} entries, {unsigned:,} of them without a signature of their own\n"
+        f"{output}: {entries(len(lines))}, {unsigned:,} without a signature of their own\n"
         f"{len(package):,} bytes, MD5 and ETag {md5}",
         err=output == STANDARD,
     )

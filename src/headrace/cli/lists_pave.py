@@ -14,10 +14,11 @@ import msgspec
 
 from headrace.base.clock import SYSTEM_CLOCK
 from headrace.base.errors import DocumentError, OperatorError
+from headrace.cli import words
 from headrace.cli.entry_lines import check
 from headrace.cli.files import read_file
 from headrace.cli.keys import list_signing_key
-from headrace.cli.progress import Advance, progress
+from headrace.cli.progress import Bar, progress
 from headrace.cli.root import complain
 from headrace.codec.go_duration import parse_duration
 from headrace.crypto.rsa_signing import PackageSigningKey
@@ -50,27 +51,31 @@ class _Job:
     omit_md5: Collection[int]
     omit_empty: Collection[int]
 
-    def channels(self) -> list[str]:
-        """Return every channel that a scheme names, once."""
+    def channels(self, others: Collection[str]) -> list[str]:
+        """Return every channel that a scheme names and the others, each once."""
         named = [channel for scheme in self.config.schemes for channel in scheme.propagation_channel_ids]
-        return list(dict.fromkeys(named))
+        return list(dict.fromkeys((*named, *others)))
 
 
 @click.command()
 @click.option("--config", type=click.Path(path_type=Path), required=True, help="The OSL configuration.")
 @click.option("--payload", type=click.Path(path_type=Path), help="The entries, and the lists they go into.")
-@click.option("--private-key", type=click.Path(path_type=Path), help="File with the key to sign with.")
+@click.option("--private-key", type=click.Path(path_type=Path), help="File with the key that signs.")
 @click.option(
     "--output", type=click.Path(path_type=Path), help="Directory to write to; without it, nothing is written."
 )
 @click.option("--offset", metavar="DURATION", help="Begin so long ago, like 2880h, not at the first epoch.")
 @click.option("--period", metavar="DURATION", help="End so long after the beginning.")
 @click.option(
-    "--omit-md5sums", "omit_md5", type=int, multiple=True, help="A scheme without MD5 sums, from 0."
+    "--omit-md5sums", "omit_md5", type=int, multiple=True, help="Tell no MD5 sums of this scheme, from 0."
 )
-@click.option("--omit-empty", type=int, multiple=True, help="A scheme without empty lists, from 0.")
+@click.option("--omit-empty", type=int, multiple=True, help="Make no empty lists of this scheme, from 0.")
 @click.option(
-    "--empty-registry", "others", multiple=True, metavar="CHANNEL", help="A channel to tell it has no list."
+    "--empty-registry",
+    "others",
+    multiple=True,
+    metavar="CHANNEL",
+    help="Make a registry without lists for this channel.",
 )
 @click.option("--list-scheme", type=int, help="Only print the IDs of this scheme's current lists, from 0.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
@@ -95,6 +100,8 @@ def pave(
 
     The payload is JSON: [{"ServerEntry": line, "OSLIDs": [hexadecimal IDs]}, ...]. If it names an ID that no
     list has, the exit code is 1, but all the others are written.
+
+    A key may be locked with a password, which is then asked for, or is in HEADRACE_KEY_PASSWORD.
 
     \b
     headrace lists pave --config osl.json --list-scheme 0
@@ -121,19 +128,17 @@ def pave(
     entries = _read_payload(payload) if payload else {}
     job = _Job(schemes, entries, start, end, list_signing_key(private_key), omit_md5, omit_empty)
     paved: set[str] = set()
-    with progress("paving", in_bytes=False) as advance:
-        for channel in dict.fromkeys((*job.channels(), *others)):
-            files = _pave_channel(job, channel, output, paved, advance)
-            _report(channel, files, output, as_json)
+    with progress("paving", in_bytes=False) as bar:
+        made = {channel: _pave_channel(job, channel, output, paved, bar) for channel in job.channels(others)}
+    for channel, files in made.items():
+        _report(channel, files, output, as_json)
     unknown = [osl_id for osl_id in entries if osl_id not in paved]
     for osl_id in unknown:
-        complain(f"no list has the ID {osl_id}: {len(entries[osl_id])} entries were left out")
+        complain(f"no list has the ID {osl_id}: left out {words.entries(len(entries[osl_id]))}")
     sys.exit(1 if unknown else 0)
 
 
-def _pave_channel(
-    job: _Job, channel: str, output: Path | None, paved: set[str], advance: Advance
-) -> list[PaveFile]:
+def _pave_channel(job: _Job, channel: str, output: Path | None, paved: set[str], bar: Bar) -> list[PaveFile]:
     """Make a channel's files and put them where they belong; return them without their contents.
 
     They are all made before the first one is moved to its place, and the registry is moved last: whoever
@@ -155,7 +160,7 @@ def _pave_channel(
             made.append(replace(file, contents=b""))
             if file.osl_id:
                 paved.add(file.osl_id.hex())
-            advance(len(paved), None)
+            bar(len(paved), None)
     return made
 
 
@@ -201,9 +206,9 @@ def _report(channel: str, files: list[PaveFile], output: Path | None, as_json: b
             }
             click.echo(json.dumps(told))
         return
-    entries = sum(file.entries for file in lists)
+    total = sum(file.entries for file in lists)
     where = "nothing written" if output is None else f"wrote {output / channel}"
-    click.echo(f"{channel}: {len(lists)} lists with {entries} entries, and their registry; {where}")
+    click.echo(f"{channel}: {len(lists)} lists with {words.entries(total)}, and their registry; {where}")
 
 
 def _show_current(config: OslConfig, index: int, now: int, as_json: bool) -> None:
@@ -221,7 +226,10 @@ def _read_payload(path: Path) -> dict[str, list[str]]:
     except DocumentError as error:
         raise OperatorError(f"{file}: {error}") from error
     known, _ = fold_deep(value, list[_Item])
-    items = convert_config(known, list[_Item], file)
+    try:
+        items = convert_config(known, list[_Item], file)
+    except DocumentError as error:
+        raise OperatorError(f'{error}; write [{{"ServerEntry": line, "OSLIDs": [IDs]}}]') from error
     entries: dict[str, list[str]] = {}
     for number, item in enumerate(items, start=1):
         try:
@@ -237,7 +245,9 @@ def _nanoseconds(option: str, text: str) -> int:
     try:
         return round(parse_duration(text) * _SECOND)
     except ValueError as error:
-        raise OperatorError(f"{option}: {error}, and 2880h for 120 days") from error
+        raise OperatorError(
+            f"{option}: {text!r} is no duration; write for instance 2880h, 120 days"
+        ) from error
 
 
 def _utc(time: int) -> str:

@@ -3,17 +3,17 @@
 import hashlib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
 
 from headrace.base.errors import DocumentError, OperatorError
-from headrace.cli.entry_table import printable
 from headrace.cli.files import STANDARD, open_output, read_file
 from headrace.cli.keys import list_verifying_key
 from headrace.cli.package_report import Report, SignedFile, examine, open_signed
 from headrace.cli.sloks_file import read_sloks
+from headrace.cli.words import entries, printable
 from headrace.crypto.rsa_signing import PackageVerifyingKey
 from headrace.crypto.secret_box import open_box
 from headrace.documents.osl.key_shares import Known
@@ -87,16 +87,26 @@ def verify(
     sys.exit(1 if report.problems else 0)
 
 
-def show_report(file: str, signed: SignedFile, report: Report, *, as_json: bool, to_stderr: bool) -> None:
-    """Print what was found out about a file."""
+def show_report(
+    file: str,
+    signed: SignedFile,
+    report: Report,
+    *,
+    as_json: bool,
+    to_stderr: bool,
+    more: Mapping[str, object] | None = None,
+) -> None:
+    """Print what was found out about a file; for programs, `more` too."""
     if as_json:
         told = {
             "file": file,
             "kind": report.kind,
             "signedBy": signed.key.digest,
             **report.figures,
+            **({} if report.openable is None else {"openable": report.openable}),
             "problems": report.problems,
             "moreProblems": report.more_problems,
+            **(more or {}),
         }
         click.echo(json.dumps(told), err=to_stderr)
         return
@@ -110,17 +120,19 @@ def show_report(file: str, signed: SignedFile, report: Report, *, as_json: bool,
 def _in_words(report: Report) -> str:
     figures = report.figures
     if not figures:
-        return f"a {report.kind} that cannot be read to its end"
+        return f"{report.kind} that cannot be read to its end"
     if report.kind != "registry":
-        return "{} of {entries} entries, {unsigned} without a signature of their own".format(
-            report.kind, **figures
+        return (
+            f"{report.kind} of {entries(figures['entries'])}, "
+            f"{figures['unsigned']} without a signature of their own"
         )
-    words = "registry of {lists} lists, {withSum} with an MD5 sum, keys split on {depth} levels".format(
-        **figures
+    words = (
+        f"registry of {figures['lists']} lists, {figures['withSum']} with an MD5 sum, "
+        f"keys split on {figures['depth']} levels"
     )
-    opened = figures.get("openable")
-    if isinstance(opened, list):
-        words += f"\nthe keys open {len(opened)} of them" + "".join(f"\n  osl-{name}" for name in opened)
+    if report.openable is not None:
+        words += f"\nthe keys open {len(report.openable)} of them"
+        words += "".join(f"\n  osl-{name}" for name in report.openable)
     return words
 
 

@@ -47,7 +47,8 @@ class Report:
     """What came out: figures, and what is wrong, of which the first few are kept."""
 
     kind: str
-    figures: dict[str, object] = field(default_factory=dict)
+    figures: dict[str, int] = field(default_factory=dict)
+    openable: list[str] | None = None  # IDs of lists in a registry
     problems: list[str] = field(default_factory=list)
     more_problems: int = 0
 
@@ -114,16 +115,14 @@ def _examine_list(file: SignedFile, report: Report) -> None:
 
 def _examine_registry(file: SignedFile, known: Known | None, report: Report) -> None:
     lists = sums = depth = 0
-    opened = []
+    report.openable = None if known is None else []
     for spec in read_registry(file.chunks()):
         lists += 1
         sums += spec.md5_sum is not None
         depth = max(depth, _depth(spec.key_shares))
-        if known is not None and spec.unlockable(known):
-            opened.append(spec.id.hex())
+        if known is not None and report.openable is not None and spec.unlockable(known):
+            report.openable.append(spec.id.hex())
     report.figures = {"lists": lists, "withSum": sums, "depth": depth}
-    if known is not None:
-        report.figures["openable"] = opened
 
 
 def _depth(shares: KeyShares) -> int:
