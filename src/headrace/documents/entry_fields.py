@@ -10,6 +10,7 @@ known or not, so what goes through here comes out whole. Accessors below match n
 """
 
 import base64
+import binascii
 import hashlib
 import hmac
 import ipaddress
@@ -113,8 +114,8 @@ def configuration_version(fields: Fields) -> int:
 
 def _from_hex(line: str) -> bytes:
     try:
-        if line.isalnum():  # fromhex alone would let white space pass
-            return bytes.fromhex(line)
+        if line:
+            return binascii.unhexlify(line)  # unlike bytes.fromhex, no white space passes
     except ValueError:
         pass  # the reason follows
     if not line:

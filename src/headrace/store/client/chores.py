@@ -3,7 +3,7 @@
 * A checkpoint moves what was written from the log into the file, and waits for the disk.
 * The check reads the whole file, after a process ended without closing its store.
 
-SQLite lets go of Python's lock while it works, and neither chore makes a statement of the loop's wait.
+SQLite lets go of Python's lock while it works, and keeps its connections apart.
 """
 
 import sqlite3
@@ -43,8 +43,12 @@ class Chore(threading.Thread):
 
 
 def checkpoint(database: sqlite3.Connection) -> str:
-    """Move the log's content into the file, as far as nobody reads it."""
+    """Move the log's content into the file, as far as nobody reads it, and start the log over."""
     database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    database.execute("PRAGMA journal_size_limit = 0")
+    # Who writes first in a log that starts over waits for the disk, too. A write that changes nothing will do.
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    database.execute(f"PRAGMA user_version = {version}")
     return ""
 
 

@@ -111,7 +111,7 @@ class Database:
     def write(self, work: Callable[[], T], otherwise: T) -> T:
         """Do `work` in a transaction; return its result, or `otherwise` when nothing was written."""
         done = self._do(lambda: self._transaction(work), otherwise, "written")
-        if not self.wait(0) and self._log_size() - self._checkpointed >= _LONGEST_LOG and self._path:
+        if self._path and not self.wait(0) and self._log_is_long():
             self._checkpoint = Chore(checkpoint, self._path)
         return done
 
@@ -217,6 +217,12 @@ class Database:
         self._connection.close()
         self._connection = database
         self._notify("the client store's file was removed or replaced; the client goes on with what is there")
+
+    def _log_is_long(self) -> bool:
+        size = self._log_size()
+        if size < self._checkpointed:  # it started over
+            self._checkpointed = 0
+        return size - self._checkpointed >= _LONGEST_LOG
 
     def _log_size(self) -> int:
         try:

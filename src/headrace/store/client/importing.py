@@ -10,7 +10,7 @@ from headrace.store.client.entry_row import EntryRow, make_row
 
 __all__ = ["SLICE", "Progress", "import_batches"]
 
-SLICE = 0.004
+SLICE = 0.003
 """Seconds that a batch is gathered for; writing it takes about as long."""
 
 
