@@ -25,6 +25,8 @@ from headrace.ssh.forwarding import DIRECT_TCPIP_UNSPLIT, Destination
 if TYPE_CHECKING:
     import httpx
 
+    from headrace.net.http_transport import Transport
+
 __all__ = ["Connector", "HttpClient", "Target", "direct", "split_url", "through"]
 
 #: Given host, port and seconds of patience, connect. Names are resolved where the connection is made.
@@ -95,7 +97,7 @@ class HttpClient:
     def __init__(self, connect: Connector, trust: Trust | None = None) -> None:
         self._connect = connect
         self._trust = trust or Trust()
-        self._client: httpx.AsyncClient | None = None
+        self._transport: Transport | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -105,9 +107,9 @@ class HttpClient:
 
     async def close(self) -> None:
         """Close all connections."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            await transport.aclose()
 
     @asynccontextmanager
     async def request(
@@ -130,10 +132,11 @@ class HttpClient:
         OperatorError (trust); none of their texts shows an address, a URL or a header.
         """
         target = first = split_url(url)
-        client = await self._prepare(target.secure and verify)
         for _ in range(1 + MAX_REDIRECTS):
             sent = {**headers, **(extra_headers or {})} if target.origin == first.origin else headers
-            response = await client.send(self._make(method, target, sent, content, verify), stream=True)
+            transport = await self._prepare(target.secure and verify)
+            request = self._make(method, target, sent, content, verify)
+            response = await transport.handle_async_request(request)
             try:
                 location = response.headers.get("location")
                 if response.status_code not in _REDIRECTS or location is None:
@@ -176,13 +179,13 @@ class HttpClient:
         except (httpx.InvalidURL, UnicodeEncodeError) as error:
             raise DocumentError("the URL or a header of the request cannot be sent") from error
 
-    async def _prepare(self, verify: bool) -> "httpx.AsyncClient":
+    async def _prepare(self, verify: bool) -> "Transport":
         if _TRANSPORT not in sys.modules:
             await asyncio.to_thread(importlib.import_module, _TRANSPORT)
         if self._trust.slow(verify):
             await asyncio.to_thread(self._trust.context, verify)
-        if self._client is None:
-            from headrace.net.http_transport import make_client
+        if self._transport is None:
+            from headrace.net.http_transport import Transport
 
-            self._client = make_client(self._connect, self._trust)
-        return self._client
+            self._transport = Transport(self._connect, self._trust)
+        return self._transport

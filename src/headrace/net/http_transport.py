@@ -1,5 +1,6 @@
 """httpx on connections of ours. Importing this loads httpx: only `net.http` does so, when it is needed.
 
+Only its transport is used: its client would add headers, keep cookies and read redirections before us.
 httpcore keeps the connections and speaks HTTP/1.1 on them; where it would open a socket or start TLS it asks
 us. Its errors become ours here, without its texts, which quote what peers sent.
 """
@@ -9,7 +10,6 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final
 
 import httpcore
@@ -20,29 +20,18 @@ from headrace.net.http import CONNECT_TIMEOUT, Connector
 from headrace.net.streams import ByteStream
 from headrace.net.tls import TlsStream, Trust
 
-__all__ = ["make_client"]
+__all__ = ["Transport"]
 
 #: Connections kept for the next request, and for how many seconds.
 KEPT, KEPT_FOR = 2, 15.0
 #: How h11 and httpcore say that the peer hung up in the middle.
 _HUNG_UP: Final = ("closed connection", "disconnected", "incomplete")
 
-# Both would log whole URLs, the first of them at a level that people use.
-for _name in ("httpx", "httpcore"):
-    logging.getLogger(_name).setLevel(logging.WARNING)
+# At its chattiest it would log whole URLs.
+logging.getLogger("httpcore").setLevel(logging.WARNING)
 
 
-def make_client(connect: Connector, trust: Trust) -> httpx.AsyncClient:
-    """Return an httpx client whose connections are made by `connect`, and which adds nothing to requests.
-
-    Only `send` keeps that promise: httpx's own `get` and the like add headers.
-    """
-    client = httpx.AsyncClient(transport=_Transport(connect, trust), trust_env=False, follow_redirects=False)
-    client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    return client
-
-
-class _Transport(httpx.AsyncBaseTransport):
+class Transport(httpx.AsyncBaseTransport):
     """Two pools of connections: to servers whose certificate is verified, and to others."""
 
     def __init__(self, connect: Connector, trust: Trust) -> None:
@@ -56,7 +45,7 @@ class _Transport(httpx.AsyncBaseTransport):
             scheme=request.url.raw_scheme,
             host=request.url.raw_host,
             port=request.url.port,
-            target=request.url.raw_path,
+            target=request.extensions["target"],
         )
         secure = request.url.scheme == "https"
         with _our_errors():

@@ -127,12 +127,14 @@ class TlsStream(ByteStream):
             except ssl.SSLWantReadError:
                 await self._flush()  # a change of keys wants an answer
                 await self._fetch()
+                continue
             except ssl.SSLZeroReturnError:
-                return b""
+                data = b""
             except ssl.SSLError as error:
                 raise _explain(error) from error
-            else:
-                return data
+            if not data:
+                self._ended = True
+            return data
 
     async def write(self, data: bytes) -> None:
         try:
@@ -161,7 +163,7 @@ class TlsStream(ByteStream):
 
     @property
     def quiet(self) -> bool:
-        return self._inner.quiet and not self._arriving.pending and not self._tls.pending()
+        return super().quiet and self._inner.quiet and not (self._arriving.pending or self._tls.pending())
 
     async def _fetch(self) -> None:
         data = await self._inner.read(READ)

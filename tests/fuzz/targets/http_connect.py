@@ -1,4 +1,4 @@
-"""What an HTTP proxy answers to CONNECT: any bytes end somehow or are waited for, with or without a log-in."""
+"""What an HTTP proxy answers to CONNECT: any bytes end somehow or are waited for, logging in or not."""
 
 from tests.fuzz.targets.socks_client import check
 
