@@ -15,6 +15,8 @@ from headrace.codec.negotiation import CLOSED, Connected, Negotiation, Reconnect
 
 __all__ = ["Basic", "HttpConnect", "Login"]
 
+#: Letters of a host name.
+MAX_NAME: Final = 255
 #: Bytes of an answer's head, and of the page that explains a 407: a longer one is not waited for.
 MAX_HEAD, MAX_PAGE = 64 * 1024, 64 * 1024
 
@@ -164,7 +166,7 @@ def _authority(host: str, port: int) -> str:
     try:
         literal = ipaddress.ip_address(host)
     except ValueError:
-        if not host or not host.isascii():
+        if not 0 < len(host) <= MAX_NAME or not host.isascii():
             raise NetworkError("no host has such a name") from None
         return f"{host}:{port}"
     return f"[{literal}]:{port}" if literal.version == 6 else f"{literal}:{port}"

@@ -164,7 +164,7 @@ def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 def _name(host: str) -> bytes:
     name = host.encode()
-    if not 0 < len(name) <= MAX_TEXT or not host.isprintable():
+    if not 0 < len(name) <= MAX_TEXT or not host.isprintable() or " " in host:
         raise NetworkError("no host has such a name")
     return name
 
