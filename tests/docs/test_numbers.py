@@ -7,6 +7,9 @@ from tests.docs.documents import documents
 
 from headrace.client import controller, establish, local_connection, monitor, tunnel
 from headrace.codec import http_head, udpgw
+from headrace.crypto import shamir
+from headrace.documents import server_list, signed_package
+from headrace.documents.osl import key_shares, registry
 from headrace.documents.server_config import ServerConfig
 from headrace.net import relay, resolve, tunnel_socket
 from headrace.obfuscation import padding_lines, preamble, regex_syntax, seed_history
@@ -45,6 +48,13 @@ PHRASES = {
         f"carries up to {channel.MAX_DATA // KIB} KiB",
         f"below {channel.MIN_LIMIT:,} bytes are a protocol error",
         f"up to {udpgw.MAX_DATAGRAM:,} bytes",
+    ],
+    "docs/server-lists.md": [
+        f"longer than {server_list.MAX_LINE:,} characters",
+        f"inflates to more than {signed_package.MAX_PACKAGE // MIB} MiB",
+        f"Shares number {shamir.MAX_SHARES} at most",
+        f"at most {registry.MAX_ITEM // MIB} MiB, and takes {registry.MAX_FILES:,} of them",
+        f"up to {key_shares.MAX_LEVELS} levels of shares",
     ],
     "docs/how-it-works.md": [
         f"packets of {channel.MAX_DATA // KIB} KiB",

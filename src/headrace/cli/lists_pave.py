@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-import msgspec
 
 from headrace.base.clock import SYSTEM_CLOCK
 from headrace.base.errors import DocumentError, OperatorError
@@ -22,21 +21,15 @@ from headrace.cli.progress import Bar, progress
 from headrace.cli.root import complain
 from headrace.codec.go_duration import parse_duration
 from headrace.crypto.rsa_signing import PackageSigningKey
-from headrace.documents.config_reader import convert_config, fold_deep
 from headrace.documents.entry_fields import decode_fields
-from headrace.documents.json_canonical import decode_json
 from headrace.documents.osl.config import OslConfig, read_osl_config
 from headrace.documents.osl.paver import PaveFile, current_osl_id
 from headrace.documents.osl.paver import pave as pave_channel
+from headrace.documents.osl.payload import read_payload
 
 __all__ = ["pave"]
 
 _SECOND = 1_000_000_000  # nanoseconds
-
-
-class _Item(msgspec.Struct, frozen=True, rename="pascal"):
-    server_entry: str
-    osl_ids: list[str] = msgspec.field(default=[], name="OSLIDs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +118,7 @@ def pave(
     else:
         first = min((now, *(scheme.start for scheme in schemes.schemes))) if start is None else start
         end = first + _nanoseconds("--period", period)
-    entries = _read_payload(payload) if payload else {}
+    entries = _entries(payload) if payload else {}
     job = _Job(schemes, entries, start, end, list_signing_key(private_key), omit_md5, omit_empty)
     paved: set[str] = set()
     with progress("paving", in_bytes=False) as bar:
@@ -218,26 +211,20 @@ def _show_current(config: OslConfig, index: int, now: int, as_json: bool) -> Non
         click.echo(json.dumps({"channel": channel, "id": osl_id}) if as_json else f"{channel} {osl_id}")
 
 
-def _read_payload(path: Path) -> dict[str, list[str]]:
+def _entries(path: Path) -> dict[str, list[str]]:
     """Return the lines that go into each list, by its ID. Raises OperatorError, naming what is wrong."""
-    file = str(path)
     try:
-        value = decode_json(read_file(path, "the payload"))
-    except DocumentError as error:
-        raise OperatorError(f"{file}: {error}") from error
-    known, _ = fold_deep(value, list[_Item])
-    try:
-        items = convert_config(known, list[_Item], file)
+        entries = read_payload(read_file(path, "the payload"), str(path))
     except DocumentError as error:
         raise OperatorError(f'{error}; write [{{"ServerEntry": line, "OSLIDs": [IDs]}}]') from error
-    entries: dict[str, list[str]] = {}
-    for number, item in enumerate(items, start=1):
-        try:
-            check(decode_fields(item.server_entry))
-        except DocumentError as error:
-            raise OperatorError(f"{file}: item {number}: {error}; mend it or take it out") from error
-        for osl_id in item.osl_ids:
-            entries.setdefault(osl_id.lower(), []).append(item.server_entry)
+    for osl_id, lines in entries.items():
+        for number, line in enumerate(lines, start=1):
+            try:
+                check(decode_fields(line))
+            except DocumentError as error:
+                raise OperatorError(
+                    f"{path}: entry {number} of list {osl_id}: {error}; mend it or take it out"
+                ) from error
     return entries
 
 

@@ -1,7 +1,6 @@
 """`headrace lists pave`: files, times, and what is said about them."""
 
 import json
-import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -57,7 +56,7 @@ def test_a_directory_for_each_channel(pave: Any, tmp_path: Path) -> None:
     payload = [
         {"ServerEntry": entry(1), "OSLIDs": [identity(1), identity(2).upper()]},
         {"ServerEntry": entry(2), "OSLIDs": [identity(1)]},
-        {"ServerEntry": entry(3)},
+        {"ServerEntry": entry(3), "OSLIDs": []},
     ]
     outcome = pave("--output", tmp_path / "out", payload=payload)
     assert outcome.code == 0
@@ -144,18 +143,18 @@ def test_the_current_lists(pave: Any) -> None:
 @pytest.mark.parametrize(
     ("payload", "told"),
     [
-        ("{", "not JSON"),
+        ("[{", "not JSON"),
         ({}, '[{"ServerEntry": line'),
-        ([{"OSLIDs": []}], "server_entry|ServerEntry"),
-        ([{"ServerEntry": "zz", "OSLIDs": []}], "item 1: server entry line is not hexadecimal"),
-        ([{"ServerEntry": entry(1, ipAddress="x"), "OSLIDs": []}], "item 1: server entry ipAddress"),
+        ([{"OSLIDs": []}], "ServerEntry"),
+        ([{"ServerEntry": "zz", "OSLIDs": ["ab"]}], "entry 1 of list ab: server entry line is not hex"),
+        ([{"ServerEntry": entry(1, ipAddress="x"), "OSLIDs": ["ab"]}], "server entry ipAddress"),
         ([{"ServerEntry": entry(1), "OSLIDs": "ab"}], "OSLIDs"),
     ],
 )
 def test_a_payload_that_is_none(payload: object, told: str, pave: Any, tmp_path: Path) -> None:
     outcome = pave("--output", tmp_path / "out", payload=payload)
     assert outcome.code == 2
-    assert re.search(told.replace("[{", r"\[\{"), outcome.complaint)
+    assert told in outcome.complaint
     assert str(tmp_path / "payload") in outcome.complaint
     assert not (tmp_path / "out").exists()
 
