@@ -12,6 +12,7 @@ import time
 from headrace.base.clock import SYSTEM_CLOCK
 from headrace.client.controller import Controller
 from headrace.client.notices import NoticeOptions, Notices
+from headrace.client.servers import FixedServers
 from headrace.documents.client_config import read_client_config
 from headrace.documents.server_entry import ServerEntry
 from headrace.net.loop import run
@@ -24,7 +25,7 @@ async def one(entry: str, origin: int) -> float:
     begun = time.perf_counter()
     config = read_client_config(json.dumps({**_CONFIG, "DisableLocalHTTPProxy": True}).encode())
     notices = Notices(io.StringIO(), SYSTEM_CLOCK, NoticeOptions.from_config(config))
-    controller = Controller(config, [ServerEntry.decode(entry)], notices)
+    controller = Controller(config, FixedServers([ServerEntry.decode(entry)]), notices)
     task = asyncio.create_task(controller.run())
     await controller.connected.wait()
     reader, writer = await asyncio.open_connection("127.0.0.1", controller.ports["Socks"])

@@ -92,7 +92,8 @@ WORDS = {
     "docs/protocol-ossh.md": {"Six attempts": auth.MAX_ATTEMPTS == 6},
     "docs/how-it-works.md": {
         "up to ten attempts at once": establish.WORKERS == 10,
-        "after five seconds": establish.PAUSE == 5.0,
+        "two seconds": controller.PAUSE == 2.0,
+        "after a minute": controller.WORK_TIME == 60.0,
         "every five seconds": worker.SWEEP == 5.0,
         "every one or two minutes": monitor.KEEPALIVE_PERIOD == (60, 120),
         "for ten seconds": monitor.IDLE == 10.0,

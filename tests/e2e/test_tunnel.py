@@ -175,8 +175,7 @@ async def test_a_dead_server_does_not_hold_up_a_live_one() -> None:
     async with LoopbackServer() as blocked, silent:
         port = silent.sockets[0].getsockname()[1]
         entry = type(blocked.entry).from_fields({**blocked.entry.fields, "sshObfuscatedPort": port})
-        network = LoopbackNetwork(client={"EmbeddedServerEntryList": [entry.encode()]})
-        async with network:
+        async with LoopbackNetwork(others=[entry] * 5) as network:
             assert network.controller.connected.is_set()
 
 

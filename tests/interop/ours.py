@@ -23,6 +23,7 @@ from headrace.client.api import Identity
 from headrace.client.controller import Controller
 from headrace.client.dial_parameters import choose
 from headrace.client.notices import NoticeOptions, Notices
+from headrace.client.servers import FixedServers
 from headrace.client.tunnel import Tunnel
 from headrace.documents.client_config import read_client_config
 from headrace.documents.entry_fields import decode_fields, encode_fields
@@ -171,7 +172,7 @@ async def our_client(
     config = read_client_config(json.dumps(fields).encode())
     said = io.StringIO()
     notices = Notices(said, SYSTEM_CLOCK, NoticeOptions.from_config(config))
-    controller = Controller(config, [ServerEntry.from_fields(dict(entry))], notices)
+    controller = Controller(config, FixedServers([ServerEntry.from_fields(dict(entry))]), notices)
     run = asyncio.create_task(controller.run())
     connected = asyncio.create_task(controller.connected.wait())
     try:

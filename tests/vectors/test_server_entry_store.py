@@ -1,17 +1,16 @@
 """What a store holds after each step of storing and pruning, as the network's own clients would have it."""
 
 import json
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.store_contents import contents
 
 from headrace.base.clock import SYSTEM_CLOCK
 from headrace.documents.entry_fields import decode_fields
 from headrace.store.client.store import FILE_NAME, ClientStore
-from tests.store_contents import contents
 
 VECTORS: dict[str, Any] = json.loads(Path(__file__).with_name("server_entry_store.json").read_text())
 WEEK = 7 * 86_400.0

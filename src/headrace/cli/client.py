@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -15,11 +16,14 @@ import click
 from headrace.base.clock import SYSTEM_CLOCK
 from headrace.base.errors import DocumentError, OperatorError
 from headrace.cli.files import read_file
+from headrace.client.data_directory import DataDirectory, default_data_directory
 from headrace.client.notices import NoticeOptions, Notices
+from headrace.client.servers import FixedServers, Servers, StoredServers
+from headrace.crypto.signing import VerifyingKey
 from headrace.documents.client_config import ClientConfig, read_client_config
 from headrace.documents.server_entry import ServerEntry
-from headrace.documents.server_list import stream_list
 from headrace.net.interfaces import listening_address
+from headrace.store.client.store import ClientStore
 
 __all__ = ["client"]
 
@@ -84,31 +88,58 @@ def client(
     curl --proxy socks5h://127.0.0.1:1080 https://example.com/
     """
     settings = _read_settings(config, entry, options)
-    if settings.data_root_directory and not Path(settings.data_root_directory).is_dir():
-        raise OperatorError(
-            f"the data directory {settings.data_root_directory} does not exist; make it first"
-        )
-    entries = _entries(settings, server_list, "TargetServerEntry" if entry is None else "--entry")
+    target = _target(settings, "TargetServerEntry" if entry is None else "--entry")
+    embedded = settings.embedded_server_entries
+    if server_list is not None:
+        embedded = [
+            *embedded,
+            *read_file(server_list, "the server list").decode("ascii", "replace").splitlines(),
+        ]
     with contextlib.ExitStack() as stack:
         stream = stack.enter_context(_open_notices(notices)) if notices else sys.stderr
         told = Notices(stream, SYSTEM_CLOCK, NoticeOptions.from_config(settings, human=format_notices))
         if listening_address(settings.listen_interface) != "127.0.0.1":
             click.echo("headrace: anybody who reaches this machine can use its proxies", err=True)
-        _run(settings, entries, told)
+        directory = _data_directory(settings)
+        store = ClientStore.open(directory.store if directory else None, SYSTEM_CLOCK, notify=told.warning)
+        stack.callback(store.close)
+        servers = FixedServers([target]) if target is not None else StoredServers(store, _entry_key(settings))
+        _run(settings, servers, told, store=store, directory=directory, embedded=embedded)
 
 
-def _run(settings: ClientConfig, entries: list[ServerEntry], notices: Notices) -> None:
+def _run(settings: ClientConfig, servers: Servers, notices: Notices, **kept: Any) -> None:
     from headrace.client.controller import Controller
     from headrace.net.loop import run
 
     async def main() -> None:
-        controller = Controller(settings, entries, notices)
+        controller = Controller(settings, servers, notices, **kept)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, controller.stop)
         await controller.run()
 
     run(main())
+
+
+def _data_directory(settings: ClientConfig) -> DataDirectory | None:
+    """Return where files are kept; None for a client of one given server, which has nothing to keep."""
+    named = settings.data_root_directory
+    if not named and settings.target_server_entry:
+        return None
+    root = Path(named) if named else default_data_directory()
+    try:
+        if not named:
+            root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        elif not root.is_dir():
+            raise OperatorError(f"the data directory {root} does not exist; make it first")
+        directory = DataDirectory(root)
+        directory.make()
+    except OSError as error:
+        raise OperatorError(
+            f"the data directory {root} cannot be used: {error.strerror}; "
+            "name another with --data-root-directory"
+        ) from error
+    return directory
 
 
 def _read_settings(config: Path | None, entry: str | None, options: dict[str, Any]) -> ClientConfig:
@@ -148,42 +179,24 @@ def _entry_line(entry: str) -> str:
     return text[0]
 
 
-def _entries(settings: ClientConfig, server_list: Path | None, target_name: str) -> list[ServerEntry]:
-    """Return the entries to choose from; a target entry excludes all others."""
-    if settings.target_server_entry:
-        return [_target(settings.target_server_entry, target_name)]
-    entries = _import(settings.embedded_server_entries, "EmbeddedServerEntryList")
-    if server_list is not None:
-        text = read_file(server_list, "the server list").decode("ascii", "replace")
-        entries += _import(text.splitlines(), str(server_list))
-    if not entries:
-        raise OperatorError(
-            "there is no server entry to connect to; add TargetServerEntry to the configuration, "
-            "or name a list with --server-list"
-        )
-    return entries
-
-
-def _target(line: str, where: str) -> ServerEntry:
+def _target(settings: ClientConfig, where: str) -> ServerEntry | None:
+    """Return the one entry that excludes all others, if there is one."""
+    if not settings.target_server_entry:
+        return None
     try:
-        entry = ServerEntry.decode(line, "TARGET", _now())
+        entry = ServerEntry.decode(settings.target_server_entry, "TARGET", _now())
         entry.validate()
     except DocumentError as error:
         raise OperatorError(f"{where}: {error}") from error
     return entry
 
 
-def _import(lines: Iterable[str], where: str) -> list[ServerEntry]:
-    """Return the valid entries of a list; a line that does not decode is a mistake."""
-    try:
-        return [ServerEntry.from_fields(fields) for fields in stream_list(lines, "EMBEDDED", _now())]
-    except DocumentError as error:
-        raise OperatorError(f"{where}: {error}") from error
+def _entry_key(settings: ClientConfig) -> VerifyingKey | None:
+    text = settings.server_entry_signature_public_key
+    return VerifyingKey.from_text(text) if text else None
 
 
 def _now() -> str:
-    from datetime import UTC, datetime
-
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:00:00Z")
 
 

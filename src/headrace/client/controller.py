@@ -1,45 +1,63 @@
 """The client as a whole: local proxies that stay up, and a tunnel behind them that is made anew when lost.
 
 run ──► listen ──► establish ──► operate ──► (tunnel lost) ──► establish ...
-                       └─ nothing in time: EstablishTunnelTimeout, and the run is over
+                    │  └─ nothing in time: EstablishTunnelTimeout, and the run is over
+                    └─ takes long: server lists are fetched meanwhile, and what they bring is tried at once
 """
 
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
-from headrace.base.errors import HeadraceError, NetworkError
+from headrace.base.clock import SYSTEM_CLOCK, Clock
+from headrace.base.errors import DocumentError, HeadraceError, NetworkError, OperatorError
 from headrace.base.rng import SYSTEM_RNG, Rng
 from headrace.client import api
+from headrace.client.candidates import Candidates
+from headrace.client.data_directory import DataDirectory
 from headrace.client.dial_parameters import DialParameters
-from headrace.client.establish import PAUSE, WORKERS, Establishment, Outcome, candidates
+from headrace.client.establish import WORKERS, Establishment, Outcome
+from headrace.client.list_import import Importer
 from headrace.client.local_connection import LocalConnection
 from headrace.client.local_http import HttpConnection
 from headrace.client.local_socks import SocksConnection
 from headrace.client.monitor import TunnelMonitor
 from headrace.client.notices import Notices
+from headrace.client.server_lists import ServerLists
 from headrace.client.server_requests import ServerRequests
+from headrace.client.servers import Servers
 from headrace.client.tunnel import Tunnel
 from headrace.codec.go_duration import duration_text
 from headrace.codec.handshake_response import HandshakeResponse
 from headrace.documents.client_config import ClientConfig
-from headrace.documents.server_entry import ServerEntry
 from headrace.net.dial import listen
+from headrace.net.http import direct, through
 from headrace.net.interfaces import listening_address
 from headrace.net.relay import Relay
 from headrace.net.relay_pool import RelayPool
+from headrace.net.streams import ByteStream
 from headrace.net.upstream_proxy import UpstreamProxy
 from headrace.ssh.channel import Channel, Endpoint
 from headrace.ssh.forwarding import Destination
+from headrace.store.client.store import ClientStore
 
 __all__ = ["Controller"]
 
 #: Seconds after which a run without a tunnel gives up, unless configured.
 ESTABLISH_TIMEOUT: Final = 300.0
+#: Seconds after which establishing takes long: a round is cut short then, and more servers are wanted.
+WORK_TIME: Final = 60.0
+#: Seconds between looks at whether lists have gone stale, while there is a tunnel.
+REFRESH_PERIOD: Final = 3600.0
+#: Seconds before everything is tried again, give or take a tenth.
+PAUSE: Final = 2.0
 #: Seconds between looks at port forwards that wait for nothing any more.
 SWEEP: Final = 5.0
+#: Where the store keeps the time that the last server gave.
+_LAST_CONNECTED: Final = "lastConnected"
 #: Seconds that a commanded shutdown may spend on last words.
 LAST_WORDS: Final = 1.0
 
@@ -50,25 +68,49 @@ class Controller:
     def __init__(
         self,
         config: ClientConfig,
-        entries: Sequence[ServerEntry],
+        servers: Servers,
         notices: Notices,
         rng: Rng = SYSTEM_RNG,
+        *,
+        store: ClientStore | None = None,
+        directory: DataDirectory | None = None,
+        embedded: Sequence[str] = (),
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.config = config
         self.ports: dict[str, int] = {}  #: local proxies by name, once they listen
-        self._entries = entries
+        self._servers = servers
         self._notices = notices
         self._rng = rng
+        self._store = store
+        self._embedded = embedded
         self._identity = api.Identity.from_config(config)
         self._prefixes = config.prefixes()
         self._proxy = UpstreamProxy.from_config(config)
-        self._requests = ServerRequests(notices)
         self._tunnel: Tunnel | None = None
         self._monitor: TunnelMonitor | None = None
+        self._candidates: Candidates | None = None  # of the round that is on, or that was the last
+        self._importer: Importer | None = None
+        self._lists: ServerLists | None = None
+        if store is not None:
+            self._importer = Importer(store, notices, self._arrived, clock)
+        if self._importer is not None and store is not None and directory is not None:
+            self._lists = ServerLists(
+                config,
+                store,
+                directory,
+                self._importer,
+                notices,
+                rng,
+                clock,
+                connect=self._connect,
+                tunneled=lambda: self._tunnel is not None,
+                user_agent=f"psiphon-tunnel-core/{config.client_version} ({self._identity.platform})",
+            )
+        self._requests = ServerRequests(notices, store, self._seeded, show_keys=config.emit_sloks)
         self._stopping = asyncio.Event()
-        self._affinity = ""
-        self._last_connected = ""
-        self._servers: list[asyncio.Server] = []
+        self._last_connected = store.values.get(_LAST_CONNECTED) if store is not None else ""
+        self._listeners: list[asyncio.Server] = []
         self.connected = asyncio.Event()  #: set while there is a tunnel
         self.disconnected = asyncio.Event()  #: set while there is none
         self.disconnected.set()
@@ -78,12 +120,11 @@ class Controller:
     # ---- life -----------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Run until stopped. Raises OperatorError when a local port cannot be had."""
+        """Run until stopped. Raises OperatorError without a local port, or anybody to connect to."""
         self._notices.emit("SessionId", sessionId=self._identity.session_id)
         if self.config.unknown_fields:
             self._notices.info(f"configuration fields not used: {', '.join(self.config.unknown_fields)}")
-        regions = sorted({entry.region for entry in self._entries if entry.region})
-        self._notices.emit("AvailableEgressRegions", regions=regions)
+        self._notices.emit("AvailableEgressRegions", regions=self._servers.regions())
         tasks: list[asyncio.Task[object]] = []
         try:
             await self._listen()
@@ -91,13 +132,18 @@ class Controller:
             work = asyncio.create_task(self._keep_connected())
             stopped = asyncio.create_task(self._stopping.wait())
             tasks = [work, stopped, asyncio.create_task(self._sweep())]
+            if self._lists is not None:
+                tasks += [
+                    asyncio.create_task(self._lists.run()),
+                    asyncio.create_task(self._keep_lists_fresh(self._lists)),
+                ]
             await asyncio.wait((work, stopped), return_when=asyncio.FIRST_COMPLETED)
             await self._say_goodbye()
             if work.done():
                 work.result()  # raises what went wrong
         finally:
-            for server in self._servers:
-                server.close()
+            for listener in self._listeners:
+                listener.close()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -127,7 +173,7 @@ class Controller:
             except HeadraceError:
                 self._notices.emit(f"{name}ProxyPortInUse", port=port)
                 raise
-            self._servers.append(server)
+            self._listeners.append(server)
             self.ports[name] = server.sockets[0].getsockname()[1]
             self._notices.emit(f"Listening{name}ProxyPort", port=self.ports[name])
 
@@ -140,13 +186,22 @@ class Controller:
     # ---- connecting -----------------------------------------------------------------------------------
 
     async def _keep_connected(self) -> None:
-        while True:
-            begun = time.monotonic()
-            outcome = await self._establish()
-            if outcome is None:
-                return
-            tunnel, response = outcome
-            await self._operate(tunnel, response, time.monotonic() - begun)
+        # A client that knows nobody has to wait for what it brought along; any other begins with those.
+        importing = asyncio.create_task(self._import_embedded())
+        try:
+            if not self._servers.count():
+                await importing
+                self._insist_on_servers()
+            while True:
+                begun = time.monotonic()
+                outcome = await self._establish()
+                if outcome is None:
+                    return
+                tunnel, response = outcome
+                await self._operate(tunnel, response, time.monotonic() - begun)
+        finally:
+            importing.cancel()
+            await asyncio.gather(importing, return_exceptions=True)
 
     async def _establish(self) -> Outcome | None:
         config = self.config
@@ -160,27 +215,103 @@ class Controller:
             started=self._report_attempt,
             failed=self._report_failure,
         )
+        impatience = asyncio.create_task(self._grow_impatient())
         try:
             async with asyncio.timeout(patience or None):
                 while True:
-                    attempts = candidates(
-                        self._entries,
-                        config.limit_tunnel_protocols,
-                        self._rng,
-                        lambda reason: self._notices.emit("SkipServerEntry", reason=reason),
-                        self._affinity,
-                        config.egress_region,
-                        prefixes=self._prefixes,
-                        padding=config.padding,
-                    )
-                    self._notices.emit("CandidateServers", count=len(attempts), region=config.egress_region)
-                    outcome = await race.race(attempts)
+                    candidates = self._begin_round()
+                    outcome = await race.race(candidates)
                     if outcome is not None:
                         return outcome
-                    await asyncio.sleep(PAUSE)
+                    if not candidates.taken:
+                        self._want_servers()
+                    await self._pause(candidates)
         except TimeoutError:
             self._notices.emit("EstablishTunnelTimeout", timeout=duration_text(patience))
             return None
+        finally:
+            impatience.cancel()
+            self._candidates = None
+
+    def _begin_round(self) -> Candidates:
+        region = self.config.egress_region
+        self._notices.emit("CandidateServers", count=self._servers.count(region), region=region)
+        self._candidates = Candidates(
+            self._servers.entries(self._rng, region),
+            self.config.limit_tunnel_protocols,
+            self._rng,
+            lambda reason: self._notices.emit("SkipServerEntry", reason=reason),
+            prefixes=self._prefixes,
+            padding=self.config.padding,
+            until=self.loop.time() + self._work_time,
+        )
+        return self._candidates
+
+    async def _pause(self, candidates: Candidates) -> None:
+        """Wait before trying all again, but not when there is somebody new to try."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PAUSE * (1 + self._rng.between(-100, 100) / 1000)):
+                await candidates.arrived.wait()
+
+    async def _grow_impatient(self) -> None:
+        while True:
+            await asyncio.sleep(self._work_time)
+            self._want_servers()
+
+    @property
+    def _work_time(self) -> float:
+        seconds = self.config.establish_tunnel_work_time_seconds
+        return WORK_TIME if seconds is None else seconds
+
+    # ---- more servers ---------------------------------------------------------------------------------
+
+    async def _import_embedded(self) -> None:
+        """Import what came with the program; what is wrong with it is told, and no reason to stop."""
+        if self._importer is not None and self._embedded:
+            try:
+                await self._importer.import_embedded(self._embedded)
+            except (DocumentError, OperatorError) as error:
+                self._notices.error(f"the embedded server list: {error}")
+
+    def _insist_on_servers(self) -> None:
+        """Raise OperatorError if there is nobody to connect to, and nowhere to learn of anybody."""
+        if not self._servers.count() and (self._lists is None or not self._lists.any):
+            raise OperatorError(
+                "there is no server entry to connect to; add TargetServerEntry, EmbeddedServerEntryList or "
+                "RemoteServerListURLs to the configuration, or name a list with --server-list"
+            )
+
+    def _arrived(self, addresses: list[str]) -> None:
+        """Servers are known that were not known before: try them next, and in no order that others share."""
+        self._notices.emit("AvailableEgressRegions", regions=self._servers.regions())
+        if self._candidates is not None:
+            region = self.config.egress_region
+            self._candidates.add(self._servers.pick(self._rng.shuffled(addresses), region))
+
+    def _want_servers(self) -> None:
+        if self._lists is not None:
+            self._lists.want()
+
+    def _seeded(self) -> None:
+        if self._lists is not None:
+            self._lists.seeded()
+
+    async def _keep_lists_fresh(self, lists: ServerLists) -> None:
+        """Fetch through each tunnel what has gone stale."""
+        while True:
+            await self.connected.wait()
+            lists.want()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(REFRESH_PERIOD):
+                    await self.disconnected.wait()
+
+    async def _connect(self, host: str, port: int, timeout: float) -> ByteStream:
+        """Connect for a request of ours: through the tunnel if there is one, else as tunnels are dialled."""
+        if self._tunnel is not None:
+            connect = through(self._tunnel.open_channel)
+        else:
+            connect = direct if self._proxy is None else self._proxy.connect
+        return await connect(host, port, timeout)
 
     def _make(self, attempt: DialParameters) -> Tunnel:
         return Tunnel(attempt, self._identity, self._rng, self._requests.answer, self._proxy)
@@ -196,7 +327,7 @@ class Controller:
     async def _operate(self, tunnel: Tunnel, response: HandshakeResponse, took: float) -> None:
         attempt = tunnel.dial_parameters
         self._tunnel = tunnel
-        self._affinity = attempt.entry.effective_tag
+        self._servers.keep_first(attempt.entry, self.config.egress_region)
         self._monitor = TunnelMonitor(
             tunnel,
             self._rng,
@@ -272,6 +403,8 @@ class Controller:
             self.forward_failed()
             return
         self._last_connected = api.connected_timestamp(reply) or self._last_connected
+        if self._store is not None:
+            self._store.values.set(_LAST_CONNECTED, self._last_connected)
 
     async def _say_goodbye(self) -> None:
         monitor = self._monitor

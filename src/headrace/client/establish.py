@@ -1,58 +1,30 @@
 """Establishment: dial many candidates at once, keep the first that completes its handshake."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from collections.abc import Callable, Collection
+from typing import Any, Final, Protocol
 
-from headrace.base.errors import DocumentError, HeadraceError
-from headrace.base.rng import Rng
-from headrace.client.dial_parameters import DialParameters, choose
+from headrace.base.errors import HeadraceError
+from headrace.client.dial_parameters import DialParameters
 from headrace.client.tunnel import Tunnel
 from headrace.codec.handshake_response import HandshakeResponse
-from headrace.documents.server_entry import ServerEntry
-from headrace.obfuscation.preamble import MAX_PADDING, MIN_CLIENT_PADDING
-from headrace.obfuscation.prefix import PrefixSpecs
-from headrace.transports import TUNNEL_PROTOCOLS
 
-__all__ = ["Establishment", "candidates"]
+__all__ = ["Attempts", "Establishment"]
 
-#: How many dials run at once, and the pause before everything is tried again, unless configured.
+#: How many dials run at once, unless configured.
 WORKERS: Final = 10
-PAUSE: Final = 5.0
 
 Outcome = tuple[Tunnel, HandshakeResponse]
 
 
-def candidates(
-    entries: Sequence[ServerEntry],
-    limit: Sequence[str],
-    rng: Rng,
-    skip: Callable[[str], None],
-    affinity: str = "",
-    region: str = "",
-    *,
-    prefixes: PrefixSpecs | None = None,
-    padding: tuple[int, int] = (MIN_CLIENT_PADDING, MAX_PADDING),
-) -> list[DialParameters]:
-    """Return one attempt per entry, in random order, the entry with the tag `affinity` first.
+class Attempts(Protocol):
+    """What to try, in order."""
 
-    With a `region`, only servers whose traffic leaves there count. `skip` hears why an entry is left out.
-    """
-    result: list[DialParameters] = []
-    ordered = sorted(rng.shuffled(entries), key=lambda entry: entry.effective_tag != affinity)
-    for entry in ordered:
-        if region and entry.region != region:
-            continue
-        usable = [name for name in entry.supported_protocols(limit) if name in TUNNEL_PROTOCOLS]
-        if not usable:
-            skip("the server supports no tunnel protocol that is allowed and known here")
-            continue
-        try:
-            protocol = rng.choice(usable)
-            result.append(choose(entry, protocol, rng, len(result), prefixes=prefixes, padding=padding))
-        except DocumentError as error:
-            skip(str(error))
-    return result
+    arrived: asyncio.Event  #: set when there is more to try than was thought
+
+    def take(self) -> DialParameters | None:
+        """Return the next attempt, None if there is none for now."""
+        ...
 
 
 class Establishment:
@@ -81,22 +53,26 @@ class Establishment:
         self._turn = asyncio.Lock()  # starts are staggered one after the other
         self._begun = False
 
-    async def race(self, attempts: Iterable[DialParameters]) -> Outcome | None:
+    async def race(self, attempts: Attempts) -> Outcome | None:
         """Return the first tunnel that is ready for use, or None when every attempt failed.
 
         The losers are closed before this returns; so is everything if it is cancelled.
         """
-        waiting = iter(attempts)
         running: set[asyncio.Task[Outcome | None]] = set()
+        news = asyncio.create_task(_renewed(attempts.arrived))
         winner: Outcome | None = None
         kept: Tunnel | None = None
         try:
             while winner is None:
-                while len(running) < self._workers and (attempt := next(waiting, None)) is not None:
+                while len(running) < self._workers and (attempt := attempts.take()) is not None:
                     running.add(asyncio.create_task(self._attempt(attempt)))
                 if not running:
                     break
-                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait((*running, news), return_when=asyncio.FIRST_COMPLETED)
+                if news.done():
+                    news = asyncio.create_task(_renewed(attempts.arrived))
+                done = {task for task in running if task.done()}
+                running -= done
                 winner = next(filter(None, (task.result() for task in done)), None)
             await _cancel(running)
             kept = winner[0] if winner is not None else None
@@ -105,7 +81,7 @@ class Establishment:
             for tunnel in self._made - {kept}:
                 tunnel.abort()  # also one that was through before the cancellation reached it
             self._made.clear()
-            await _cancel(running)
+            await _cancel({*running, news})
 
     async def _attempt(self, attempt: DialParameters) -> Outcome | None:
         async with self._turn:
@@ -125,8 +101,14 @@ class Establishment:
             return None
 
 
-async def _cancel(tasks: set[asyncio.Task[Outcome | None]]) -> None:
+async def _cancel(tasks: Collection[asyncio.Task[Any]]) -> None:
     """Cancel tasks and wait for their ends."""
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _renewed(event: asyncio.Event) -> None:
+    """Wait for the event, and have it ready for the next time."""
+    await event.wait()
+    event.clear()

@@ -28,6 +28,7 @@ __all__ = ["Client", "DemoNetwork"]
 START_TIMEOUT: Final = 30.0
 END_TIMEOUT: Final = 5.0
 _ADDRESS: Final = "127.0.0.1"
+_OTHER_ADDRESS: Final = "127.0.0.2"  # a client knows one server at each address
 
 
 class DemoNetwork:
@@ -57,12 +58,12 @@ class DemoNetwork:
 
     async def start_servers(self) -> None:
         """Make both servers' keys and files, and start them. Raises NetworkError."""
-        self.watched = await self._start_server("open", PASS)
-        self.blocked = await self._start_server("blocked", Rule(STALL, down=0))
+        self.watched = await self._start_server("open", PASS, _ADDRESS)
+        self.blocked = await self._start_server("blocked", Rule(STALL, down=0), _OTHER_ADDRESS)
 
-    async def _start_server(self, name: str, rule: Rule) -> Censor:
+    async def _start_server(self, name: str, rule: Rule, address: str) -> Censor:
         port = _free_port()
-        generated = await asyncio.to_thread(generate_server, ip=_ADDRESS, protocols={"OSSH": port})
+        generated = await asyncio.to_thread(generate_server, ip=address, protocols={"OSSH": port})
         directory = self._directory / name
         generated.write(directory)
         config = directory / CONFIG_FILE
@@ -76,7 +77,7 @@ class DemoNetwork:
         if not await _says(process.stdout, b"OSSH on port"):
             reason = (directory / "log").read_text(errors="replace").strip().rpartition("\n")[2]
             raise NetworkError(f"the {name} server did not start: {reason}")
-        censor = await self._stack.enter_async_context(Censor(port, rules=repeat(rule)))
+        censor = await self._stack.enter_async_context(Censor(port, rules=repeat(rule), host=address))
         fields = {**ServerEntry.decode(generated.entry).fields, "sshObfuscatedPort": censor.port}
         self._entries.append(ServerEntry.from_fields(fields).encode())
         return censor
@@ -88,6 +89,7 @@ class DemoNetwork:
             "SponsorId": "F" * 16,
             "EmbeddedServerEntryList": self._entries[: 1 if only_open else None],
             "EmitDiagnosticNotices": True,
+            "DataRootDirectory": tempfile.mkdtemp(dir=self._directory),
         }
         if prefix:
             settings["OSSHPrefixSpecs"] = CLIENT_SPECS

@@ -4,14 +4,19 @@ Fields this program has no use for are collected in `unknown_fields`, never refu
 ones.
 """
 
-from collections.abc import Mapping
+import base64
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 import msgspec
 
 from headrace.base.errors import DocumentError
+from headrace.crypto.rsa_signing import PackageVerifyingKey
+from headrace.crypto.signing import VerifyingKey
 from headrace.documents.capabilities import TUNNEL_PROTOCOLS
 from headrace.documents.config_reader import convert_config, fold, read_object
 from headrace.documents.prefix_specs import RawPrefixSpecs, read_prefix_specs
+from headrace.documents.transfer_urls import TransferURLs
 from headrace.documents.upstream_proxy_url import ProxyURL
 from headrace.obfuscation.preamble import MAX_PADDING, MIN_CLIENT_PADDING
 from headrace.obfuscation.prefix import PrefixSpecs
@@ -33,6 +38,15 @@ class ClientConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     data_root_directory: str = ""
     target_server_entry: str = ""
     embedded_server_entry_list: list[str] | str = []
+    server_entry_signature_public_key: str = ""  # base64 Ed25519
+
+    remote_server_list_urls: list[Any] = msgspec.field(default=[], name="RemoteServerListURLs")
+    obfuscated_server_list_root_urls: list[Any] = msgspec.field(
+        default=[], name="ObfuscatedServerListRootURLs"
+    )
+    remote_server_list_signature_public_key: str = ""  # base64 RSA
+    disable_remote_server_list_fetcher: bool = False
+    fetch_remote_server_list_retry_period_milliseconds: int | None = None
 
     local_socks_proxy_port: int = 0
     local_http_proxy_port: int = 0
@@ -49,6 +63,7 @@ class ClientConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     connection_worker_pool_size: int = 0  # 0: the default
     stagger_connection_workers_milliseconds: int = 0
     establish_tunnel_timeout_seconds: int | None = None  # 0: never give up
+    establish_tunnel_work_time_seconds: float | None = None  # until more servers are wanted
 
     disable_api: bool = False
     disable_periodic_ssh_keep_alive: bool = False
@@ -59,6 +74,7 @@ class ClientConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     emit_bytes_transferred: bool = False
     emit_client_address: bool = False
     emit_server_alerts: bool = False
+    emit_sloks: bool = msgspec.field(default=False, name="EmitSLOKs")
 
     ossh_prefix_specs: RawPrefixSpecs = msgspec.field(default={}, name="OSSHPrefixSpecs")
     ossh_prefix_scoped_spec_names: dict[str, list[str]] = msgspec.field(
@@ -84,6 +100,19 @@ class ClientConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
         return entries.split() if isinstance(entries, str) else entries
 
     @property
+    def remote_server_lists(self) -> TransferURLs | None:
+        """Where the common list of servers is fetched from, if anywhere."""
+        return (
+            TransferURLs.from_fields(self.remote_server_list_urls) if self.remote_server_list_urls else None
+        )
+
+    @property
+    def obfuscated_server_list_roots(self) -> TransferURLs | None:
+        """Where obfuscated lists are fetched from, if anywhere."""
+        urls = self.obfuscated_server_list_root_urls
+        return TransferURLs.from_fields(urls) if urls else None
+
+    @property
     def padding(self) -> tuple[int, int]:
         """Least and most bytes of padding in an obfuscated tunnel's first message."""
         return self.min_padding, self.max_padding
@@ -104,6 +133,19 @@ class ClientConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
 _NAMES = [field.encode_name for field in msgspec.structs.fields(ClientConfig) if field.encode_name]
 
 
+def _plain_url(url: object) -> object:
+    """Return the form that lists of URLs have for a URL that is written as it is."""
+    return {"URL": base64.b64encode(url.encode()).decode()} if isinstance(url, str) else url
+
+
+#: Fields of older files that hold one value where there is a list today.
+_LEGACY: Final[Mapping[str, tuple[str, Callable[[object], object]]]] = {
+    "TunnelProtocol": ("LimitTunnelProtocols", lambda protocol: protocol),
+    "RemoteServerListUrl": ("RemoteServerListURLs", _plain_url),
+    "ObfuscatedServerListRootURL": ("ObfuscatedServerListRootURLs", _plain_url),
+}
+
+
 def read_client_config(
     data: bytes, file: str = "configuration", overrides: Mapping[str, object] | None = None
 ) -> ClientConfig:
@@ -112,10 +154,11 @@ def read_client_config(
     `overrides` are fields from the command line; they win over the file's.
     """
     fields = read_object(data, file)
-    known, unknown = fold({**fields, **(overrides or {})}, [*_NAMES, "TunnelProtocol"])
-    legacy_protocol = known.pop("TunnelProtocol", None)
-    if legacy_protocol and "LimitTunnelProtocols" not in known:
-        known["LimitTunnelProtocols"] = [legacy_protocol]
+    known, unknown = fold({**fields, **(overrides or {})}, [*_NAMES, *_LEGACY])
+    for name, (new_name, promote) in _LEGACY.items():
+        legacy = known.pop(name, None)
+        if legacy and new_name not in known:
+            known[new_name] = [promote(legacy)]
     for name in ("PropagationChannelId", "SponsorId"):
         if not known.get(name):
             raise DocumentError(
@@ -176,6 +219,11 @@ def _check(config: ClientConfig, file: str) -> None:
         ("ConnectionWorkerPoolSize", config.connection_worker_pool_size),
         ("StaggerConnectionWorkersMilliseconds", config.stagger_connection_workers_milliseconds),
         ("EstablishTunnelTimeoutSeconds", config.establish_tunnel_timeout_seconds or 0),
+        ("EstablishTunnelWorkTimeSeconds", config.establish_tunnel_work_time_seconds or 0),
+        (
+            "FetchRemoteServerListRetryPeriodMilliseconds",
+            config.fetch_remote_server_list_retry_period_milliseconds or 0,
+        ),
         ("OSSHPrefixSplitMinDelayMilliseconds", config.ossh_prefix_split_min_delay_milliseconds),
         ("OSSHPrefixSplitMaxDelayMilliseconds", config.ossh_prefix_split_max_delay_milliseconds),
     ):
@@ -192,6 +240,7 @@ def _check(config: ClientConfig, file: str) -> None:
         "OSSHPrefixSplitMaxDelayMilliseconds",
         "is below OSSHPrefixSplitMinDelayMilliseconds: make it the larger one",
     )
+    _check_lists(config, file)
     specs = read_prefix_specs(config.ossh_prefix_specs, file, "OSSHPrefixSpecs")
     for names in config.ossh_prefix_scoped_spec_names.values():
         for name in names:
@@ -204,3 +253,31 @@ def _check(config: ClientConfig, file: str) -> None:
         config.prefixes()
     except DocumentError as error:
         raise DocumentError(f"{file}: {error}") from error
+
+
+def _check_lists(config: ClientConfig, file: str) -> None:
+    """Insist on URLs and keys that can be used, and on the key that lists from storage are signed with."""
+
+    def insist_on_reading(field: str, read: Callable[[], object]) -> None:
+        try:
+            read()
+        except DocumentError as error:
+            raise DocumentError(f"{file}: {field}: {error}") from error
+
+    insist_on_reading("RemoteServerListURLs", lambda: config.remote_server_lists)
+    insist_on_reading("ObfuscatedServerListRootURLs", lambda: config.obfuscated_server_list_roots)
+    if config.server_entry_signature_public_key:
+        insist_on_reading(
+            "ServerEntrySignaturePublicKey",
+            lambda: VerifyingKey.from_text(config.server_entry_signature_public_key),
+        )
+    if config.remote_server_list_urls or config.obfuscated_server_list_root_urls:
+        if not config.remote_server_list_signature_public_key:
+            raise DocumentError(
+                f"{file}: RemoteServerListSignaturePublicKey is missing: add the key that lists are signed "
+                "with, or remove RemoteServerListURLs and ObfuscatedServerListRootURLs"
+            )
+        insist_on_reading(
+            "RemoteServerListSignaturePublicKey",
+            lambda: PackageVerifyingKey.from_text(config.remote_server_list_signature_public_key),
+        )

@@ -9,6 +9,7 @@ import io
 import json
 import logging
 import tempfile
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -19,6 +20,7 @@ from headrace.base.clock import SYSTEM_CLOCK
 from headrace.base.logging import JsonFormatter
 from headrace.client.controller import Controller
 from headrace.client.notices import NoticeOptions, Notices
+from headrace.client.servers import FixedServers
 from headrace.documents.client_config import read_client_config
 from headrace.documents.server_config import read_server_config
 from headrace.documents.server_entry import ServerEntry
@@ -70,7 +72,10 @@ class LoopbackServer:
 
 
 class LoopbackNetwork:
-    """One server, one client, one origin. `client` and `server` go over the two configurations."""
+    """One server, one client, one origin. `client` and `server` go over the two configurations.
+
+    The client knows the server, and the `others`.
+    """
 
     def __init__(
         self,
@@ -79,6 +84,7 @@ class LoopbackNetwork:
         prefix: bool = False,
         client: dict[str, Any] | None = None,
         server: dict[str, Any] | None = None,
+        others: Sequence[ServerEntry] = (),
     ) -> None:
         settings: dict[str, Any] = {"LimitTunnelProtocols": [protocol]}
         if prefix:
@@ -87,6 +93,7 @@ class LoopbackNetwork:
             settings["OSSHPrefixProbability"] = 1.0
         self._client_settings = settings | (client or {})
         self.server = LoopbackServer(**(server or {}))
+        self._others = others
         self.origin = Origin()
         self.controller: Controller
         self._stack = AsyncExitStack()
@@ -118,7 +125,7 @@ class LoopbackNetwork:
         names = {"PropagationChannelId": "F" * 16, "SponsorId": "F" * 16}
         config = read_client_config(json.dumps(names).encode(), overrides=self._client_settings)
         notices = Notices(self._notices, SYSTEM_CLOCK, NoticeOptions.from_config(config))
-        self.controller = Controller(config, [self.server.entry], notices)
+        self.controller = Controller(config, FixedServers([self.server.entry, *self._others]), notices)
         self._run = asyncio.create_task(self.controller.run())
         self._stack.push_async_callback(self._stop)
         connected = asyncio.create_task(self.controller.connected.wait())

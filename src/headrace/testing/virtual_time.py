@@ -1,18 +1,20 @@
 """An event loop whose clock jumps: when nothing is ready it is at once as late as the next timer.
 
 Hours of retries, timeouts and keep-alives pass in milliseconds, in the order they would pass in. Sockets on
-loopback work, since what was sent there has arrived by the next look; what takes real time elsewhere, in a
-thread or another process, does not fit on such a loop.
+loopback work, since what was sent there has arrived by the next look. What would be done in a thread is done
+at once, and takes no time; another process, which takes some, does not fit on such a loop.
 """
 
 import asyncio
 import selectors
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor
+from typing import Any, TypeVar, TypeVarTuple
 
 __all__ = ["VirtualTimeLoop", "run"]
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class _Jumping(selectors.DefaultSelector):
@@ -38,6 +40,16 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._jumping.now
+
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
+    ) -> asyncio.Future[T]:
+        done: asyncio.Future[T] = self.create_future()
+        try:
+            done.set_result(func(*args))
+        except Exception as error:
+            done.set_exception(error)
+        return done
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:

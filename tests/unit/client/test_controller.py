@@ -16,9 +16,10 @@ from tests.memory_network import HANGS, Destination, MemoryServer, Network, clie
 from headrace.base.clock import SYSTEM_CLOCK
 from headrace.base.errors import NetworkError, OperatorError
 from headrace.base.rng import SeededRng
-from headrace.client.controller import ESTABLISH_TIMEOUT, SWEEP, Controller
+from headrace.client.controller import ESTABLISH_TIMEOUT, PAUSE, SWEEP, Controller
 from headrace.client.local_socks import SocksConnection
 from headrace.client.notices import NoticeOptions, Notices
+from headrace.client.servers import FixedServers
 from headrace.client.tunnel import Tunnel
 from headrace.codec.handshake_response import HandshakeResponse
 from headrace.documents.server_entry import ServerEntry
@@ -44,7 +45,7 @@ class Run:
             diagnostics=True, client_address=True, bytes_transferred=True, server_alerts=True
         )
         notices = Notices(self._stream, SYSTEM_CLOCK, options)
-        self.controller = Controller(config, entries, notices, SeededRng(9))
+        self.controller = Controller(config, FixedServers(entries), notices, SeededRng(9))
         self.task = asyncio.create_task(self.controller.run())
 
     @property
@@ -253,7 +254,7 @@ async def test_a_timeout_of_zero_means_never(network: Network, server: MemorySer
     run = Run([server.entry], EstablishTunnelTimeoutSeconds=0, LimitTunnelProtocols=["OSSH"])
     await asyncio.sleep(1000)
     assert not run.task.done()
-    assert len(network.dialled) == pytest.approx(1000 / 5, abs=2)  # refused at once, then the pause
+    assert len(network.dialled) == pytest.approx(1000 / PAUSE, rel=0.02)  # refused at once, then the pause
     network.places[server.address, 4001] = place
     await run.connected()
     await run.stop()
@@ -264,7 +265,7 @@ async def test_failures_are_told_for_diagnosis_without_addresses(
     network: Network, server: MemoryServer
 ) -> None:
     network.places.clear()
-    run = Run([server.entry], EstablishTunnelTimeoutSeconds=3)
+    run = Run([server.entry], EstablishTunnelTimeoutSeconds=1)
     await run.task
     (info,) = run.told("Info")
     assert "Connection refused" in info["message"]

@@ -2,7 +2,8 @@
 
 import asyncio
 import base64
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ from headrace.base.rng import SeededRng
 from headrace.client import api
 from headrace.client.api import Identity
 from headrace.client.dial_parameters import DialParameters, choose
-from headrace.client.establish import Establishment, candidates
+from headrace.client.establish import Establishment
 from headrace.client.tunnel import CONNECT_TIMEOUT, LOGIN_TIMEOUT, Tunnel
 from headrace.codec.handshake_response import HandshakeResponse
 from headrace.documents.server_entry import ServerEntry
@@ -51,66 +52,27 @@ def entry(number: int, **fields: object) -> ServerEntry:
     return ServerEntry.from_fields({name: value for name, value in whole.items() if value is not None})
 
 
-def attempts(count: int) -> list[DialParameters]:
-    return [choose(entry(number), "OSSH", SeededRng(1), number) for number in range(count)]
+class Prepared:
+    """Attempts that a test made; `add` brings more, and says so."""
+
+    def __init__(self, attempts: Iterable[DialParameters]) -> None:
+        self.arrived = asyncio.Event()
+        self._attempts = deque(attempts)
+
+    def take(self) -> DialParameters | None:
+        return self._attempts.popleft() if self._attempts else None
+
+    def add(self, attempt: DialParameters) -> None:
+        self._attempts.append(attempt)
+        self.arrived.set()
 
 
-# ---- candidates -------------------------------------------------------------------------------------------
+def attempt(number: int) -> DialParameters:
+    return choose(entry(number), "OSSH", SeededRng(1), number)
 
 
-def names(found: Sequence[DialParameters]) -> list[str]:
-    return [attempt.entry.effective_tag for attempt in found]
-
-
-def test_candidates_come_in_random_order_each_once() -> None:
-    entries = [entry(number) for number in range(20)]
-    orders = [names(candidates(entries, [], SeededRng(seed), pytest.fail)) for seed in range(5)]
-    assert len({tuple(order) for order in orders}) == 5
-    assert all(sorted(order) == sorted(item.effective_tag for item in entries) for order in orders)
-    assert len({order[0] for order in orders}) > 1
-
-
-def test_the_last_good_server_comes_first_and_the_rest_stay_shuffled() -> None:
-    entries = [entry(number) for number in range(20)]
-    orders = [names(candidates(entries, [], SeededRng(seed), pytest.fail, "tag 7")) for seed in range(5)]
-    assert {order[0] for order in orders} == {"tag 7"}
-    assert len({tuple(order) for order in orders}) == 5
-
-
-def test_candidates_are_numbered_in_the_order_they_are_tried() -> None:
-    entries = [entry(1), entry(2, capabilities=["QUIC"]), entry(3), entry(4)]
-    found = candidates(entries, [], SeededRng(1), lambda reason: None)
-    assert [attempt.candidate_number for attempt in found] == [0, 1, 2]
-
-
-def test_each_usable_protocol_gets_its_turn_and_the_limit_is_kept() -> None:
-    entries = [entry(number) for number in range(40)]
-    assert {item.protocol for item in candidates(entries, [], SeededRng(1), pytest.fail)} == {"SSH", "OSSH"}
-    found = candidates(entries, ["SSH"], SeededRng(1), pytest.fail)
-    assert {(item.protocol, item.port) for item in found} == {("SSH", 22)}
-
-
-@pytest.mark.parametrize(
-    ("fields", "reason"),
-    [
-        ({"capabilities": ["QUIC", "UNFRONTED-MEEK"]}, "supports no tunnel protocol"),
-        ({"capabilities": []}, "supports no tunnel protocol"),
-        ({"sshObfuscatedPort": None}, "no usable port"),
-        ({"sshObfuscatedPort": 65536}, "no usable port"),
-        ({"sshObfuscatedKey": None}, "no sshObfuscatedKey"),
-        ({"sshHostKey": None}, "no sshHostKey"),
-        ({"sshHostKey": "not base64!"}, "not base64"),
-        ({"ipAddress": "server.example"}, "not an IP address"),
-        ({"ipAddress": "x" * 70}, "not an IP address"),
-        ({"ipAddress": None}, "not an IP address"),
-    ],
-)
-def test_what_cannot_be_dialled_is_skipped_with_the_reason(fields: dict[str, object], reason: str) -> None:
-    skipped: list[str] = []
-    found = candidates([entry(1), entry(2, **fields)], ["OSSH"], SeededRng(1), skipped.append)
-    assert names(found) == ["tag 1"]
-    assert len(skipped) == 1
-    assert reason in skipped[0]
+def attempts(count: int) -> Prepared:
+    return Prepared(attempt(number) for number in range(count))
 
 
 # ---- the race, with scripted tunnels ----------------------------------------------------------------------
@@ -234,6 +196,30 @@ async def test_of_two_winners_in_the_same_instant_one_is_kept() -> None:
     assert race.open == [winner]
 
 
+async def test_whoever_is_learned_of_during_a_race_is_tried_at_once() -> None:
+    race = Race(lambda attempt: (20.0 if attempt.candidate_number < 3 else 0.5, None))
+    known = attempts(3)
+    task = asyncio.create_task(race.establishment.race(known))
+    for number in (3, 4):
+        await asyncio.sleep(0.25)
+        known.add(attempt(number))
+    outcome = await task
+    assert outcome is not None
+    assert outcome[0].dial_parameters.candidate_number == 3
+    assert race.started == pytest.approx({0: 0, 1: 0, 2: 0, 3: 0.25, 4: 0.5})
+    assert race.open == [3]
+
+
+async def test_whoever_is_learned_of_waits_for_a_worker_too() -> None:
+    race = Race(lambda attempt: (1.0, NetworkError("no")), workers=2)
+    known = attempts(2)
+    task = asyncio.create_task(race.establishment.race(known))
+    await asyncio.sleep(0.5)
+    known.add(attempt(2))
+    assert await task is None
+    assert race.started == {0: 0, 1: 0, 2: 1}
+
+
 async def test_nobody_to_try() -> None:
     assert await Race(lambda attempt: (0.0, None)).run(0) is None
 
@@ -305,7 +291,7 @@ async def fate(tunnel: Tunnel, network: Network) -> HeadraceError:
     """Let the tunnel race alone; it must lose, and leave no connection behind. Return why."""
     errors: list[HeadraceError] = []
     establishment = Establishment(lambda attempt: tunnel, failed=lambda attempt, error: errors.append(error))
-    assert await establishment.race([tunnel.dial_parameters]) is None
+    assert await establishment.race(Prepared([tunnel.dial_parameters])) is None
     assert [wire for wire in network.wires[::2] if not wire.is_closing()] == []
     assert tunnel.ended.done() or not network.wires
     (error,) = errors
@@ -413,7 +399,7 @@ async def test_many_servers_one_is_good(network: Network, server: MemoryServer) 
     establishment = Establishment(
         lambda attempt: Tunnel(attempt, identity, SeededRng(4), lambda name, payload: None)
     )
-    outcome = await establishment.race(tried)
+    outcome = await establishment.race(Prepared(tried))
     assert outcome is not None
     assert outcome[0].dial_parameters is good
     assert now() == pytest.approx(0.3, abs=0.1)

@@ -1,8 +1,10 @@
 """Client configuration files."""
 
+import base64
 import json
 
 import pytest
+from tests.package_keys import KEY
 
 from headrace.base.errors import DocumentError
 from headrace.documents.client_config import ClientConfig, read_client_config
@@ -22,7 +24,7 @@ def test_a_file_from_the_field_loads_unchanged() -> None:
             "LocalSocksProxyPort": 1081,
             "EgressRegion": "US",
             "RemoteServerListDownloadFilename": "remote_server_list",
-            "RemoteServerListSignaturePublicKey": "MIICIDANBg==",
+            "RemoteServerListSignaturePublicKey": KEY.public.to_text(),
             "RemoteServerListUrl": "https://example.org/list",
             "UseIndistinguishableTLS": True,
         }
@@ -31,10 +33,52 @@ def test_a_file_from_the_field_loads_unchanged() -> None:
     assert config.egress_region == "US"
     assert config.unknown_fields == [
         "RemoteServerListDownloadFilename",
-        "RemoteServerListSignaturePublicKey",
-        "RemoteServerListUrl",
         "UseIndistinguishableTLS",
     ]
+    assert config.remote_server_lists is not None
+    assert config.remote_server_lists.canonical_url == "https://example.org/list"
+
+
+LIST = {"URL": base64.b64encode(b"https://example.org/x").decode(), "OnlyAfterAttempts": 0}
+
+
+def test_where_server_lists_are() -> None:
+    fields = {"RemoteServerListSignaturePublicKey": KEY.public.to_text()}
+    config = read({**fields, "RemoteServerListURLs": [LIST], "obfuscatedserverlistrooturls": [LIST]})
+    assert config.remote_server_lists is not None
+    assert config.obfuscated_server_list_roots is not None
+    assert config.obfuscated_server_list_roots.canonical_url == "https://example.org/x"
+    legacy = read({**fields, "ObfuscatedServerListRootURL": "https://example.org/old"})
+    assert legacy.remote_server_lists is None
+    assert legacy.obfuscated_server_list_roots is not None
+    assert legacy.obfuscated_server_list_roots.canonical_url == "https://example.org/old"
+    both = read({**fields, "RemoteServerListURLs": [LIST], "RemoteServerListUrl": "https://example.org/old"})
+    assert both.remote_server_lists is not None
+    assert both.remote_server_lists.canonical_url == "https://example.org/x"
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"RemoteServerListURLs": [LIST]}, "RemoteServerListSignaturePublicKey is missing: add the key"),
+        ({"RemoteServerListUrl": "https://a"}, "RemoteServerListSignaturePublicKey is missing"),
+        ({"ObfuscatedServerListRootURLs": [LIST]}, "RemoteServerListSignaturePublicKey is missing"),
+        (
+            {"RemoteServerListURLs": [LIST], "RemoteServerListSignaturePublicKey": "AAAA"},
+            "RemoteServerListSignaturePublicKey: this public key",
+        ),
+        ({"RemoteServerListURLs": [{**LIST, "OnlyAfterAttempts": 1}]}, "RemoteServerListURLs: .*at once"),
+        ({"RemoteServerListURLs": [{"URL": "?"}]}, r"RemoteServerListURLs.*\[0\]: URL is not"),
+        ({"RemoteServerListURLs": "https://a"}, "RemoteServerListURLs: expected a list"),
+        ({"RemoteServerListUrl": 5}, "RemoteServerListURLs"),
+        ({"ServerEntrySignaturePublicKey": "AAAA"}, "ServerEntrySignaturePublicKey: .*32 bytes"),
+        ({"FetchRemoteServerListRetryPeriodMilliseconds": -1}, "FetchRemoteServerList.*below zero"),
+        ({"EstablishTunnelWorkTimeSeconds": -0.5}, "EstablishTunnelWorkTimeSeconds.*below zero"),
+    ],
+)
+def test_lists_that_could_not_be_fetched_are_mistakes(changes: dict[str, object], problem: str) -> None:
+    with pytest.raises(DocumentError, match=problem):
+        read(changes)
 
 
 def test_defaults() -> None:

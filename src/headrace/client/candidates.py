@@ -1,0 +1,75 @@
+"""What to try in one round of establishing, in order; servers learned of meanwhile come first."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+
+from headrace.base.errors import DocumentError
+from headrace.base.rng import Rng
+from headrace.client.dial_parameters import DialParameters, choose
+from headrace.documents.server_entry import ServerEntry
+from headrace.obfuscation.preamble import MAX_PADDING, MIN_CLIENT_PADDING
+from headrace.obfuscation.prefix import PrefixSpecs
+from headrace.transports import TUNNEL_PROTOCOLS
+
+__all__ = ["Candidates"]
+
+
+class Candidates:
+    """One attempt per entry that can be dialled; `skip` hears why one is left out.
+
+    `arrived` is set when `add` was called. After `until` (loop time) the rest of the round is left untried.
+    """
+
+    def __init__(
+        self,
+        entries: Iterable[ServerEntry],
+        limit: Sequence[str],
+        rng: Rng,
+        skip: Callable[[str], None],
+        *,
+        prefixes: PrefixSpecs | None = None,
+        padding: tuple[int, int] = (MIN_CLIENT_PADDING, MAX_PADDING),
+        until: float | None = None,
+    ) -> None:
+        self.arrived = asyncio.Event()
+        self.taken = 0  #: attempts handed out
+        self._round: Iterator[ServerEntry] = iter(entries)
+        self._new: Iterator[ServerEntry] = iter(())
+        self._limit = limit
+        self._rng = rng
+        self._skip = skip
+        self._prefixes = prefixes
+        self._padding = padding
+        self._until = until
+
+    def add(self, entries: Iterable[ServerEntry]) -> None:
+        """Have these tried next; they are loaded as their turn comes."""
+        self._new = chain(self._new, entries)
+        self.arrived.set()
+
+    def take(self) -> DialParameters | None:
+        """Return the next attempt, None if there is none for now."""
+        while (entry := self._next()) is not None:
+            usable = [name for name in entry.supported_protocols(self._limit) if name in TUNNEL_PROTOCOLS]
+            if not usable:
+                self._skip("the server supports no tunnel protocol that is allowed and known here")
+                continue
+            protocol = self._rng.choice(usable)
+            try:
+                attempt = choose(
+                    entry, protocol, self._rng, self.taken, prefixes=self._prefixes, padding=self._padding
+                )
+            except DocumentError as error:
+                self._skip(str(error))
+                continue
+            self.taken += 1
+            return attempt
+        return None
+
+    def _next(self) -> ServerEntry | None:
+        if (entry := next(self._new, None)) is not None:
+            return entry
+        if self._until is not None and asyncio.get_running_loop().time() > self._until:
+            return None
+        return next(self._round, None)

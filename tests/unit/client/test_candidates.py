@@ -1,0 +1,128 @@
+"""Candidates of a round: who is tried, in which order, over which protocol, and who is left out."""
+
+import asyncio
+import base64
+from collections.abc import Callable, Iterable
+
+import pytest
+
+from headrace.base.rng import SeededRng
+from headrace.client.candidates import Candidates
+from headrace.client.dial_parameters import DialParameters
+from headrace.documents.server_entry import ServerEntry
+
+pytestmark = pytest.mark.virtual_time
+
+
+def entry(number: int, **fields: object) -> ServerEntry:
+    """Return an entry that can be dialled; fields that are None are left out."""
+    whole = {
+        "tag": f"tag {number}",
+        "ipAddress": f"192.0.2.{number}",
+        "sshPort": 22,
+        "sshObfuscatedPort": 53,
+        "sshObfuscatedKey": "keyword",
+        "sshHostKey": base64.b64encode(b"a host key").decode(),
+        "capabilities": ["SSH", "OSSH"],
+        **fields,
+    }
+    return ServerEntry.from_fields({name: value for name, value in whole.items() if value is not None})
+
+
+def candidates(
+    entries: Iterable[ServerEntry],
+    limit: Iterable[str] = (),
+    skip: Callable[[str], None] = pytest.fail,
+    until: float | None = None,
+) -> Candidates:
+    return Candidates(entries, list(limit), SeededRng(1), skip, until=until)
+
+
+def all_of(found: Candidates) -> list[DialParameters]:
+    return list(iter(found.take, None))
+
+
+def names(found: Candidates) -> list[str]:
+    return [attempt.entry.effective_tag for attempt in all_of(found)]
+
+
+async def test_each_entry_is_an_attempt_in_the_order_given() -> None:
+    found = candidates(entry(number) for number in (3, 1, 2))
+    assert names(found) == ["tag 3", "tag 1", "tag 2"]
+    assert found.take() is None
+    assert found.taken == 3
+
+
+async def test_entries_are_asked_for_one_at_a_time() -> None:
+    asked: list[int] = []
+
+    def entries() -> Iterable[ServerEntry]:
+        for number in range(100_000):
+            asked.append(number)
+            yield entry(number % 256)
+
+    candidates(entries()).take()
+    assert asked == [0]
+
+
+async def test_attempts_are_numbered_in_the_order_they_are_made() -> None:
+    entries = [entry(1), entry(2, capabilities=["QUIC"]), entry(3), entry(4)]
+    found = candidates(entries, skip=lambda reason: None)
+    assert [attempt.candidate_number for attempt in all_of(found)] == [0, 1, 2]
+
+
+async def test_each_usable_protocol_gets_its_turn_and_the_limit_is_kept() -> None:
+    entries = [entry(number) for number in range(40)]
+    assert {attempt.protocol for attempt in all_of(candidates(entries))} == {"SSH", "OSSH"}
+    limited = all_of(candidates(entries, ["SSH"]))
+    assert {(attempt.protocol, attempt.port) for attempt in limited} == {("SSH", 22)}
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"capabilities": ["QUIC", "UNFRONTED-MEEK"]}, "supports no tunnel protocol"),
+        ({"capabilities": []}, "supports no tunnel protocol"),
+        ({"sshObfuscatedPort": None}, "no usable port"),
+        ({"sshObfuscatedPort": 65536}, "no usable port"),
+        ({"sshObfuscatedKey": None}, "no sshObfuscatedKey"),
+        ({"sshHostKey": None}, "no sshHostKey"),
+        ({"sshHostKey": "not base64!"}, "not base64"),
+        ({"ipAddress": "server.example"}, "not an IP address"),
+        ({"ipAddress": "x" * 70}, "not an IP address"),
+        ({"ipAddress": None}, "not an IP address"),
+    ],
+)
+async def test_what_cannot_be_dialled_is_skipped_with_the_reason(
+    fields: dict[str, object], reason: str
+) -> None:
+    skipped: list[str] = []
+    assert names(candidates([entry(2, **fields), entry(1)], ["OSSH"], skipped.append)) == ["tag 1"]
+    assert len(skipped) == 1
+    assert reason in skipped[0]
+
+
+async def test_what_arrives_meanwhile_comes_next_and_is_announced() -> None:
+    found = candidates(entry(number) for number in range(4))
+    found.take()
+    assert not found.arrived.is_set()
+    found.add([entry(8), entry(9)])
+    assert found.arrived.is_set()
+    assert names(found) == ["tag 8", "tag 9", "tag 1", "tag 2", "tag 3"]
+
+
+async def test_what_arrives_after_the_end_is_taken_all_the_same() -> None:
+    found = candidates([])
+    assert found.take() is None
+    found.add([entry(1)])
+    assert names(found) == ["tag 1"]
+
+
+async def test_a_round_that_lasted_too_long_is_left_but_for_what_is_new() -> None:
+    found = candidates((entry(number) for number in range(4)), until=asyncio.get_running_loop().time() + 60)
+    await asyncio.sleep(60)
+    assert found.take() is not None
+    await asyncio.sleep(1)
+    assert found.take() is None
+    found.add([entry(9)])
+    assert names(found) == ["tag 9"]
