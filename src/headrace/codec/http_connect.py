@@ -49,6 +49,8 @@ class Basic:
 #: By the name in Proxy-Authenticate, the preferred one first.
 _METHODS: Final = {"basic": Basic}
 
+_WRONG_LOGIN: Final = Refused("the upstream proxy does not accept the user name and password")
+
 
 class HttpConnect(Negotiation):
     """Asks an HTTP proxy for `host`:`port`. Raises NetworkError for what no host can be called.
@@ -122,6 +124,8 @@ class HttpConnect(Negotiation):
         status = response.status_code
         if status == 200:
             return Connected(bytes(self._http.trailing_data[0]))
+        if status == 401 and self._authorization:
+            return _WRONG_LOGIN  # what some proxies say in place of a second 407
         if status != 407:
             return Refused(f"the upstream proxy answered with status {status}")
         if not self._user:
@@ -137,7 +141,7 @@ class HttpConnect(Negotiation):
             self._login = _METHODS[self._method](self._user, self._password)
         authorization = self._login.answer(challenges.get(self._method, ""), self._target)
         if authorization is None:
-            return Refused("the upstream proxy does not accept the user name and password")
+            return _WRONG_LOGIN
         self._authorization = authorization
         headers = dict(response.headers)
         closing = headers.get(b"proxy-connection", b"").lower() == b"close"

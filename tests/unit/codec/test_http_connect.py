@@ -81,7 +81,7 @@ def test_an_answer_may_be_announced() -> None:
     assert negotiation.receive(b"HTTP/1.1 103 Early Hints\r\n\r\n" + OK) == [Connected(b"")]
 
 
-@pytest.mark.parametrize("status", [201, 204, 301, 400, 403, 404, 502, 503])
+@pytest.mark.parametrize("status", [201, 204, 301, 400, 401, 403, 404, 502, 503])
 def test_any_other_status_is_final(status: int) -> None:
     negotiation = client()
     negotiation.start()
@@ -133,11 +133,12 @@ def test_a_connection_that_ends_in_the_page_is_replaced(page: bytes) -> None:
     assert negotiation.receive(b"") == [Reconnect()]
 
 
-def test_a_login_is_tried_once() -> None:
+@pytest.mark.parametrize("answer", [refuse(), b"HTTP/1.0 401 Unauthorized\r\n\r\n"], ids=["407", "401"])
+def test_a_login_is_tried_once(answer: bytes) -> None:
     negotiation = client()
     negotiation.start()
     negotiation.receive(refuse())
-    (step,) = negotiation.receive(refuse())
+    (step,) = negotiation.receive(answer)
     assert step == Refused("the upstream proxy does not accept the user name and password")
 
 
