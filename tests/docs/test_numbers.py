@@ -5,7 +5,7 @@ import re
 import pytest
 from tests.docs.documents import documents
 
-from headrace.client import controller, establish, local_connection, monitor, tunnel
+from headrace.client import establish, local_connection, monitor, search, tunnel
 from headrace.codec import http_head, udpgw
 from headrace.crypto import shamir
 from headrace.documents import server_list, signed_package
@@ -76,7 +76,7 @@ PHRASES = {
         f"seed history | {seed_history.SEED_CAPACITY:,} seeds",
     ],
     "docs/configuration.md": [
-        f"| {controller.ESTABLISH_TIMEOUT:.0f} | give up",
+        f"| {search.ESTABLISH_TIMEOUT:.0f} | give up",
         f"attempts at once; 0 is {establish.WORKERS}",
     ],
     "docs/operating.md": [
@@ -92,8 +92,8 @@ WORDS = {
     "docs/protocol-ossh.md": {"Six attempts": auth.MAX_ATTEMPTS == 6},
     "docs/how-it-works.md": {
         "up to ten attempts at once": establish.WORKERS == 10,
-        "two seconds": controller.PAUSE == 2.0,
-        "after a minute": controller.WORK_TIME == 60.0,
+        "two seconds": search.PAUSE == 2.0,
+        "after a minute": search.WORK_TIME == 60.0,
         "every five seconds": worker.SWEEP == 5.0,
         "every one or two minutes": monitor.KEEPALIVE_PERIOD == (60, 120),
         "for ten seconds": monitor.IDLE == 10.0,

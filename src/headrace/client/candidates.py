@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
+from typing import Final
 
 from headrace.base.errors import DocumentError
 from headrace.base.rng import Rng
@@ -14,11 +15,15 @@ from headrace.transports import TUNNEL_PROTOCOLS
 
 __all__ = ["Candidates"]
 
+#: Where entries come from that many have. Servers few know of are kept from proxies, which may keep logs.
+_SEEN_BY_PROXIES: Final = frozenset(("EMBEDDED", "REMOTE", "TARGET"))
+
 
 class Candidates:
     """One attempt per entry that can be dialled; `skip` hears why one is left out.
 
     `arrived` is set when `add` was called. After `until` (loop time) the rest of the round is left untried.
+    With `proxied` attempts go through an upstream proxy.
     """
 
     def __init__(
@@ -30,6 +35,7 @@ class Candidates:
         *,
         prefixes: PrefixSpecs | None = None,
         padding: tuple[int, int] = (MIN_CLIENT_PADDING, MAX_PADDING),
+        proxied: bool = False,
         until: float | None = None,
     ) -> None:
         self.arrived = asyncio.Event()
@@ -41,6 +47,7 @@ class Candidates:
         self._skip = skip
         self._prefixes = prefixes
         self._padding = padding
+        self._proxied = proxied
         self._until = until
 
     def add(self, entries: Iterable[ServerEntry]) -> None:
@@ -51,7 +58,11 @@ class Candidates:
     def take(self) -> DialParameters | None:
         """Return the next attempt, None if there is none for now."""
         while (entry := self._next()) is not None:
-            usable = [name for name in entry.supported_protocols(self._limit) if name in TUNNEL_PROTOCOLS]
+            if self._proxied and not (entry.allow_upstream_proxy or entry.local_source in _SEEN_BY_PROXIES):
+                self._skip("the server must not become known to upstream proxies")
+                continue
+            protocols = entry.supported_protocols(self._limit, upstream_proxy=self._proxied)
+            usable = [name for name in protocols if name in TUNNEL_PROTOCOLS]
             if not usable:
                 self._skip("the server supports no tunnel protocol that is allowed and known here")
                 continue

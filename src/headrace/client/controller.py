@@ -16,21 +16,19 @@ from headrace.base.clock import SYSTEM_CLOCK, Clock
 from headrace.base.errors import DocumentError, HeadraceError, NetworkError, OperatorError
 from headrace.base.rng import SYSTEM_RNG, Rng
 from headrace.client import api
-from headrace.client.candidates import Candidates
 from headrace.client.data_directory import DataDirectory
 from headrace.client.dial_parameters import DialParameters
-from headrace.client.establish import WORKERS, Establishment, Outcome
 from headrace.client.list_import import Importer
 from headrace.client.local_connection import LocalConnection
 from headrace.client.local_http import HttpConnection
 from headrace.client.local_socks import SocksConnection
 from headrace.client.monitor import TunnelMonitor
 from headrace.client.notices import Notices
+from headrace.client.search import Search, describe
 from headrace.client.server_lists import ServerLists
 from headrace.client.server_requests import ServerRequests
 from headrace.client.servers import Servers
 from headrace.client.tunnel import Tunnel
-from headrace.codec.go_duration import duration_text
 from headrace.codec.handshake_response import HandshakeResponse
 from headrace.documents.client_config import ClientConfig
 from headrace.net.dial import listen
@@ -46,14 +44,8 @@ from headrace.store.client.store import ClientStore
 
 __all__ = ["Controller"]
 
-#: Seconds after which a run without a tunnel gives up, unless configured.
-ESTABLISH_TIMEOUT: Final = 300.0
-#: Seconds after which establishing takes long: a round is cut short then, and more servers are wanted.
-WORK_TIME: Final = 60.0
 #: Seconds between looks at whether lists have gone stale, while there is a tunnel.
 REFRESH_PERIOD: Final = 3600.0
-#: Seconds before everything is tried again, give or take a tenth.
-PAUSE: Final = 2.0
 #: Seconds between looks at port forwards that wait for nothing any more.
 SWEEP: Final = 5.0
 #: Where the store keeps the time that the last server gave.
@@ -85,11 +77,10 @@ class Controller:
         self._store = store
         self._embedded = embedded
         self._identity = api.Identity.from_config(config)
-        self._prefixes = config.prefixes()
         self._proxy = UpstreamProxy.from_config(config)
         self._tunnel: Tunnel | None = None
         self._monitor: TunnelMonitor | None = None
-        self._candidates: Candidates | None = None  # of the round that is on, or that was the last
+        self._search = Search(config, servers, notices, rng, self._make, self._want_servers)
         self._importer: Importer | None = None
         self._lists: ServerLists | None = None
         if store is not None:
@@ -194,7 +185,7 @@ class Controller:
                 self._insist_on_servers()
             while True:
                 begun = time.monotonic()
-                outcome = await self._establish()
+                outcome = await self._search.find()
                 if outcome is None:
                     return
                 tunnel, response = outcome
@@ -202,66 +193,6 @@ class Controller:
         finally:
             importing.cancel()
             await asyncio.gather(importing, return_exceptions=True)
-
-    async def _establish(self) -> Outcome | None:
-        config = self.config
-        limit = config.establish_tunnel_timeout_seconds
-        patience = ESTABLISH_TIMEOUT if limit is None else float(limit)
-        race = Establishment(
-            self._make,
-            handshake=not config.disable_api,
-            workers=config.connection_worker_pool_size or WORKERS,
-            stagger=config.stagger_connection_workers_milliseconds / 1000,
-            started=self._report_attempt,
-            failed=self._report_failure,
-        )
-        impatience = asyncio.create_task(self._grow_impatient())
-        try:
-            async with asyncio.timeout(patience or None):
-                while True:
-                    candidates = self._begin_round()
-                    outcome = await race.race(candidates)
-                    if outcome is not None:
-                        return outcome
-                    if not candidates.taken:
-                        self._want_servers()
-                    await self._pause(candidates)
-        except TimeoutError:
-            self._notices.emit("EstablishTunnelTimeout", timeout=duration_text(patience))
-            return None
-        finally:
-            impatience.cancel()
-            self._candidates = None
-
-    def _begin_round(self) -> Candidates:
-        region = self.config.egress_region
-        self._notices.emit("CandidateServers", count=self._servers.count(region), region=region)
-        self._candidates = Candidates(
-            self._servers.entries(self._rng, region),
-            self.config.limit_tunnel_protocols,
-            self._rng,
-            lambda reason: self._notices.emit("SkipServerEntry", reason=reason),
-            prefixes=self._prefixes,
-            padding=self.config.padding,
-            until=self.loop.time() + self._work_time,
-        )
-        return self._candidates
-
-    async def _pause(self, candidates: Candidates) -> None:
-        """Wait before trying all again, but not when there is somebody new to try."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(PAUSE * (1 + self._rng.between(-100, 100) / 1000)):
-                await candidates.arrived.wait()
-
-    async def _grow_impatient(self) -> None:
-        while True:
-            await asyncio.sleep(self._work_time)
-            self._want_servers()
-
-    @property
-    def _work_time(self) -> float:
-        seconds = self.config.establish_tunnel_work_time_seconds
-        return WORK_TIME if seconds is None else seconds
 
     # ---- more servers ---------------------------------------------------------------------------------
 
@@ -282,11 +213,9 @@ class Controller:
             )
 
     def _arrived(self, addresses: list[str]) -> None:
-        """Servers are known that were not known before: try them next, and in no order that others share."""
+        """Servers are known that were not known before."""
         self._notices.emit("AvailableEgressRegions", regions=self._servers.regions())
-        if self._candidates is not None:
-            region = self.config.egress_region
-            self._candidates.add(self._servers.pick(self._rng.shuffled(addresses), region))
+        self._search.try_next(addresses)
 
     def _want_servers(self) -> None:
         if self._lists is not None:
@@ -315,12 +244,6 @@ class Controller:
 
     def _make(self, attempt: DialParameters) -> Tunnel:
         return Tunnel(attempt, self._identity, self._rng, self._requests.answer, self._proxy)
-
-    def _report_attempt(self, attempt: DialParameters) -> None:
-        self._notices.emit("ConnectingServer", None, **_about(attempt))
-
-    def _report_failure(self, attempt: DialParameters, error: HeadraceError) -> None:
-        self._notices.info(f"{attempt.diagnostic_id} over {attempt.protocol}: {error}")
 
     # ---- connected ------------------------------------------------------------------------------------
 
@@ -357,7 +280,7 @@ class Controller:
     def _report_tunnel(self, attempt: DialParameters, response: HandshakeResponse) -> None:
         emit = self._notices.emit
         identity = attempt.diagnostic_id
-        emit("ConnectedServer", None, **_about(attempt))
+        emit("ConnectedServer", None, **describe(attempt))
         if response.client_region:
             emit("ClientRegion", region=response.client_region)
         if response.client_address:
@@ -426,13 +349,3 @@ class Controller:
     def forward_failed(self) -> None:
         if self._monitor is not None:
             self._monitor.forward_failed()
-
-
-def _about(attempt: DialParameters) -> dict[str, object]:
-    """What notices say about an attempt; none of it tells where the server is."""
-    return {
-        "diagnosticID": attempt.diagnostic_id,
-        "region": attempt.entry.region,
-        "protocol": attempt.protocol,
-        "candidateNumber": attempt.candidate_number,
-    }

@@ -102,6 +102,19 @@ async def test_what_cannot_be_dialled_is_skipped_with_the_reason(
     assert reason in skipped[0]
 
 
+@pytest.mark.parametrize(
+    ("source", "allowed"),
+    [("EMBEDDED", True), ("REMOTE", True), ("TARGET", True), ("DISCOVERY", False), ("OBFUSCATED", False)],
+)
+async def test_servers_that_few_know_of_are_kept_from_upstream_proxies(source: str, allowed: bool) -> None:
+    skipped: list[str] = []
+    entries = [entry(1, localSource=source), entry(2, localSource=source, allowUpstreamProxy=True)]
+    found = Candidates(entries, ["OSSH"], SeededRng(1), skipped.append, proxied=True)
+    assert names(found) == (["tag 1", "tag 2"] if allowed else ["tag 2"])
+    assert len(skipped) == (not allowed)
+    assert len(names(Candidates(entries, ["OSSH"], SeededRng(1), pytest.fail))) == 2
+
+
 async def test_what_arrives_meanwhile_comes_next_and_is_announced() -> None:
     found = candidates(entry(number) for number in range(4))
     found.take()

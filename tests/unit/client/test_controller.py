@@ -16,9 +16,10 @@ from tests.memory_network import HANGS, Destination, MemoryServer, Network, clie
 from headrace.base.clock import SYSTEM_CLOCK
 from headrace.base.errors import NetworkError, OperatorError
 from headrace.base.rng import SeededRng
-from headrace.client.controller import ESTABLISH_TIMEOUT, PAUSE, SWEEP, Controller
+from headrace.client.controller import SWEEP, Controller
 from headrace.client.local_socks import SocksConnection
 from headrace.client.notices import NoticeOptions, Notices
+from headrace.client.search import ESTABLISH_TIMEOUT, PAUSE
 from headrace.client.servers import FixedServers
 from headrace.client.tunnel import Tunnel
 from headrace.codec.handshake_response import HandshakeResponse

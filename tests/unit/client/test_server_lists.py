@@ -17,11 +17,12 @@ from tests.memory_storage import Storage, etag
 from headrace.base.clock import SYSTEM_CLOCK
 from headrace.base.errors import OperatorError
 from headrace.base.rng import SeededRng
-from headrace.client.controller import ESTABLISH_TIMEOUT, PAUSE, REFRESH_PERIOD, WORK_TIME, Controller
+from headrace.client.controller import REFRESH_PERIOD, Controller
 from headrace.client.data_directory import DataDirectory
 from headrace.client.downloads import STATISTICS
 from headrace.client.fetcher import RETRY_PERIOD, STALE_PERIOD
 from headrace.client.notices import NoticeOptions, Notices
+from headrace.client.search import ESTABLISH_TIMEOUT, PAUSE, WORK_TIME
 from headrace.client.servers import FixedServers, StoredServers
 from headrace.crypto.rsa_signing import PackageSigningKey
 from headrace.documents.osl.config import OslConfig
