@@ -119,7 +119,7 @@ class HttpClient:
         headers: Mapping[str, str],
         *,
         extra_headers: Mapping[str, str] | None = None,
-        content: bytes | None = None,
+        content: bytes | AsyncIterator[bytes] | None = None,
         verify: bool = True,
     ) -> "AsyncIterator[httpx.Response]":
         """Make a request and give its response, whose body is read with `aiter_raw` inside the block.
@@ -161,7 +161,11 @@ class HttpClient:
 
     @staticmethod
     def _make(
-        method: str, target: Target, headers: Mapping[str, str], content: bytes | None, verify: bool
+        method: str,
+        target: Target,
+        headers: Mapping[str, str],
+        content: bytes | AsyncIterator[bytes] | None,
+        verify: bool,
     ) -> "httpx.Request":
         import httpx
 

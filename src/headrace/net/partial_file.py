@@ -54,9 +54,7 @@ class PartialFile:
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        os.close(self._file)
 
     def _claim(self) -> None:
         if sys.platform == "win32":  # pragma: no cover

@@ -128,8 +128,6 @@ class TlsStream(ByteStream):
                 await self._flush()  # a change of keys wants an answer
                 await self._fetch()
                 continue
-            except ssl.SSLZeroReturnError:
-                data = b""
             except ssl.SSLError as error:
                 raise _explain(error) from error
             if not data:

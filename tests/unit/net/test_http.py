@@ -6,7 +6,7 @@ import logging
 import ssl
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -111,6 +111,24 @@ async def test_a_body_may_be_sent(network: Network) -> None:
         assert origin.received.endswith(expected)
         origin.send(response(201))
         assert await asking == 201
+
+
+@pytest.mark.virtual_time
+async def test_an_answer_that_comes_before_the_body_is_sent_counts(network: Network) -> None:
+    origin = Destination()
+    network.places[PLACE] = lambda: origin
+
+    async def pieces() -> AsyncIterator[bytes]:
+        origin.send(response(413, b"too much"))
+        yield b"one"
+        await settle()
+        network.wires[1].abort()
+        await settle()
+        yield b"two"
+
+    async with HttpClient(direct) as client:
+        async with client.request("POST", URL, {"Transfer-Encoding": "chunked"}, content=pieces()) as answer:
+            assert answer.status_code == 413
 
 
 @pytest.mark.virtual_time
@@ -320,20 +338,26 @@ async def test_what_cannot_be_reached(network: Network) -> None:
 
 
 @pytest.mark.virtual_time
-@pytest.mark.parametrize("secure", [True, False])
-async def test_called_off_anywhere(network: Network, secure: bool) -> None:
+async def test_a_server_that_never_begins_tls(network: Network) -> None:
+    network.places["list.example", 443] = Destination
+    async with HttpClient(direct, Trust(system=False)) as client:
+        with pytest.raises(ConnectTimeout, match="no TLS within 15 s"):
+            await fetch(client, URL.replace("http:", "https:"))
+    await settle()
+    assert network.wires[0].lost
+
+
+@pytest.mark.virtual_time
+async def test_called_off_anywhere(network: Network) -> None:
     """A server that falls silent; whoever waits for it gives up and leaves nothing behind."""
     for data in (b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello"):
-        network.places[PLACE] = network.places["list.example", 443] = WebServer(always(data))
+        network.places[PLACE] = WebServer(always(data))
         async with HttpClient(direct) as client:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(30):
-                    await fetch(client, URL.replace("http:", "https:") if secure else URL)
-            if not secure:  # a server of ours without TLS hears no request, and does not answer
-                await settle()
-                assert network.open == []
-    await settle()
-    assert network.open == []
+                    await fetch(client)
+            await settle()
+            assert network.open == []
 
 
 @pytest.mark.virtual_time

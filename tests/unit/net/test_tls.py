@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -233,6 +234,23 @@ async def test_closing_says_nothing(context: ssl.SSLContext, trust: Trust) -> No
     assert not peer.ended
     with pytest.raises(NetworkError):
         await stream.write(b"x")
+
+
+async def test_nothing_can_be_said_after_the_goodbye(both_versions: ssl.SSLContext, trust: Trust) -> None:
+    stream = await TlsStream.start(Peer(both_versions), trust.context(), NAME)
+    await stream.finish()
+    with pytest.raises(RemoteProtocolError, match="TLS failed: "):
+        await stream.write(b"x")
+
+
+@pytest.mark.parametrize("days", [-30, 30])
+async def test_a_certificate_of_another_time(authority: Authority, trust: Trust, days: int) -> None:
+    certificate = authority.certify(NAME, now=datetime.now(UTC) + timedelta(days=days))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.chain, certificate.key)
+    text = await refused(trust, context)
+    assert text.startswith("the server's certificate is not trusted: certificate ")
+    assert "TrustedCACertificatesFilename" not in text
 
 
 @pytest.mark.virtual_time

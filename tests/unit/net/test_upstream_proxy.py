@@ -323,6 +323,86 @@ async def test_what_no_host_can_be_called(network: Network, scheme: str, host: s
     assert network.dialled == []
 
 
+class Buffered(asyncio.BufferedProtocol):
+    """A protocol with a small buffer of its own, like a tunnel's but for the size."""
+
+    def __init__(self) -> None:
+        self.received = b""
+        self.finished = False
+        self._buffer = bytearray(1000)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.tcp = transport
+
+    def get_buffer(self, sizehint: int) -> bytearray:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.received += self._buffer[:nbytes]
+
+    def eof_received(self) -> bool:
+        self.finished = True
+        return False
+
+
+@pytest.mark.parametrize("early", [b"SSH-2.0-x\r\n", bytes(range(250)) * 1000], ids=["some", "a lot"])
+async def test_a_protocol_with_a_buffer_of_its_own(network: Network, early: bytes) -> None:
+    network.places[THERE] = Destination
+    install(network, "socks5", early=early)
+    protocol = await proxy("socks5").dial(*THERE, Buffered, 5)
+    await settle()
+    assert protocol.received == early
+    protocol.tcp.close()
+
+
+@pytest.mark.parametrize("kind", [Destination, Buffered])
+async def test_what_came_before_the_protocol_did(
+    network: Network, kind: Callable[[], Destination] | Callable[[], Buffered]
+) -> None:
+    """Bytes and the end that arrive while nobody is in charge yet are the protocol's all the same."""
+    network.places[THERE] = Destination
+    install(network, "socks5")
+    stream = await proxy("socks5")._connect(*THERE, 5)
+    stream.data_received(bytes(200_000))
+    assert not network.wires[0].reading
+    stream.eof_received()
+    protocol = kind()
+    stream.hand_over(protocol)
+    assert network.wires[0].reading
+    assert protocol.received == bytes(200_000)
+    assert protocol.finished
+    assert network.wires[0].is_closing() == isinstance(protocol, Buffered)
+    network.wires[0].close()
+
+
+async def test_a_protocol_that_closes_hears_no_more(network: Network) -> None:
+    class Impatient(Destination):
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            assert self.tcp is not None
+            self.tcp.abort()
+
+    network.places[THERE] = Destination
+    install(network, "socks5")
+    stream = await proxy("socks5")._connect(*THERE, 5)
+    stream.data_received(b"one")
+    stream.data_received(b"two")
+    stream.eof_received()
+    protocol = Impatient()
+    stream.hand_over(protocol)
+    assert protocol.received == b"one"
+    assert not protocol.finished
+
+
+async def test_a_connection_that_broke_before_the_protocol_came(network: Network) -> None:
+    network.places[THERE] = Destination
+    install(network, "socks5")
+    stream = await proxy("socks5")._connect(*THERE, 5)
+    stream.connection_lost(ConnectionResetError())
+    with pytest.raises(UpstreamProxyError, match="broke the connection"):
+        stream.hand_over(Destination())
+
+
 async def test_a_destination_that_ends_at_once_ends_the_protocol(network: Network) -> None:
     class Brief(Destination):
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
