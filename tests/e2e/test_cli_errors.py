@@ -231,6 +231,8 @@ def test_entries_that_cannot_be(
     else:
         arguments = ["--config", client_config(tmp_path), "--server-list", file]
     heard = complaint("client", *arguments, cwd=tmp_path)
+    if spoil is _with_port_as_text and way in ("embedded", "list"):
+        told = "none that can be used"  # a list may hold what another client can use
     if way in ("target", "file") or len(line) <= MAX_LINE:
         assert told in heard
 

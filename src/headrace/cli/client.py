@@ -89,12 +89,10 @@ def client(
     """
     settings = _read_settings(config, entry, options)
     target = _target(settings, "TargetServerEntry" if entry is None else "--entry")
-    embedded = settings.embedded_server_entries
+    embedded = {"EmbeddedServerEntryList": settings.embedded_server_entries}
     if server_list is not None:
-        embedded = [
-            *embedded,
-            *read_file(server_list, "the server list").decode("ascii", "replace").splitlines(),
-        ]
+        text = read_file(server_list, "the server list").decode("ascii", "replace")
+        embedded[str(server_list)] = text.splitlines()
     with contextlib.ExitStack() as stack:
         stream = stack.enter_context(_open_notices(notices)) if notices else sys.stderr
         told = Notices(stream, SYSTEM_CLOCK, NoticeOptions.from_config(settings, human=format_notices))

@@ -7,7 +7,7 @@ run ──► listen ──► establish ──► operate ──► (tunnel los
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Final
@@ -66,7 +66,7 @@ class Controller:
         *,
         store: ClientStore | None = None,
         directory: DataDirectory | None = None,
-        embedded: Sequence[str] = (),
+        embedded: Mapping[str, Sequence[str]] | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.config = config
@@ -75,13 +75,16 @@ class Controller:
         self._notices = notices
         self._rng = rng
         self._store = store
-        self._embedded = embedded
+        self._embedded = embedded or {}
         self._identity = api.Identity.from_config(config)
         self._proxy = UpstreamProxy.from_config(config)
         self._tunnel: Tunnel | None = None
         self._monitor: TunnelMonitor | None = None
-        self._search = Search(config, servers, notices, rng, self._make, self._want_servers)
+        self._search = Search(
+            config, servers, notices, rng, self._make, self._want_servers, self._insist_on_servers
+        )
         self._importer: Importer | None = None
+        self._import_error = ""
         self._lists: ServerLists | None = None
         if store is not None:
             self._importer = Importer(store, notices, self._arrived, clock)
@@ -182,7 +185,6 @@ class Controller:
         try:
             if not self._servers.count():
                 await importing
-                self._insist_on_servers()
             while True:
                 begun = time.monotonic()
                 outcome = await self._search.find()
@@ -197,20 +199,26 @@ class Controller:
     # ---- more servers ---------------------------------------------------------------------------------
 
     async def _import_embedded(self) -> None:
-        """Import what came with the program; what is wrong with it is told, and no reason to stop."""
-        if self._importer is not None and self._embedded:
+        """Import what came with the program; what is wrong with it is no reason to stop, if there is more."""
+        if self._importer is None:
+            return
+        for where, lines in self._embedded.items():
             try:
-                await self._importer.import_embedded(self._embedded)
+                await self._importer.import_embedded(lines)
             except (DocumentError, OperatorError) as error:
-                self._notices.error(f"the embedded server list: {error}")
+                self._import_error = f"{where}: {error}"
+                self._notices.error(self._import_error)
 
     def _insist_on_servers(self) -> None:
         """Raise OperatorError if there is nobody to connect to, and nowhere to learn of anybody."""
-        if not self._servers.count() and (self._lists is None or not self._lists.any):
-            raise OperatorError(
-                "there is no server entry to connect to; add TargetServerEntry, EmbeddedServerEntryList or "
-                "RemoteServerListURLs to the configuration, or name a list with --server-list"
-            )
+        if self._servers.count() or (self._lists is not None and self._lists.any):
+            return
+        raise OperatorError(
+            self._import_error
+            or "there is no server entry to connect to, or none that can be used; add TargetServerEntry, "
+            "EmbeddedServerEntryList or RemoteServerListURLs to the configuration, or name a list with "
+            "--server-list"
+        )
 
     def _arrived(self, addresses: list[str]) -> None:
         """Servers are known that were not known before."""

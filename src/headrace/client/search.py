@@ -32,7 +32,10 @@ PAUSE: Final = 2.0
 
 
 class Search:
-    """Finds a tunnel among `servers`, made by `make`. `want_servers` is called when more are needed."""
+    """Finds a tunnel among `servers`, made by `make`. `want_servers` is called when more are needed.
+
+    `insist` is called when a round had nobody to try; it raises if that will not change.
+    """
 
     def __init__(
         self,
@@ -42,6 +45,7 @@ class Search:
         rng: Rng,
         make: Callable[[DialParameters], Tunnel],
         want_servers: Callable[[], None],
+        insist: Callable[[], None],
     ) -> None:
         self._config = config
         self._servers = servers
@@ -49,6 +53,7 @@ class Search:
         self._rng = rng
         self._make = make
         self._want_servers = want_servers
+        self._insist = insist
         self._prefixes = config.prefixes()
         self._candidates: Candidates | None = None  # of the round that is on, or that was the last
         limit, work_time = config.establish_tunnel_timeout_seconds, config.establish_tunnel_work_time_seconds
@@ -75,6 +80,7 @@ class Search:
                     if outcome is not None:
                         return outcome
                     if not candidates.taken:
+                        self._insist()
                         self._want_servers()
                     await self._pause(candidates)
         except TimeoutError:

@@ -47,7 +47,7 @@ class Started:
     notices: Notices
     store: ClientStore
     directory: DataDirectory | None
-    embedded: list[str]
+    embedded: dict[str, list[str]]
 
     @property
     def tried(self) -> list[ServerEntry]:
@@ -149,9 +149,14 @@ def test_embedded_and_listed_entries_go_together(as_text: bool, start: Start, tm
     path = config_file(tmp_path, EmbeddedServerEntryList="\n".join(embedded) if as_text else embedded)
     (tmp_path / "list").write_text(f"{new_entry('192.0.2.4')}\r\n{new_entry('192.0.2.5')}\n")
     started = start("--config", path, "-serverList", "list")
-    assert [decode_fields(line)["ipAddress"] for line in started.embedded] == [
-        f"192.0.2.{number}" for number in (2, 3, 4, 5)
-    ]
+    found = {
+        where: [decode_fields(line)["ipAddress"] for line in lines]
+        for where, lines in started.embedded.items()
+    }
+    assert found == {
+        "EmbeddedServerEntryList": ["192.0.2.2", "192.0.2.3"],
+        "list": ["192.0.2.4", "192.0.2.5"],
+    }
 
 
 def test_an_invalid_entry_as_the_target_is_a_mistake(start: Start) -> None:

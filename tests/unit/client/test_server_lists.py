@@ -141,7 +141,7 @@ class Run:
             SeededRng(9),
             store=store,
             directory=self.directory,
-            embedded=embedded or [],
+            embedded={"a file": embedded or []},
         )
         self.task = asyncio.create_task(self.controller.run())
 
@@ -548,17 +548,34 @@ async def test_a_mistake_in_the_list_is_told_and_the_rest_goes_on(
 ) -> None:
     run = await Run(store, tmp_path, key, embedded=[server.entry.encode(), "nonsense"]).connected()
     (error,) = run.told("Error")
-    assert "embedded server list: line 2" in error["message"]
+    assert error["message"].startswith("a file: line 2: ")
     await run.stop()
 
 
 async def test_with_nobody_to_connect_to_and_no_list_the_run_ends_saying_so(
     store: ClientStore, tmp_path: Path, key: PackageSigningKey
 ) -> None:
-    run = Run(store, tmp_path, key, embedded=["nonsense"])
+    run = Run(store, tmp_path, key)
     with pytest.raises(OperatorError, match="no server entry to connect to"):
         await run.task
+
+
+async def test_with_nothing_but_a_bad_list_the_run_ends_saying_what_is_wrong_with_it(
+    store: ClientStore, tmp_path: Path, key: PackageSigningKey
+) -> None:
+    run = Run(store, tmp_path, key, embedded=["nonsense"])
+    with pytest.raises(OperatorError, match="a file: line 1: .*not hexadecimal"):
+        await run.task
     assert run.told("Error")
+
+
+async def test_with_nothing_but_entries_that_cannot_be_used_the_run_ends(
+    server: MemoryServer, store: ClientStore, tmp_path: Path, key: PackageSigningKey
+) -> None:
+    line = encode_list([fields_of(server, sshPort="22")])
+    run = Run(store, tmp_path, key, embedded=[line])
+    with pytest.raises(OperatorError, match="none that can be used"):
+        await run.task
 
 
 # ---- obfuscated lists -------------------------------------------------------------------------------------
