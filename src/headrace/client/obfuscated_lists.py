@@ -17,6 +17,7 @@ from headrace.client.list_import import Importer, verified
 from headrace.crypto.rsa_signing import PackageVerifyingKey
 from headrace.documents.osl.registry import FileSpec, open_osl, read_registry
 from headrace.documents.osl.urls import REGISTRY_NAME, file_name, file_url, registry_url
+from headrace.documents.signed_package import PackageReader
 from headrace.documents.transfer_urls import TransferURL, TransferURLs
 from headrace.store.client.store import ClientStore
 
@@ -24,8 +25,6 @@ __all__ = ["ObfuscatedLists"]
 
 _SOURCE: Final = "OBFUSCATED"
 _CACHED: Final = f"{REGISTRY_NAME}.cached"
-#: Lists of a registry that are looked at in one go.
-_SLICE: Final = 16
 
 
 class ObfuscatedLists:
@@ -82,26 +81,25 @@ class ObfuscatedLists:
         self, path: Path, root: TransferURL, new: Fetched | None
     ) -> list[HeadraceError]:
         """Fetch the lists of the registry in `path` that can be opened; return what went wrong."""
-        failures: list[HeadraceError] = []
+        known = self._store.sloks.all()
         authenticated = False
         try:
             with path.open("rb") as file:
                 package = await verified(file, self._key)
                 authenticated = True
-                for number, spec in enumerate(read_registry(package.chunks()), start=1):
-                    if spec.unlockable(self._store.sloks.get):
-                        try:
-                            await self._fetch_list(spec, root)
-                        except HeadraceError as error:
-                            failures.append(error)
-                    elif number % _SLICE == 0:
-                        await asyncio.sleep(0)
+                specs = await asyncio.to_thread(_openable, package, known)
         except DocumentError as error:
             path.unlink(missing_ok=True)  # else it would be in the way of a good one
-            return [*failures, error]
+            return [error]
         finally:
             if new is not None:
                 self._downloads.count(new, authenticated=authenticated)
+        failures: list[HeadraceError] = []
+        for spec in specs:
+            try:
+                await self._fetch_list(spec, root, known)
+            except HeadraceError as error:
+                failures.append(error)
         if new is not None:
             path.replace(self._directory.obfuscated(_CACHED))
             self._downloads.keep(new)
@@ -118,7 +116,7 @@ class ObfuscatedLists:
             skip_verify=root.skip_verify,
         )
 
-    async def _fetch_list(self, spec: FileSpec, root: TransferURL) -> None:
+    async def _fetch_list(self, spec: FileSpec, root: TransferURL, known: dict[bytes, bytes]) -> None:
         """Fetch one list that can be opened, unless what storage has is known already."""
         canonical = file_url(self._roots.canonical_url, spec.id)
         if self._store.etags.get(canonical) == spec.etag:  # storage's ETag is the file's MD5 sum
@@ -131,7 +129,7 @@ class ObfuscatedLists:
             return
         authenticated = False
         try:
-            file_key = spec.file_key(self._store.sloks.get)
+            file_key = spec.file_key(known.get)
             lines = await asyncio.to_thread(open_osl, file.read_bytes(), file_key, self._key)
             authenticated = True
             await self._importer.import_definitive(lines, _SOURCE)
@@ -139,3 +137,8 @@ class ObfuscatedLists:
             self._downloads.count(fetched, authenticated=authenticated)
             file.unlink(missing_ok=True)
         self._downloads.keep(fetched)
+
+
+def _openable(registry: PackageReader, known: dict[bytes, bytes]) -> list[FileSpec]:
+    """Return what a registry says of the lists that the `known` keys open. Raises DocumentError."""
+    return [spec for spec in read_registry(registry.chunks()) if spec.unlockable(known.get)]

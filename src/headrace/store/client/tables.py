@@ -28,6 +28,11 @@ class SlokTable:
         query = "SELECT key FROM slok WHERE id = ?"
         return self._database.read(lambda: self._database.value(bytes, query, identity), otherwise=None)
 
+    def all(self) -> dict[bytes, bytes]:
+        """Return every key by its id."""
+        pair, query = tuple[bytes, bytes], "SELECT id, key FROM slok"
+        return self._database.read(lambda: dict(self._database.rows(pair, query)), otherwise={})
+
     def clear(self) -> None:
         """Forget all keys."""
         self._database.write(lambda: self._database.execute("DELETE FROM slok"), otherwise=0)
