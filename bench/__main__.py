@@ -23,10 +23,11 @@ from bench.report import print_tables, write_json
 from bench.stacks import ASYNCSSH, GO, GO_OVER_OURS, OPENSSH, OURS, OURS_OVER_GO, Stacks
 from bench.stalled import measure_stalled
 from bench.start import measure_start
+from bench.store import measure_store
 from bench.traffic import measure_traffic
 from bench.tunnels import measure_handshakes, measure_idle_tunnels
 
-BENCHES = ("traffic", "handshakes", "tunnels", "channels", "stalled", "start")
+BENCHES = ("traffic", "handshakes", "tunnels", "channels", "stalled", "start", "store")
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -87,6 +88,8 @@ def _run(name: str, root: Path, stacks: Stacks, rounds: int, quick: bool, consol
         return measure_idle_channels(stacks, few, 3000 if quick else 9900, say)
     if name == "stalled":
         return measure_stalled(stacks, few, say)
+    if name == "store":
+        return measure_store(root, few, 10_000 if quick else 100_000, 1_000 if quick else 10_000, say)
     return measure_start(stacks, root, rounds, say)
 
 

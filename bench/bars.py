@@ -2,6 +2,7 @@
 
 from bench.figures import Bar
 from bench.stacks import ASYNCSSH, GO, GO_OVER_OURS, OPENSSH, OURS, OURS_OVER_GO
+from bench.store import PLAIN
 
 __all__ = ["BARS"]
 
@@ -31,4 +32,12 @@ BARS = (
     Bar("20 stalled: growth of the client", OURS, at_most=20 * _WINDOW + 1),
     Bar("20 stalled: growth of the server", OURS, at_most=20 * _WINDOW + 1),
     Bar("CPU of 1,000 idle tunnels", "headrace OSSH", at_most=2),
+    *(
+        Bar(f"first of 100,000 entries{what}", OURS, at_most=50)
+        for what in ("", ", region with many", ", region with few", ", after a kill")
+    ),
+    Bar("import of 10,000 entries", OURS, at_most=3),
+    Bar("import of 10,000 entries", OURS, at_most=4, against=PLAIN),
+    Bar("import of 10,000 entries: longest slice, CPU time", OURS, at_most=10),
+    Bar("import of 10,000 entries: memory", OURS, at_most=60),
 )

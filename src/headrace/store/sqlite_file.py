@@ -15,7 +15,17 @@ from pathlib import Path
 
 from headrace.base.errors import OperatorError
 
-__all__ = ["MEMORY", "SUFFIXES", "FileKind", "WrongFile", "connect", "create", "file_id", "set_aside"]
+__all__ = [
+    "MEMORY",
+    "SUFFIXES",
+    "FileKind",
+    "WrongFile",
+    "connect",
+    "connect_to_read",
+    "create",
+    "file_id",
+    "set_aside",
+]
 
 MEMORY = ":memory:"
 """Stands in for a path where nothing is to outlive the process."""
@@ -55,8 +65,7 @@ def connect(
         version = 0
     elif not exclusive:
         # Read-only: a connection that may write moves a killed program's log into the file when it closes.
-        uri = f"{Path(path).absolute().as_uri()}?mode=ro"
-        with closing(sqlite3.connect(uri, timeout=timeout, isolation_level=None, uri=True)) as database:
+        with closing(connect_to_read(Path(path), timeout=timeout)) as database:
             version = _version(database, path, kind)
     database = sqlite3.connect(path, timeout=timeout, isolation_level=None)
     try:
@@ -74,6 +83,12 @@ def connect(
         database.close()
         raise
     return database
+
+
+def connect_to_read(path: Path, *, timeout: float) -> sqlite3.Connection:
+    """Open a file that is there, whatever is in it; it and its log are left as they are, on closing too."""
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    return sqlite3.connect(uri, timeout=timeout, isolation_level=None, uri=True)
 
 
 def create(path: Path) -> None:

@@ -2,6 +2,7 @@
 
     schema      the tables, and the steps that lead to them
     lock        one process at a time in a directory
+    log_check   what is lost of a log that a killed process left
     chores      what SQLite does beside the event loop: checkpoints, the check after an unclean end
     entry_row   a server entry as a row
     salvage     row by row out of a damaged file

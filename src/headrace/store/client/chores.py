@@ -46,7 +46,7 @@ def checkpoint(database: sqlite3.Connection) -> str:
     """Move the log's content into the file, as far as nobody reads it, and start the log over."""
     database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
     database.execute("PRAGMA journal_size_limit = 0")
-    # Who writes first in a log that starts over waits for the disk, too. A write that changes nothing will do.
+    # Who writes first in a log that starts over waits for the disk too: a write that changes nothing.
     (version,) = database.execute("PRAGMA user_version").fetchone()
     database.execute(f"PRAGMA user_version = {version}")
     return ""

@@ -14,9 +14,10 @@ Work is handed in as functions, so that it can be done again after the file was 
 
 import os
 import sqlite3
+import struct
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -25,8 +26,9 @@ import msgspec
 from headrace.base.errors import LocalProtocolError, OperatorError
 from headrace.store.client import salvage
 from headrace.store.client.chores import Chore, check, checkpoint
+from headrace.store.client.log_check import lost_transactions
 from headrace.store.client.schema import CLIENT_STORE
-from headrace.store.sqlite_file import MEMORY, WrongFile, connect, create, file_id
+from headrace.store.sqlite_file import MEMORY, WrongFile, connect, connect_to_read, create, file_id
 
 __all__ = ["Database"]
 
@@ -74,6 +76,7 @@ class Database:
         self._notify = notify
         self._owner = (os.getpid(), threading.get_ident())
         self._outages: set[str] = set()
+        self._told: set[str] = set()
         self._mendings = 0
         self._check: Chore | None = None
         self._checkpoint: Chore | None = None
@@ -182,8 +185,10 @@ class Database:
         salvage.finish(self._path)
         unclean = self._log_size() > 0
         create(self._path)
+        recovery = self._recover_log(self._path) if unclean else nullcontext()
         try:
-            database = self._connect(self._path)
+            with recovery:  # open beside ours: or each further connection would recover the log again
+                database = self._connect(self._path)
         except (WrongFile, sqlite3.DatabaseError) as error:
             ours = salvage.is_ours(self._path) if isinstance(error, WrongFile) else not _is_outage(error)
             if not ours:
@@ -231,6 +236,27 @@ class Database:
             return 0
 
     # ---- damage
+
+    def tell(self, text: str) -> None:
+        """Notify of something, once."""
+        if text not in self._told:
+            self._told.add(text)
+            self._notify(text)
+
+    def _recover_log(self, path: Path) -> AbstractContextManager[object]:
+        """Have SQLite read the log of a process that was killed, and tell what it could not read."""
+        try:
+            database = connect_to_read(path, timeout=_BUSY_SECONDS)
+            database.execute("SELECT 1 FROM sqlite_schema").fetchone()
+            lost = lost_transactions(path)
+        except (OSError, sqlite3.Error, struct.error):
+            return nullcontext()  # opening the file meets the same trouble
+        if lost:
+            self._notify(
+                f"the client store's log, left by a client that did not close it, is damaged; the last {lost} "
+                f"changes are lost"
+            )
+        return closing(database)
 
     def _heed_check(self) -> None:
         if self._check and not self._check.is_alive():

@@ -146,9 +146,10 @@ class EntryStore:
         text = self._database.read(lambda: self._text(address), otherwise=None)
         if text is None:
             return None
-        fields = parse_fields(text)
+        fields = parse_fields(address, text)
         try:
             if fields is None:
+                self._database.tell("a server entry in the client store is damaged; it is removed")
                 raise DocumentError("server entry is damaged")
             if verify_key and fields.get("signature"):
                 verify_entry(fields, verify_key)
@@ -203,7 +204,7 @@ class EntryStore:
 
     def _get(self, address: str) -> dict[str, object] | None:
         text = self._text(address)
-        return None if text is None else parse_fields(text)
+        return None if text is None else parse_fields(address, text)
 
     def _text(self, address: str) -> bytes | None:
         return self._database.value(bytes, "SELECT fields FROM entry WHERE address = ?", address)

@@ -51,12 +51,13 @@ def make_row(fields: Fields) -> EntryRow:
     return EntryRow(str(fields["ipAddress"]), version, _region(fields), tag, text, embedded)
 
 
-def parse_fields(text: bytes) -> dict[str, object] | None:
-    """Return the fields of a row; None when it was damaged."""
+def parse_fields(address: str, text: bytes) -> dict[str, object] | None:
+    """Return the fields in the row of an address; None when they were damaged."""
     try:
-        return _decoder.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+        fields = _decoder.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+    return fields if fields.get("ipAddress") == address else None
 
 
 def _region(fields: Fields) -> str:

@@ -10,8 +10,10 @@ from headrace.store.client.entry_row import EntryRow, make_row
 
 __all__ = ["SLICE", "Progress", "import_batches"]
 
-SLICE = 0.003
-"""Seconds that a batch is gathered for; writing it takes about as long."""
+SLICE = 0.005
+"""Seconds that a batch should take, gathering and writing it."""
+
+_LEAST = 10  # entries in a batch, however slow the machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +41,12 @@ def import_batches(
     """
     progress = Progress()
     gathering = _Gathering(entries)
+    limit = min(_LEAST, batch)
     while not gathering.ended:
-        deadline = clock.monotonic() + SLICE
+        began = clock.monotonic()
         rows: list[EntryRow] = []
         seen = 0
-        while (
-            seen < batch and clock.monotonic() < deadline and (fields := gathering.next_entry()) is not None
-        ):
+        while seen < limit and (fields := gathering.next_entry()) is not None:
             seen += 1
             try:
                 rows.append(make_row(fields))
@@ -57,6 +58,8 @@ def import_batches(
             progress.written + (written or 0),
             progress.dropped + (len(rows) if written is None else 0),
         )
+        took = clock.monotonic() - began
+        limit = min(batch, max(_LEAST, int(seen * SLICE / took)) if took > 0 else batch)
         yield progress
     if gathering.error:
         raise gathering.error

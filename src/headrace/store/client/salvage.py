@@ -20,11 +20,11 @@ from typing import Any
 from headrace.base.errors import DocumentError
 from headrace.store.client.entry_row import make_row, parse_fields
 from headrace.store.client.schema import CLIENT_STORE, TABLES
-from headrace.store.sqlite_file import MEMORY, SUFFIXES, connect, create, set_aside
+from headrace.store.sqlite_file import MEMORY, SUFFIXES, connect, connect_to_read, create, set_aside
 
 __all__ = ["finish", "is_ours", "rebuild", "salvage"]
 
-_PROBES = 100_000  # keys without a row, one after another, until a table counts as read
+_PROBES = 5_000  # in a row, without a row: more than one page can lead to
 _LAST_ID = 2**63 - 1
 _ID_TABLES = ("entry", "statistic")
 
@@ -85,6 +85,8 @@ def is_ours(path: Path) -> bool:
 def _copy(path: Path, target: sqlite3.Connection) -> None:
     with closing(_reader(path)) as source:
         for table, columns in TABLES.items():
+            if not _exists(source, table, columns):
+                continue
             rows = _by_id(source, table, columns) if table in _ID_TABLES else _by_key(source, table, columns)
             rows = filter(None, (_well_formed(row, columns.values()) for row in rows))
             if table == "entry":
@@ -101,6 +103,7 @@ def _copy_behind_new_first_page(path: Path, target: sqlite3.Connection) -> None:
     """Read a copy of the file whose first page is a new file's."""
     copy, model = Path(f"{path}.salvaging"), Path(f"{path}.model")
     try:
+        create(model)
         with closing(connect(model, CLIENT_STORE, timeout=0)) as database:
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             (size,) = database.execute("PRAGMA page_size").fetchone()
@@ -115,6 +118,14 @@ def _copy_behind_new_first_page(path: Path, target: sqlite3.Connection) -> None:
     finally:
         _remove(copy)
         _remove(model)
+
+
+def _exists(source: sqlite3.Connection, table: str, columns: Iterable[str]) -> bool:
+    try:
+        source.execute(f"SELECT {', '.join(columns)} FROM {table} LIMIT 0")  # noqa: S608
+    except sqlite3.Error:
+        return False
+    return True
 
 
 def _by_id(source: sqlite3.Connection, table: str, columns: Iterable[str]) -> Iterator[tuple[object, ...]]:
@@ -155,10 +166,9 @@ def _checked(row: tuple[Any, ...]) -> tuple[object, ...] | None:
     """Return an entry's row as it was made, if it is whole."""
     identity, address, *_, text = row
     try:
-        made = make_row(parse_fields(text) or {})
+        return (identity, *make_row(parse_fields(address, text) or {}).columns)
     except DocumentError:
         return None
-    return (identity, *made.columns) if made.address == address else None
 
 
 def _count(target: sqlite3.Connection) -> int:
@@ -167,9 +177,7 @@ def _count(target: sqlite3.Connection) -> int:
 
 
 def _reader(path: Path) -> sqlite3.Connection:
-    # Not to write, so that the damaged file is kept as it was.
-    uri = f"{path.absolute().as_uri()}?mode=ro"
-    database = sqlite3.connect(uri, timeout=0, isolation_level=None, uri=True)
+    database = connect_to_read(path, timeout=0)  # so that the damaged file is kept as it was
     database.text_factory = lambda data: data.decode("utf-8", "replace")
     return database
 
