@@ -118,7 +118,8 @@ async def test_requests(kind: str, tmp_path: Path, origin: Origin) -> None:
 @pytest.mark.parametrize("protocol", ["OSSH", "SSH"])
 async def test_a_whole_client(kind: str, protocol: str, tmp_path: Path, origin: Origin) -> None:
     async with proxy(kind, tmp_path) as place, our_server(tmp_path / "server") as server:
-        async with our_client(server.entry, protocol, UpstreamProxyURL=url_of(kind, place)) as (client, said):
+        entry = {**server.entry, "localSource": "EMBEDDED"}
+        async with our_client(entry, protocol, UpstreamProxyURL=url_of(kind, place)) as (client, said):
             way = ("--proxy", f"socks5h://127.0.0.1:{client.ports['Socks']}")
             fetched = await curl(*way, origin.url(f"/bytes/{MEGABYTE}"), directory=tmp_path)
         assert fetched == payload(MEGABYTE)
