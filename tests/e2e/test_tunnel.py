@@ -9,7 +9,10 @@ import struct
 import pytest
 from tests.interop.programs import program
 
-from headrace.testing.loopback import LoopbackNetwork, LoopbackServer
+from headrace.documents.server_entry import ServerEntry
+from headrace.testing.dead_ends import silent
+from headrace.testing.entries import make_entries
+from headrace.testing.loopback import LoopbackNetwork
 from headrace.testing.origin import PAGE, payload
 
 pytestmark = pytest.mark.both_loops
@@ -171,10 +174,9 @@ async def test_nothing_leaks_into_logs_and_notices_at_default_level(protocol: st
 
 
 async def test_a_dead_server_does_not_hold_up_a_live_one() -> None:
-    silent = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
-    async with LoopbackServer() as blocked, silent:
-        port = silent.sockets[0].getsockname()[1]
-        entry = type(blocked.entry).from_fields({**blocked.entry.fields, "sshObfuscatedPort": port})
+    with silent() as port:
+        (dead,) = make_entries(1, port=port, capabilities=["OSSH"])
+        entry = ServerEntry.from_fields({**dead, "ipAddress": "127.0.0.1"})
         async with LoopbackNetwork(others=[entry] * 5) as network:
             assert network.controller.connected.is_set()
 
