@@ -1,11 +1,12 @@
-"""What is in a client store's file, read beside the store."""
+"""For tests of the client's store: what is in its file, read beside it, and a clock that is set by hand."""
 
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["contents"]
+__all__ = ["SetClock", "contents"]
 
 
 def contents(path: Path) -> dict[str, object]:
@@ -19,3 +20,16 @@ def contents(path: Path) -> dict[str, object]:
             "tags": {tag: (address, version) for tag, address, version in tags},
             "tombstones": [tag for (tag,) in tombstones],
         }
+
+
+@dataclass
+class SetClock:
+    """Stands still until it is set."""
+
+    now: float = 1_700_000_000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def time(self) -> float:
+        return self.now

@@ -87,8 +87,12 @@ def connect(
 
 def connect_to_read(path: Path, *, timeout: float) -> sqlite3.Connection:
     """Open a file that is there, whatever is in it; it and its log are left as they are, on closing too."""
-    uri = f"{path.absolute().as_uri()}?mode=ro"
-    return sqlite3.connect(uri, timeout=timeout, isolation_level=None, uri=True)
+    log = Path(f"{path}-wal")
+    # Without a log nobody else has the file open, and to say so keeps SQLite from making one.
+    options = "mode=ro" if log.exists() and log.stat().st_size else "mode=ro&immutable=1"
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?{options}", timeout=timeout, isolation_level=None, uri=True
+    )
 
 
 def create(path: Path) -> None:

@@ -36,6 +36,7 @@ T = TypeVar("T")
 
 _BUSY_SECONDS = 0.1  # nobody else should be there, and the event loop waits with us
 _LONGEST_LOG = 4 << 20  # bytes, then a checkpoint: a log left by a killed process delays the next start
+_RECOVERED = 3  # successes in a row: on a disk that is almost full, small writes may pass between others
 _MENDINGS = 3  # of one run; whoever needs more has a broken disk
 _PRAGMAS = (
     "cell_size_check = ON",
@@ -75,7 +76,7 @@ class Database:
         self._path = path
         self._notify = notify
         self._owner = (os.getpid(), threading.get_ident())
-        self._outages: set[str] = set()
+        self._outages: dict[str, int] = {}  # successes since the last failure
         self._told: set[str] = set()
         self._mendings = 0
         self._check: Chore | None = None
@@ -152,12 +153,14 @@ class Database:
                 done = work()
         except (OSError, OperatorError, sqlite3.Error, _Damaged) as error:
             if what not in self._outages:
-                self._outages.add(what)
                 self._notify(f"the client store cannot be {what} ({error}); the client goes on without")
+            self._outages[what] = 0
             return otherwise
         if what in self._outages:
-            self._outages.remove(what)
-            self._notify(f"the client store can be {what} again")
+            self._outages[what] += 1
+            if self._outages[what] == _RECOVERED:
+                del self._outages[what]
+                self._notify(f"the client store can be {what} again")
         return done
 
     def _transaction(self, work: Callable[[], T]) -> T:
@@ -253,8 +256,8 @@ class Database:
             return nullcontext()  # opening the file meets the same trouble
         if lost:
             self._notify(
-                f"the client store's log, left by a client that did not close it, is damaged; the last {lost} "
-                f"changes are lost"
+                f"the client store's log, left by a client that did not close it, is damaged; "
+                f"the last {lost} changes are lost"
             )
         return closing(database)
 
