@@ -61,7 +61,7 @@ class Importer:
         """Pass entries on, and note the addresses that the store does not know yet."""
         for fields in entries:
             address = str(fields["ipAddress"])
-            if self._store.entries.get(address) is None:
+            if not self._store.entries.knows(address):
                 new.append(address)
             yield fields
 

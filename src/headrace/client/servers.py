@@ -84,7 +84,7 @@ class StoredServers(Servers):
         return self._load(addresses, region)
 
     def count(self, region: str = "") -> int:
-        return self._store.entries.count()
+        return self._store.entries.count(region)
 
     def regions(self) -> list[str]:
         return self._store.entries.regions()

@@ -158,9 +158,18 @@ class EntryStore:
             self.delete(address)
             return None
 
-    def count(self) -> int:
-        """Return how many entries there are."""
-        return self._database.read(lambda: self._database.value(int, "SELECT count(*) FROM entry"), None) or 0
+    def knows(self, address: str, region: str = "") -> bool:
+        """Say whether there is an entry at `address`, in the region if one is given."""
+        query = "SELECT 1 FROM entry WHERE address = ? AND (? = '' OR region = ?)"
+        return bool(
+            self._database.read(lambda: self._database.value(int, query, address, region, region), None)
+        )
+
+    def count(self, region: str = "") -> int:
+        """Return how many entries there are, or how many in a region."""
+        clause, values = (" WHERE region = ?", (region,)) if region else ("", ())
+        query = f"SELECT count(*) FROM entry{clause}"  # noqa: S608
+        return self._database.read(lambda: self._database.value(int, query, *values), None) or 0
 
     def regions(self) -> list[str]:
         """Return the regions that have entries, in alphabetical order."""
@@ -173,21 +182,13 @@ class EntryStore:
         """
         done = set()
         for address in first:
-            if address not in done and self._is_there(address, region):
+            if address not in done and self.knows(address, region):
                 done.add(address)
                 yield address
         walk = self._database.read(lambda: self._walk(rng, region), otherwise=None)
         while walk and (found := self._database.read(walk.next_address, otherwise=None)) is not None:
             if found not in done:
                 yield found
-
-    def _is_there(self, address: str, region: str) -> bool:
-        query = "SELECT 1 FROM entry WHERE address = ? AND (? = '' OR region = ?)"
-        return bool(
-            self._database.read(
-                lambda: self._database.value(int, query, address, region, region), otherwise=None
-            )
-        )
 
     def _walk(self, rng: Rng, region: str) -> RandomWalk:
         database = self._database
