@@ -2,11 +2,14 @@
 
 import json
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["SetClock", "contents"]
+from headrace.testing.entries import make_entries
+
+__all__ = ["SetClock", "contents", "versions_of_entries"]
 
 
 def contents(path: Path) -> dict[str, object]:
@@ -33,3 +36,17 @@ class SetClock:
 
     def time(self) -> float:
         return self.now
+
+
+def versions_of_entries(count: int) -> Callable[[int], list[dict[str, object]]]:
+    """Return what gives the same entries in any version; they differ in length, too."""
+    local = {"localSource": "REMOTE", "localTimestamp": "2023-01-01T00:00:00Z"}
+    entries = [fields | local for fields in make_entries(count)]
+
+    def of_version(version: int) -> list[dict[str, object]]:
+        return [
+            fields | {"configurationVersion": version, "padding": f"{version} " * (version % 40 * 10)}
+            for fields in entries
+        ]
+
+    return of_version
