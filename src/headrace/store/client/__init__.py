@@ -6,6 +6,7 @@
     chores      what SQLite does beside the event loop: checkpoints, the check after an unclean end
     entry_row   a server entry as a row
     salvage     row by row out of a damaged file
+    outages     what people are told of a file that cannot be used for a while
     database    the file with all that can happen to it: no SQLite error leaves it
     entries     server entries; random_walk: the order they are tried in; importing: many at once
     tables      SLOKs, ETags, values, dial parameters

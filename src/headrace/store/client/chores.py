@@ -16,14 +16,29 @@ __all__ = ["Chore", "check", "checkpoint"]
 
 
 class Chore(threading.Thread):
-    """Runs `work` on a connection to `path` beside the loop, and keeps what it found out."""
+    """Runs `work` on a connection beside the loop, and keeps what it found out."""
 
-    def __init__(self, work: Callable[[sqlite3.Connection], str], path: Path) -> None:
+    def __init__(self, work: Callable[[sqlite3.Connection], str], database: sqlite3.Connection) -> None:
         super().__init__(name=f"client store: {work.__name__}", daemon=True)
         self.finding = ""
         self._work = work
-        self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self.start()
+        self._database = database
+
+    @classmethod
+    def begin(cls, work: Callable[[sqlite3.Connection], str], path: Path) -> "Chore | None":
+        """Start the work on the file at `path`; None when there is no file, or no room for a thread."""
+        uri = f"{path.absolute().as_uri()}?mode=rw"
+        try:
+            database = sqlite3.connect(uri, isolation_level=None, check_same_thread=False, uri=True)
+        except sqlite3.Error:
+            return None
+        chore = cls(work, database)
+        try:
+            chore.start()
+        except RuntimeError:
+            database.close()
+            return None
+        return chore
 
     def run(self) -> None:
         try:

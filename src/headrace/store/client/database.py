@@ -17,7 +17,7 @@ import sqlite3
 import struct
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager, closing, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext, suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -27,6 +27,7 @@ from headrace.base.errors import LocalProtocolError, OperatorError
 from headrace.store.client import salvage
 from headrace.store.client.chores import Chore, check, checkpoint
 from headrace.store.client.log_check import lost_transactions
+from headrace.store.client.outages import Outages
 from headrace.store.client.schema import CLIENT_STORE
 from headrace.store.sqlite_file import MEMORY, WrongFile, connect, connect_to_read, create, file_id
 
@@ -36,7 +37,6 @@ T = TypeVar("T")
 
 _BUSY_SECONDS = 0.1  # nobody else should be there, and the event loop waits with us
 _LONGEST_LOG = 4 << 20  # bytes, then a checkpoint: a log left by a killed process delays the next start
-_RECOVERED = 3  # successes in a row: on a disk that is almost full, small writes may pass between others
 _MENDINGS = 3  # of one run; whoever needs more has a broken disk
 _PRAGMAS = (
     "cell_size_check = ON",
@@ -76,7 +76,7 @@ class Database:
         self._path = path
         self._notify = notify
         self._owner = (os.getpid(), threading.get_ident())
-        self._outages: dict[str, int] = {}  # successes since the last failure
+        self._outages = Outages(notify)
         self._told: set[str] = set()
         self._mendings = 0
         self._check: Chore | None = None
@@ -115,8 +115,8 @@ class Database:
     def write(self, work: Callable[[], T], otherwise: T) -> T:
         """Do `work` in a transaction; return its result, or `otherwise` when nothing was written."""
         done = self._do(lambda: self._transaction(work), otherwise, "written")
-        if self._path and not self.wait(0) and self._log_is_long():
-            self._checkpoint = Chore(checkpoint, self._path)
+        if self._path and not self._exclusive and not self.wait(0) and self._log_is_long():
+            self._checkpoint = Chore.begin(checkpoint, self._path)
         return done
 
     def wait(self, seconds: float) -> bool:
@@ -128,6 +128,12 @@ class Database:
             self._checkpoint = None
             self._checkpointed = self._log_size()
         return False
+
+    def tell(self, text: str) -> None:
+        """Notify of something, once."""
+        if text not in self._told:
+            self._told.add(text)
+            self._notify(text)
 
     def close(self) -> None:
         """Close the file. Closing again does nothing."""
@@ -146,21 +152,19 @@ class Database:
             try:
                 self._heed_check()
                 done = work()
+            except (sqlite3.ProgrammingError, sqlite3.InterfaceError) as error:
+                raise LocalProtocolError(f"the client store cannot keep that: {error}") from error
             except (sqlite3.Error, _Damaged) as error:
                 if _is_outage(error) or self._mendings == _MENDINGS:
                     raise
                 self._mend(error)
                 done = work()
-        except (OSError, OperatorError, sqlite3.Error, _Damaged) as error:
-            if what not in self._outages:
-                self._notify(f"the client store cannot be {what} ({error}); the client goes on without")
-            self._outages[what] = 0
+        except UnicodeEncodeError:  # half a surrogate pair, in a text from outside
             return otherwise
-        if what in self._outages:
-            self._outages[what] += 1
-            if self._outages[what] == _RECOVERED:
-                del self._outages[what]
-                self._notify(f"the client store can be {what} again")
+        except (OSError, OperatorError, sqlite3.Error, _Damaged) as error:
+            self._outages.failed(what, error)
+            return otherwise
+        self._outages.succeeded(what)
         return done
 
     def _transaction(self, work: Callable[[], T]) -> T:
@@ -198,7 +202,7 @@ class Database:
                 raise
             return self._mended(self._path, error)
         if unclean and not self._exclusive:
-            self._check = Chore(check, self._path)
+            self._check = Chore.begin(check, self._path)
         return database
 
     def _connect(self, path: Path) -> sqlite3.Connection:
@@ -211,9 +215,13 @@ class Database:
             # On a full disk there is no room for the log's index; a connection that is alone needs none.
             self._exclusive = True
             database = connect(path, CLIENT_STORE, timeout=_BUSY_SECONDS, exclusive=True)
-        for pragma in _PRAGMAS:
-            database.execute(f"PRAGMA {pragma}")
-        self._file_id = file_id(path)
+        try:
+            for pragma in _PRAGMAS:
+                database.execute(f"PRAGMA {pragma}")
+            self._file_id = file_id(path)
+        except BaseException:
+            database.close()
+            raise
         self._checkpointed = 0
         return database
 
@@ -221,9 +229,10 @@ class Database:
         return self._path is not None and file_id(self._path) != self._file_id
 
     def _reopen(self) -> None:
-        database = self._open()
-        self._connection.close()
-        self._connection = database
+        self._end_chores()
+        before, self._connection = self._connection, self._open()
+        with suppress(sqlite3.Error):
+            before.close()
         self._notify("the client store's file was removed or replaced; the client goes on with what is there")
 
     def _log_is_long(self) -> bool:
@@ -240,26 +249,21 @@ class Database:
 
     # ---- damage
 
-    def tell(self, text: str) -> None:
-        """Notify of something, once."""
-        if text not in self._told:
-            self._told.add(text)
-            self._notify(text)
-
     def _recover_log(self, path: Path) -> AbstractContextManager[object]:
         """Have SQLite read the log of a process that was killed, and tell what it could not read."""
-        try:
-            database = connect_to_read(path, timeout=_BUSY_SECONDS)
-            database.execute("SELECT 1 FROM sqlite_schema").fetchone()
-            lost = lost_transactions(path)
-        except (OSError, sqlite3.Error, struct.error):
-            return nullcontext()  # opening the file meets the same trouble
-        if lost:
-            self._notify(
-                f"the client store's log, left by a client that did not close it, is damaged; "
-                f"the last {lost} changes are lost"
-            )
-        return closing(database)
+        with ExitStack() as exits:
+            try:
+                database = exits.enter_context(closing(connect_to_read(path, timeout=_BUSY_SECONDS)))
+                database.execute("SELECT 1 FROM sqlite_schema").fetchone()
+                lost = lost_transactions(path)
+            except (OSError, sqlite3.Error, struct.error):
+                return nullcontext()  # opening the file meets the same trouble
+            if lost:
+                self._notify(
+                    f"the client store's log, left by a client that did not close it, is damaged; "
+                    f"the last {lost} changes are lost"
+                )
+            return exits.pop_all()
 
     def _heed_check(self) -> None:
         if self._check and not self._check.is_alive():

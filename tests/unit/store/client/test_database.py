@@ -150,6 +150,19 @@ def test_nothing_is_left_to_do_after_closing(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == [FILE_NAME, "client-store.lock"]
 
 
+def test_a_log_that_no_thread_can_work_off(
+    store: ClientStore, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_more(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(database, "_LONGEST_LOG", 100_000)
+    monkeypatch.setattr(threading.Thread, "start", no_more)
+    assert fill(store, 200) == Progress(200, 200)
+    assert readable(store) == 200
+    assert told == []
+
+
 # ---- damage
 
 
@@ -302,6 +315,11 @@ def test_without_room_to_mend_memory_has_to_do(
 #: A copy of a store's files is what a process leaves that is killed at that moment.
 
 
+def wait_for_check(store: ClientStore) -> None:
+    if store._database._check:  # or it is over already
+        store._database._check.join()
+
+
 def test_the_check_after_an_unclean_end_finds_what_no_statement_met(
     full: Path, told: list[str], tmp_path: Path
 ) -> None:
@@ -317,9 +335,7 @@ def test_the_check_after_an_unclean_end_finds_what_no_statement_met(
     content[place : place + 2] = b"ZZ"
     (copy / FILE_NAME).write_bytes(content)
     with closing(ClientStore.open(copy, SetClock(), notify=told.append)) as store:
-        assert told == []
-        assert store._database._check is not None
-        store._database._check.join()
+        wait_for_check(store)
         assert store.values.get("key") == "newer"
         assert store.entries.regions().count("ZZ") == 0
         assert readable(store) == 300
@@ -332,10 +348,8 @@ def test_the_check_finds_nothing_in_a_good_file(full: Path, told: list[str], tmp
         fill(store, 20, first=300)
         copy = shutil.copytree(full.parent, tmp_path / "copy")
     with closing(ClientStore.open(copy, SetClock(), notify=told.append)) as store:
-        assert store._database._check is not None
-        store._database._check.join()
+        wait_for_check(store)
         assert readable(store) == 320
-        assert store._database._check is None
     with closing(ClientStore.open(copy, SetClock(), notify=told.append)) as store:
         assert store._database._check is None, "it was closed"
     assert told == []
@@ -367,6 +381,15 @@ def test_a_damaged_log_is_told(full: Path, told: list[str], tmp_path: Path) -> N
 
 
 # ---- mistakes of ours
+
+
+def test_what_cannot_be_kept_is_not_taken_for_damage(store: ClientStore, told: list[str]) -> None:
+    with pytest.raises(LocalProtocolError, match="cannot keep"):
+        store.values.set("key", object())  # type: ignore[arg-type]
+    store.values.set("key", "half a pair: \ud800")
+    assert store.values.get("\ud800") == ""
+    assert not store.entries.prune("\ud800", 0)
+    assert told == []
 
 
 def test_a_closed_store_is_not_used(store: ClientStore) -> None:

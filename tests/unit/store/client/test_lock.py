@@ -92,11 +92,11 @@ if os.fork() == 0:
     try:
         store.values.get("key")
     except LocalProtocolError as error:
-        print(error, flush=True)
+        os.write(1, f"{error}\\n".encode())
     sys.stdin.read()  # lives on after the parent
     os._exit(0)
 os.wait4(-1, os.WNOHANG)
-print(store.values.get("key"), flush=True)
+os.write(1, store.values.get("key").encode() + b"\\n")
 os.kill(os.getpid(), 9)
 """
 
