@@ -39,6 +39,8 @@ async def dial(host: str, port: int, factory: Callable[[], P], timeout: float) -
         raise ConnectTimeout(f"no connection within {timeout:g} s") from error
     except OSError as error:
         raise NetworkError(_reason(error)) from error
+    except UnicodeError as error:  # a label of the name is empty, too long or of letters no name has
+        raise NetworkError("no host has such a name") from error
     return protocol
 
 
@@ -89,4 +91,6 @@ def _taken(what: str, port: int, error: OSError) -> OperatorError:
 
 def _reason(error: OSError) -> str:
     """Say what went wrong without the address that asyncio puts into its texts."""
+    if isinstance(error, socket.gaierror):  # whose numbers are its own
+        return "the name cannot be resolved"
     return os.strerror(error.errno) if error.errno else "the connection failed"

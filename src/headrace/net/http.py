@@ -180,7 +180,7 @@ class HttpClient:
                 content=content,
                 extensions=extensions,
             )
-        except (httpx.InvalidURL, UnicodeEncodeError) as error:
+        except (httpx.InvalidURL, UnicodeError) as error:  # of idna's as well, for a name's Punycode
             raise DocumentError("the URL or a header of the request cannot be sent") from error
 
     async def _prepare(self, verify: bool) -> "Transport":

@@ -96,8 +96,11 @@ class TlsStream(ByteStream):
         Raises NetworkError (the certificate, or a broken connection) or RemoteProtocolError; no text of
         theirs names the server.
         """
-        stream = cls(inner, context, server_name)
         try:
+            try:
+                stream = cls(inner, context, server_name)
+            except ValueError as error:
+                raise NetworkError("no host has such a name") from error
             await stream._shake_hands()
         except BaseException:
             inner.close()

@@ -93,7 +93,7 @@ async def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (OSError(errno.ENETUNREACH, "Connect call failed ('192.0.2.1', 80)"), "Network is unreachable"),
         (OSError("Multiple exceptions: [Errno 111] ('192.0.2.1', 80)"), "the connection failed"),
-        (socket.gaierror(), "the connection failed"),
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "the name cannot be resolved"),
     ],
 )
 async def test_reasons_without_addresses(monkeypatch: pytest.MonkeyPatch, error: OSError, text: str) -> None:
@@ -103,6 +103,13 @@ async def test_reasons_without_addresses(monkeypatch: pytest.MonkeyPatch, error:
     monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", fail)
     with pytest.raises(NetworkError, match=f"^{text}$"):
         await dial("192.0.2.1", 80, Keeper, 5)
+
+
+@pytest.mark.both_loops
+@pytest.mark.parametrize("name", ["a..b", ".b", f"{64 * 'a'}.example", "\u2028"])
+async def test_names_that_cannot_be_looked_up(name: str) -> None:
+    with pytest.raises(NetworkError, match=r"^no host has such a name$"):
+        await dial(name, 80, Keeper, 5)
 
 
 @pytest.mark.both_loops

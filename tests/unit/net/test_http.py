@@ -448,6 +448,13 @@ async def test_redirections_to_nowhere(network: Network, location: str) -> None:
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("host", ["a..b", ".b", 64 * "a", "xn--"])
+async def test_hosts_that_cannot_be_looked_up(host: str) -> None:
+    async with HttpClient(direct) as client:
+        with pytest.raises((NetworkError, DocumentError)):
+            await fetch(client, f"https://{host}/")
+
+
 @pytest.mark.virtual_time
 async def test_a_redirection_without_a_place_is_an_answer(network: Network) -> None:
     replies(network, response(302, b"where?"))

@@ -292,6 +292,11 @@ async def test_a_certificate_for_another_name(context: ssl.SSLContext, trust: Tr
     assert text == "the server's certificate is for another name"  # and does not say which
 
 
+@pytest.mark.parametrize("name", ["", ".example", "a..b", 64 * "a"])
+async def test_a_name_that_no_host_has(context: ssl.SSLContext, trust: Trust, name: str) -> None:
+    assert await refused(trust, context, name) == "no host has such a name"
+
+
 async def test_an_address_may_be_certified(context: ssl.SSLContext, trust: Trust) -> None:
     peer = Peer(context)
     await TlsStream.start(peer, trust.context(), "192.0.2.1")
