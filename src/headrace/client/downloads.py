@@ -93,6 +93,7 @@ class Downloads:
             progress.tell()
         took = loop.time() - begun
         if not download.modified or (known and download.etag == known):
+            destination.unlink(missing_ok=True)  # it was sent all the same
             return Fetched(url, canonical_url, known, changed=False)
         self._notices.emit("RemoteServerListResourceDownloaded", url=self._told(url))
         return Fetched(url, canonical_url, download.etag, True, download.bytes_received, took, tunneled)

@@ -5,6 +5,7 @@ All are looked at every time, however old the registry is: it is our keys that m
 """
 
 import asyncio
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -130,13 +131,15 @@ class ObfuscatedLists:
         authenticated = False
         try:
             file_key = spec.file_key(known.get)
-            lines = await asyncio.to_thread(open_osl, file.read_bytes(), file_key, self._key)
+            contents = file.read_bytes()
+            lines = await asyncio.to_thread(open_osl, contents, file_key, self._key)
             authenticated = True
             await self._importer.import_definitive(lines, _SOURCE)
         finally:
             self._downloads.count(fetched, authenticated=authenticated)
             file.unlink(missing_ok=True)
-        self._downloads.keep(fetched)
+        if not spec.md5_sum or spec.md5_sum == hashlib.md5(contents, usedforsecurity=False).digest():
+            self._downloads.keep(fetched)  # else it may be an old edition, under the ETag of the new one
 
 
 def _openable(registry: PackageReader, known: dict[bytes, bytes]) -> list[FileSpec]:

@@ -16,6 +16,8 @@ MAX_ALERT: Final = 64 * 1024
 MAX_SEEDS: Final = 256 * 1024
 #: Bytes of a key, and of its ID.
 SLOK_SIZE: Final = 32
+#: Keys that are kept: those of many years. A server that hands out more is after our disk.
+MOST_KEYS: Final = 100_000
 
 
 T = TypeVar("T")
@@ -93,14 +95,16 @@ class ServerRequests:
             return b""
         if seeds.clear_local_sloks:
             self._store.sloks.clear()
-        new = 0
+        new: dict[bytes, bytes] = {}
         for identity, key in sloks:
-            is_new = bool(self._store.sloks.add([(identity, key)]))
-            new += is_new
+            is_new = identity not in new and self._store.sloks.get(identity) is None
+            if is_new:
+                new[identity] = key
             if self._show_keys:
                 text = base64.b64encode(identity).decode()
                 self._notices.emit("SLOKSeeded", slokID=text, duplicate=not is_new)
-        if new:
+        room = max(0, MOST_KEYS - self._store.sloks.count())
+        if self._store.sloks.add(list(new.items())[:room]):
             self._seeded()
         return b""
 
