@@ -13,17 +13,20 @@ from headrace.obfuscation.preamble import MAX_PADDING, MIN_CLIENT_PADDING
 from headrace.obfuscation.prefix import PrefixSpecs
 from headrace.transports import TUNNEL_PROTOCOLS
 
-__all__ = ["Candidates"]
+__all__ = ["GLANCES", "Candidates"]
 
 #: Where entries come from that many have. Servers few know of are kept from proxies, which may keep logs.
 _SEEN_BY_PROXIES: Final = frozenset(("EMBEDDED", "REMOTE", "TARGET"))
+#: Entries looked at before others have their turn on the loop; each takes some tens of microseconds.
+GLANCES: Final = 50
 
 
 class Candidates:
     """One attempt per entry that can be dialled; `skip` hears why one is left out.
 
-    `arrived` is set when `add` was called. After `until` (loop time) the rest of the round is left untried.
-    With `proxied` attempts go through an upstream proxy.
+    `arrived` is set when `add` was called, and when `take` gave up for now though there may be more. After
+    `until` (loop time) the rest of the round is left untried. With `proxied` attempts go through an upstream
+    proxy.
     """
 
     def __init__(
@@ -57,7 +60,10 @@ class Candidates:
 
     def take(self) -> DialParameters | None:
         """Return the next attempt, None if there is none for now."""
-        while (entry := self._next()) is not None:
+        for _ in range(GLANCES):
+            entry = self._next()
+            if entry is None:
+                return None
             if self._proxied and not (entry.allow_upstream_proxy or entry.local_source in _SEEN_BY_PROXIES):
                 self._skip("the server must not become known to upstream proxies")
                 continue
@@ -76,6 +82,7 @@ class Candidates:
                 continue
             self.taken += 1
             return attempt
+        self.arrived.set()
         return None
 
     def _next(self) -> ServerEntry | None:

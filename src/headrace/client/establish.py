@@ -58,15 +58,26 @@ class Establishment:
 
         The losers are closed before this returns; so is everything if it is cancelled.
         """
+        kept: Tunnel | None = None
+        try:
+            winner = await self._first(attempts)
+            kept = winner[0] if winner is not None else None
+            return winner
+        finally:  # without waiting for anything: a cancellation meanwhile would leave the winner to nobody
+            for tunnel in self._made - {kept}:
+                tunnel.abort()  # also one that was through before the cancellation reached it
+            self._made.clear()
+
+    async def _first(self, attempts: Attempts) -> Outcome | None:
+        """Return the first outcome, None if there is none; no attempt is under way any more."""
         running: set[asyncio.Task[Outcome | None]] = set()
         news = asyncio.create_task(_renewed(attempts.arrived))
         winner: Outcome | None = None
-        kept: Tunnel | None = None
         try:
             while winner is None:
                 while len(running) < self._workers and (attempt := attempts.take()) is not None:
                     running.add(asyncio.create_task(self._attempt(attempt)))
-                if not running:
+                if not running and not attempts.arrived.is_set():
                     break
                 await asyncio.wait((*running, news), return_when=asyncio.FIRST_COMPLETED)
                 if news.done():
@@ -74,13 +85,8 @@ class Establishment:
                 done = {task for task in running if task.done()}
                 running -= done
                 winner = next(filter(None, (task.result() for task in done)), None)
-            await _cancel(running)
-            kept = winner[0] if winner is not None else None
             return winner
         finally:
-            for tunnel in self._made - {kept}:
-                tunnel.abort()  # also one that was through before the cancellation reached it
-            self._made.clear()
             await _cancel({*running, news})
 
     async def _attempt(self, attempt: DialParameters) -> Outcome | None:

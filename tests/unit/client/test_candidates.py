@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import pytest
 
 from headrace.base.rng import SeededRng
-from headrace.client.candidates import Candidates
+from headrace.client.candidates import GLANCES, Candidates
 from headrace.client.dial_parameters import DialParameters
 from headrace.documents.server_entry import ServerEntry
 
@@ -113,6 +113,27 @@ async def test_servers_that_few_know_of_are_kept_from_upstream_proxies(source: s
     assert names(found) == (["tag 1", "tag 2"] if allowed else ["tag 2"])
     assert len(skipped) == (not allowed)
     assert len(names(Candidates(entries, ["OSSH"], SeededRng(1), pytest.fail))) == 2
+
+
+async def test_a_long_search_for_somebody_to_dial_lets_others_have_their_turn() -> None:
+    asked = 0
+
+    def entries() -> Iterable[ServerEntry]:
+        nonlocal asked
+        for asked in range(1, 1001):
+            yield entry(1, capabilities=["QUIC"])
+        yield entry(2)
+
+    found = candidates(entries(), skip=lambda reason: None)
+    turns = []
+    while (attempt := found.take()) is None and found.arrived.is_set():
+        found.arrived.clear()
+        turns.append(asked)
+    assert attempt is not None
+    assert attempt.entry.effective_tag == "tag 2"
+    assert turns == list(range(GLANCES, 1001, GLANCES))
+    assert found.take() is None
+    assert not found.arrived.is_set()
 
 
 async def test_what_arrives_meanwhile_comes_next_and_is_announced() -> None:

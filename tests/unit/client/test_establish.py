@@ -220,6 +220,24 @@ async def test_whoever_is_learned_of_waits_for_a_worker_too() -> None:
     assert race.started == {0: 0, 1: 0, 2: 1}
 
 
+async def test_attempts_that_come_in_portions_are_one_race() -> None:
+    class Portions(Prepared):
+        """Has to be asked again after each attempt."""
+
+        def take(self) -> DialParameters | None:
+            self.turn = not self.turn
+            if self.turn:
+                self.arrived.set()
+                return None
+            return super().take()
+
+        turn = False
+
+    race = Race(lambda attempt: (1.0, NetworkError("no")))
+    assert await race.establishment.race(Portions(attempt(number) for number in range(3))) is None
+    assert set(race.started) == {0, 1, 2}
+
+
 async def test_nobody_to_try() -> None:
     assert await Race(lambda attempt: (0.0, None)).run(0) is None
 
@@ -261,6 +279,21 @@ async def test_cancelled_in_the_instant_of_winning_nothing_stays_open() -> None:
         await task
     await asyncio.sleep(2)
     assert race.open == []
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_whenever_the_winner_is_cancelled_it_is_returned_or_closed(turns: int) -> None:
+    race = Race(lambda attempt: (0.5, None))
+    task = asyncio.create_task(race.run(2))
+    await asyncio.sleep(0.5)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    try:
+        returned = [await task]
+    except asyncio.CancelledError:
+        returned = []
+    assert race.open == returned
 
 
 async def test_without_a_handshake_the_login_is_enough() -> None:
