@@ -28,12 +28,12 @@ IMPORTER = f"""
 import os, random, signal, sys
 from pathlib import Path
 from headrace.base.clock import SYSTEM_CLOCK
-from headrace.store.client import database
+from headrace.store.client import store_file
 from headrace.store.client.store import ClientStore
 from tests.store_contents import versions_of_entries
 
 of_version = versions_of_entries({ENTRIES})
-database._LONGEST_LOG = 150_000  # a checkpoint every few batches
+store_file._LONGEST_LOG = 150_000  # a checkpoint every few batches
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 for line in sys.stdin:
     directory, version = line.split()
@@ -113,8 +113,8 @@ def test_a_store_survives_kills_at_any_moment(tmp_path: Path) -> None:
             seen = directory if version % 2 else Path(shutil.copytree(directory, tmp_path / "copy"))
             texts: list[str] = []
             with closing(ClientStore.open(seen, SYSTEM_CLOCK, notify=texts.append)) as store:
-                if store._database._check:
-                    store._database._check.join()
+                if store._database._file._check:
+                    store._database._file._check.join()
                 expected = {}
                 for address, versions in kept.items():
                     fields = store.entries.get(address)

@@ -7,7 +7,8 @@
     entry_row   a server entry as a row
     salvage     row by row out of a damaged file
     outages     what people are told of a file that cannot be used for a while
-    database    the file with all that can happen to it: no SQLite error leaves it
+    store_file  the file on disk: opened in any state, mended, kept short of log
+    database    questions to it, whatever happens: no SQLite error leaves it
     entries     server entries; random_walk: the order they are tried in; importing: many at once
     tables      SLOKs, ETags, values, dial parameters
     statistics  what is to be reported once

@@ -12,7 +12,7 @@ from tests.store_contents import SetClock
 
 from headrace.base.errors import LocalProtocolError
 from headrace.base.rng import SeededRng
-from headrace.store.client import database, salvage
+from headrace.store.client import salvage, store_file
 from headrace.store.client.importing import Progress
 from headrace.store.client.store import FILE_NAME, ClientStore
 from headrace.testing.entries import address_of, make_entries
@@ -134,7 +134,7 @@ def test_a_directory_that_is_gone_for_a_while(tmp_path: Path, told: list[str]) -
 
 
 def test_the_log_stays_short(store: ClientStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "_LONGEST_LOG", 200_000)
+    monkeypatch.setattr(store_file, "_LONGEST_LOG", 200_000)
     log, longest = Path(f"{tmp_path / FILE_NAME}-wal"), 0
     for _ in store.entries.import_entries(entries(1500), replace=True, batch=20):
         longest = max(longest, log.stat().st_size)
@@ -156,7 +156,7 @@ def test_a_log_that_no_thread_can_work_off(
     def no_more(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(database, "_LONGEST_LOG", 100_000)
+    monkeypatch.setattr(store_file, "_LONGEST_LOG", 100_000)
     monkeypatch.setattr(threading.Thread, "start", no_more)
     assert fill(store, 200) == Progress(200, 200)
     assert readable(store) == 200
@@ -316,8 +316,8 @@ def test_without_room_to_mend_memory_has_to_do(
 
 
 def wait_for_check(store: ClientStore) -> None:
-    if store._database._check:  # or it is over already
-        store._database._check.join()
+    if store._database._file._check:  # or it is over already
+        store._database._file._check.join()
 
 
 def test_the_check_after_an_unclean_end_finds_what_no_statement_met(
@@ -351,7 +351,7 @@ def test_the_check_finds_nothing_in_a_good_file(full: Path, told: list[str], tmp
         wait_for_check(store)
         assert readable(store) == 320
     with closing(ClientStore.open(copy, SetClock(), notify=told.append)) as store:
-        assert store._database._check is None, "it was closed"
+        assert store._database._file._check is None, "it was closed"
     assert told == []
 
 

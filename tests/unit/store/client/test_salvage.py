@@ -103,8 +103,8 @@ def test_any_damage(
 def use(directory: Path, told: list[str]) -> int:
     """Do everything with a store; return how many entries could be loaded at first."""
     with closing(ClientStore.open(directory, SetClock(), notify=told.append)) as store:
-        if store._database._check:
-            store._database._check.join()
+        if store._database._file._check:
+            store._database._file._check.join()
         kept = sum(
             store.entries.load(address, None) is not None for address in store.entries.addresses(SeededRng(1))
         )
