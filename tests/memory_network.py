@@ -41,6 +41,7 @@ __all__ = [
     "Destination",
     "MemoryServer",
     "Network",
+    "Place",
     "Wire",
     "client_config",
     "make_tunnel",

@@ -1,11 +1,12 @@
 """The client as a whole: local proxies that stay up, and a tunnel behind them that is made anew when lost.
 
 run ──► listen ──► establish ──► operate ──► (tunnel lost) ──► establish ...
-                    │  └─ nothing in time: EstablishTunnelTimeout, and the run is over
+                    │  └─ no first tunnel in time: EstablishTunnelTimeout, and the run is over
                     └─ takes long: server lists are fetched meanwhile, and what they bring is tried at once
 """
 
 import asyncio
+import errno
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -55,7 +56,7 @@ LAST_WORDS: Final = 1.0
 
 
 class Controller:
-    """One run of the client. `run` returns when `stop` was called or no tunnel could be had in time."""
+    """One run of the client. `run` returns when `stop` was called or no first tunnel could be had in time."""
 
     def __init__(
         self,
@@ -164,8 +165,9 @@ class Controller:
                     port,
                     what=f"the local {name.upper()} proxy (Local{name}ProxyPort)",
                 )
-            except HeadraceError:
-                self._notices.emit(f"{name}ProxyPortInUse", port=port)
+            except OperatorError as error:
+                if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EADDRINUSE:
+                    self._notices.emit(f"{name}ProxyPortInUse", port=port)
                 raise
             self._listeners.append(server)
             self.ports[name] = server.sockets[0].getsockname()[1]
@@ -286,13 +288,18 @@ class Controller:
             tunnel.close()
 
     def _report_tunnel(self, attempt: DialParameters, response: HandshakeResponse) -> None:
+        """Tell of a new tunnel, in the order that front ends rely on (client spec §1.8)."""
         emit = self._notices.emit
         identity = attempt.diagnostic_id
         emit("ConnectedServer", None, **describe(attempt))
-        if response.client_region:
-            emit("ClientRegion", region=response.client_region)
         if response.client_address:
             emit("ClientAddress", address=response.client_address)
+        if response.client_region:
+            emit("ClientRegion", region=response.client_region)
+        for url in response.homepages:
+            emit("Homepage", url=url)
+        if response.upgrade_client_version:
+            emit("ClientUpgradeAvailable", version=response.upgrade_client_version)
         if response.server_timestamp:
             emit("ServerTimestamp", diagnosticID=identity, timestamp=response.server_timestamp)
         emit("ActiveAuthorizationIDs", diagnosticID=identity, IDs=response.active_authorization_ids)
@@ -302,13 +309,9 @@ class Controller:
             upstreamBytesPerSecond=response.upstream_bytes_per_second,
             downstreamBytesPerSecond=response.downstream_bytes_per_second,
         )
-        for url in response.homepages:
-            emit("Homepage", url=url)
-        if response.upgrade_client_version:
-            emit("ClientUpgradeAvailable", version=response.upgrade_client_version)
+        emit("Tunnels", count=1)
         emit("ActiveTunnel", diagnosticID=identity, protocol=attempt.protocol)
         emit("ConnectedServerRegion", serverRegion=attempt.entry.region)
-        emit("Tunnels", count=1)
 
     async def _report_bytes(self, tunnel: Tunnel) -> None:
         """Tell each second what has passed since the last time, if anything has."""

@@ -20,15 +20,19 @@ from headrace.client.servers import Servers
 from headrace.client.tunnel import Tunnel
 from headrace.codec.go_duration import duration_text
 from headrace.documents.client_config import ClientConfig
+from headrace.net.upstream_proxy import UpstreamProxyError
 
 __all__ = ["Search", "describe"]
 
-#: Seconds after which a run without a tunnel gives up, unless configured.
+#: Seconds after which a run that has had no tunnel yet gives up, unless configured.
 ESTABLISH_TIMEOUT: Final = 300.0
 #: Seconds after which it takes long, unless configured: a round is cut short, and more servers are wanted.
 WORK_TIME: Final = 60.0
 #: Seconds before everything is tried again, give or take a tenth.
 PAUSE: Final = 2.0
+#: Seconds before failures of the upstream proxy are told: for certain, and after many attempts. A proxy that
+#: allows only some ports makes single failures normal (client spec §3).
+PROXY_TROUBLE, PROXY_TROUBLE_OF_MANY = 30.0, 10.0
 
 
 class Search:
@@ -59,14 +63,21 @@ class Search:
         limit, work_time = config.establish_tunnel_timeout_seconds, config.establish_tunnel_work_time_seconds
         self._patience = ESTABLISH_TIMEOUT if limit is None else float(limit)
         self._work_time = WORK_TIME if work_time is None else work_time
+        self._workers = config.connection_worker_pool_size or WORKERS
+        self._begun = 0.0  # loop time when the search that is on began
+        self._attempts = 0  # in this search
 
     async def find(self) -> Outcome | None:
-        """Return a tunnel that is ready for use, None if there was none in time."""
+        """Return a tunnel that is ready for use, None if there was none in time.
+
+        Only the first has a limit of time: once there was a tunnel, it is looked for until there is another.
+        """
         config = self._config
+        self._begun, self._attempts = asyncio.get_running_loop().time(), 0
         race = Establishment(
             self._make,
             handshake=not config.disable_api,
-            workers=config.connection_worker_pool_size or WORKERS,
+            workers=self._workers,
             stagger=config.stagger_connection_workers_milliseconds / 1000,
             started=self._report_attempt,
             failed=self._report_failure,
@@ -78,6 +89,7 @@ class Search:
                     candidates = self._candidates = self._begin_round()
                     outcome = await race.race(candidates)
                     if outcome is not None:
+                        self._patience = 0.0
                         return outcome
                     if not candidates.taken:
                         self._insist()
@@ -122,10 +134,16 @@ class Search:
             self._want_servers()
 
     def _report_attempt(self, attempt: DialParameters) -> None:
+        self._attempts += 1
         self._notices.emit("ConnectingServer", None, **describe(attempt))
 
     def _report_failure(self, attempt: DialParameters, error: HeadraceError) -> None:
         self._notices.info(f"{attempt.diagnostic_id} over {attempt.protocol}: {error}")
+        if isinstance(error, UpstreamProxyError):
+            many = self._attempts >= 2 * self._workers
+            lasting = asyncio.get_running_loop().time() - self._begun
+            if lasting >= (PROXY_TROUBLE_OF_MANY if many else PROXY_TROUBLE):
+                self._notices.emit("UpstreamProxyError", message=str(error))
 
 
 def describe(attempt: DialParameters) -> dict[str, object]:

@@ -219,7 +219,6 @@ def _check(config: ClientConfig, file: str) -> None:
         ("ConnectionWorkerPoolSize", config.connection_worker_pool_size),
         ("StaggerConnectionWorkersMilliseconds", config.stagger_connection_workers_milliseconds),
         ("EstablishTunnelTimeoutSeconds", config.establish_tunnel_timeout_seconds or 0),
-        ("EstablishTunnelWorkTimeSeconds", config.establish_tunnel_work_time_seconds or 0),
         (
             "FetchRemoteServerListRetryPeriodMilliseconds",
             config.fetch_remote_server_list_retry_period_milliseconds or 0,
@@ -228,6 +227,12 @@ def _check(config: ClientConfig, file: str) -> None:
         ("OSSHPrefixSplitMaxDelayMilliseconds", config.ossh_prefix_split_max_delay_milliseconds),
     ):
         insist(number >= 0, name, f"{number} is below zero: write zero or more")
+    work_time = config.establish_tunnel_work_time_seconds
+    insist(
+        work_time is None or work_time > 0,
+        "EstablishTunnelWorkTimeSeconds",
+        "is not above zero: write some seconds, or leave it out",
+    )
     least, most = config.padding
     insist(
         0 <= least <= most <= MAX_PADDING,

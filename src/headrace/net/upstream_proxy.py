@@ -63,6 +63,7 @@ class UpstreamProxy:
 
     async def _connect(self, host: str, port: int, timeout: float) -> "_ProxiedStream":
         negotiation = self._negotiation(host, port)
+        stream = None
         try:
             async with asyncio.timeout(timeout):
                 for _ in range(MAX_CONNECTIONS):
@@ -75,6 +76,10 @@ class UpstreamProxy:
                         stream.abort()
                         raise
         except TimeoutError as error:
+            if stream is None:
+                raise UpstreamProxyError(
+                    f"the upstream proxy cannot be reached: no connection within {timeout:g} s"
+                ) from error
             raise ConnectTimeout(f"no connection through the upstream proxy within {timeout:g} s") from error
         raise UpstreamProxyError("the upstream proxy closes one connection after the other")
 

@@ -19,7 +19,7 @@ from headrace.base.rng import SeededRng
 from headrace.client.controller import SWEEP, Controller
 from headrace.client.local_socks import SocksConnection
 from headrace.client.notices import NoticeOptions, Notices
-from headrace.client.search import ESTABLISH_TIMEOUT, PAUSE
+from headrace.client.search import ESTABLISH_TIMEOUT, PAUSE, PROXY_TROUBLE, PROXY_TROUBLE_OF_MANY
 from headrace.client.servers import FixedServers
 from headrace.client.tunnel import Tunnel
 from headrace.codec.handshake_response import HandshakeResponse
@@ -127,14 +127,14 @@ async def test_each_step_is_told(network: Network, server: MemoryServer) -> None
         "CandidateServers",
         "ConnectingServer",
         "ConnectedServer",
-        "ClientRegion",
         "ClientAddress",
+        "ClientRegion",
         "ServerTimestamp",
         "ActiveAuthorizationIDs",
         "TrafficRateLimits",
+        "Tunnels",
         "ActiveTunnel",
         "ConnectedServerRegion",
-        "Tunnels",
         "TotalBytesTransferred",
         "Tunnels",
         "Exiting",
@@ -163,6 +163,7 @@ async def test_what_the_handshake_brought_is_told(server: MemoryServer) -> None:
     run = await Run([server.entry]).connected()
     await run.stop()
     assert [data["url"] for data in run.told("Homepage")] == homepages
+    assert run.notices.index(("Tunnels", {"count": 1})) > run.types.index("Homepage")
     assert run.told("ClientRegion") == [{"region": "CH"}]
     assert run.told("ClientAddress") == [{"address": "192.0.2.1"}]
 
@@ -260,6 +261,39 @@ async def test_a_timeout_of_zero_means_never(network: Network, server: MemorySer
     await run.connected()
     await run.stop()
     assert "EstablishTunnelTimeout" not in run.types
+
+
+async def test_once_there_was_a_tunnel_the_next_is_looked_for_without_limit(
+    network: Network, server: MemoryServer
+) -> None:
+    run = await Run([server.entry], EstablishTunnelTimeoutSeconds=10).connected()
+    places = dict(network.places)
+    network.places.clear()
+    for session in list(server.sessions):
+        session.socket.abort()
+    await asyncio.sleep(3600)
+    assert not run.task.done()
+    network.places |= places
+    await asyncio.sleep(2 * PAUSE)
+    assert run.controller.connected.is_set()
+    await run.stop()
+    assert "EstablishTunnelTimeout" not in run.types
+
+
+@pytest.mark.parametrize(("workers", "after"), [(0, PROXY_TROUBLE), (1, PROXY_TROUBLE_OF_MANY)])
+async def test_trouble_with_the_upstream_proxy_is_told_once_it_lasts(
+    network: Network, server: MemoryServer, workers: int, after: float
+) -> None:
+    entry = ServerEntry.from_fields({**server.entry.fields, "allowUpstreamProxy": True})
+    url = "http://u:secret@192.0.2.80:3128"
+    run = Run([entry], UpstreamProxyURL=url, ConnectionWorkerPoolSize=workers)
+    await asyncio.sleep(after - PAUSE)
+    assert run.told("UpstreamProxyError") == []
+    await asyncio.sleep(20 * PAUSE)
+    await run.stop()
+    text = "the upstream proxy cannot be reached: Connection refused"
+    assert run.told("UpstreamProxyError") == [{"message": text}]
+    assert set(network.dialled) == {("192.0.2.80", 3128)}
 
 
 async def test_failures_are_told_for_diagnosis_without_addresses(
@@ -563,6 +597,16 @@ async def test_a_port_in_use_ends_the_run_before_anything_is_dialled(
     if name == "Http":  # the other one had been opened already
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", run.controller.ports["Socks"]), 5)
+
+
+async def test_a_port_that_cannot_be_had_for_another_reason_is_not_called_taken(
+    server: MemoryServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headrace.client.controller.listening_address", lambda interface: "192.0.2.1")
+    run = Run([server.entry], DisableLocalSocksProxy=False)
+    with pytest.raises(OperatorError, match=r"Name an address of this machine\."):
+        await run.task
+    assert "SocksProxyPortInUse" not in run.types
 
 
 async def test_a_proxy_that_is_turned_off_does_not_listen(server: MemoryServer) -> None:

@@ -73,7 +73,8 @@ def test_where_server_lists_are() -> None:
         ({"RemoteServerListUrl": 5}, "RemoteServerListURLs"),
         ({"ServerEntrySignaturePublicKey": "AAAA"}, "ServerEntrySignaturePublicKey: .*32 bytes"),
         ({"FetchRemoteServerListRetryPeriodMilliseconds": -1}, "FetchRemoteServerList.*below zero"),
-        ({"EstablishTunnelWorkTimeSeconds": -0.5}, "EstablishTunnelWorkTimeSeconds.*below zero"),
+        ({"EstablishTunnelWorkTimeSeconds": -0.5}, "EstablishTunnelWorkTimeSeconds.*not above zero"),
+        ({"EstablishTunnelWorkTimeSeconds": 0}, "EstablishTunnelWorkTimeSeconds.*not above zero"),
     ],
 )
 def test_lists_that_could_not_be_fetched_are_mistakes(changes: dict[str, object], problem: str) -> None:
