@@ -21,6 +21,9 @@ class Login(NamedTuple):
     session_id: str = ""  #: random, the same for all tunnels of one run of a client
     server_requests: bool = False  #: the client wants to be asked
 
+    def __repr__(self) -> str:
+        return f"Login(server_requests={self.server_requests})"  # the rest is secret, or tells clients apart
+
 
 def read_login(text: str) -> Login:
     """Return what `text` says: anything else than one of the forms says nothing."""

@@ -33,9 +33,9 @@ _IDENTIFICATIONS: Final = (
 _GENERATED_IDENTIFICATION: Final = "SSH-2.0-Psiphon"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Shared:
-    """Everything a session needs that is the same for all of them."""
+    """Everything a session needs that is the same for all of them. Full of secrets, so nothing shows it."""
 
     config: ServerConfig
     keyword: bytes

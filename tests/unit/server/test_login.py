@@ -47,3 +47,7 @@ def written(**changes: object) -> str:
 )
 def test_forms(text: str, login: Login) -> None:
     assert read_login(text) == login
+
+
+def test_repr_keeps_the_secret() -> None:
+    assert repr(Login("word", ID, True)) == "Login(server_requests=True)"

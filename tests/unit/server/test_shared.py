@@ -129,3 +129,11 @@ def test_a_bad_file_leaves_everything_as_it_was(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match="MaxTCPPortForwardCount"):
         shared.reloaded(tmp_path)
     assert shared.rules.limits_for(ANYBODY).max_tcp == 512
+
+
+def test_repr_keeps_the_secrets(tmp_path: Path) -> None:
+    shared = load(tmp_path)
+    shown = repr(shared)
+    assert shared.password not in shown
+    assert shared.keyword.decode() not in shown
+    assert len(shown) < 100

@@ -50,6 +50,9 @@ class SeedSpec(msgspec.Struct, frozen=True, kw_only=True, rename="pascal", dict=
         except ValueError as error:
             raise ValueError(f"the UpstreamSubnets: {error}") from None
 
+    def __repr__(self) -> str:
+        return f"SeedSpec(description={self.description!r})"
+
     @cached_property
     def networks(self) -> NetworkSet:
         """The subnets."""

@@ -26,6 +26,9 @@ class Slok(NamedTuple):
     id: bytes
     key: bytes
 
+    def __repr__(self) -> str:
+        return f"Slok(id={self.id.hex()})"
+
 
 def derive_slok(master_key: bytes, channel: str, spec_id: bytes, start: int) -> Slok:
     """Return the key of a propagation channel and seed spec for the period that begins at `start`."""

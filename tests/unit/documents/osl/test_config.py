@@ -115,7 +115,9 @@ def test_mistakes_name_file_and_field(text: bytes, problem: str) -> None:
 
 
 def test_what_is_printed_is_not_secret() -> None:
-    assert repr(osl_config(scheme()).schemes) == "[Scheme(epoch='2024-01-01T00:00:00Z')]"
+    (made,) = schemes = osl_config(scheme()).schemes
+    assert repr(schemes) == "[Scheme(epoch='2024-01-01T00:00:00Z')]"
+    assert repr(made.seed_specs[0]) == "SeedSpec(description='number 0')"
 
 
 def test_mistakes_do_not_repeat_secrets() -> None:

@@ -73,3 +73,7 @@ def test_times(text: str, expected: int) -> None:
 def test_what_is_no_time(text: str) -> None:
     with pytest.raises(ValueError, match=r"no time in UTC|must be in|out of range"):
         nanoseconds(text)
+
+
+def test_repr_keeps_the_secret() -> None:
+    assert repr(derive_slok(bytes(32), "A", bytes(32), 0)._replace(id=b"\x0f\xa0")) == "Slok(id=0fa0)"
