@@ -2,7 +2,7 @@
 
 import posixpath
 from typing import Final
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from headrace.base.errors import DocumentError
 
@@ -35,5 +35,5 @@ def _below(root: str, name: str) -> str:
         parts = urlsplit(root)
     except ValueError as error:
         raise DocumentError("the root of the server lists is no URL") from error
-    path = posixpath.normpath(f"/{unquote(parts.path)}/{name}")
-    return parts._replace(path="/" + quote(path.lstrip("/"), safe=_PLAIN)).geturl()
+    path = posixpath.normpath(b"/%s/%s" % (unquote_to_bytes(parts.path), name.encode()))
+    return parts._replace(path="/" + quote(path.lstrip(b"/"), safe=_PLAIN)).geturl()

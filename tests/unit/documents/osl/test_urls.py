@@ -14,6 +14,7 @@ from headrace.documents.osl.urls import REGISTRY_NAME, file_name, file_url, regi
         ("https://h/../../a/./b", "https://h/a/b/osl-registry"),
         ("https://u:p@h:8443/a?x=1&y=%2F#f", "https://u:p@h:8443/a/osl-registry?x=1&y=%2F#f"),
         ("https://h/a%20b/%C3%A9", "https://h/a%20b/%C3%A9/osl-registry"),
+        ("https://h/%FF", "https://h/%FF/osl-registry"),
         ("https://h/a+b,c;d:e@f=g&h$~", "https://h/a+b,c;d:e@f=g&h$~/osl-registry"),
         ("https://[2001:db8::1]:80/x", "https://[2001:db8::1]:80/x/osl-registry"),
     ],
