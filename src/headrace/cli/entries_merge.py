@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import click
 
 from headrace.base.errors import DocumentError
-from headrace.cli.entry_lines import EntryLine, check, entry_lines
+from headrace.cli.entry_lines import EntryLine, entry_lines
 from headrace.cli.files import STANDARD, open_output
 from headrace.cli.progress import progress
 from headrace.cli.words import entries
@@ -27,11 +27,7 @@ class _Merger:
 
     def take(self, line: EntryLine) -> str:
         """Return what became of an entry. Raises DocumentError when it is of no use."""
-        fields = line.decode()
-        try:
-            check(fields)
-        except DocumentError as error:
-            raise DocumentError(f"{line.where}: {error}") from error
+        fields = line.importable()
         address, version = str(fields["ipAddress"]), configuration_version(fields)
         known = self.newest.get(address)
         if known is not None and (version < known[0] or line.text == known[1]):

@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 
 from headrace.base.errors import DocumentError, OperatorError
-from headrace.cli.entry_lines import check, entry_lines, sources_argument
+from headrace.cli.entry_lines import entry_lines, sources_argument
 from headrace.cli.files import STANDARD, open_output
 from headrace.cli.keys import entry_signing_key, entry_verifying_key, write_pair
 from headrace.cli.progress import progress
+from headrace.cli.words import printable
 from headrace.crypto.signing import SigningKey
 from headrace.documents.entry_fields import diagnostic_id, encode_fields, entry_tag
 from headrace.documents.entry_signature import sign_entry, verify_entry
@@ -45,11 +46,10 @@ def sign(sources: tuple[str, ...], private_key: Path | None, output: str, as_jso
     given = sources or tuple(os.environ.get(_ENTRY, "").split())
     with open_output(output, private=True) as stream, progress("signing") as bar:
         for line in entry_lines(given, bar):
-            fields = line.decode()
             try:
-                check(fields)
+                fields = line.importable()
             except DocumentError as error:
-                raise OperatorError(f"{line.where}: {error}; mend the entry before it is signed") from error
+                raise OperatorError(f"{error}; mend the entry before it is signed") from error
             signed = sign_entry(fields, key)
             text = encode_fields(signed)
             if as_json:
@@ -88,7 +88,7 @@ def verify(sources: tuple[str, ...], public_key: str, as_json: bool) -> None:
                 click.echo(json.dumps({"line": line.where, **names, "good": not problem, "problem": problem}))
             else:
                 name = diagnostic_id(str(names["tag"])) if names else ""
-                click.echo(f"{line.where}: {name} {problem or 'good'}".replace("  ", " "))
+                click.echo(printable(f"{line.where}: {name} {problem or 'good'}".replace("  ", " ")))
     if not as_json and good + bad > 1:
         click.echo(f"{good} good, {bad} bad", err=True)
     sys.exit(1 if bad else 0)

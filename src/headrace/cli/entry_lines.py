@@ -1,7 +1,7 @@
 """Where the commands get server entries from: lines in files, on standard input, or on the command line."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -11,16 +11,17 @@ import click
 from headrace.base.errors import DocumentError, OperatorError
 from headrace.cli.files import STANDARD, open_input
 from headrace.cli.progress import Bar
-from headrace.documents.entry_fields import decode_fields, validate_fields
+from headrace.documents.entry_fields import VERSIONS, configuration_version, decode_fields, validate_fields
+from headrace.documents.server_list import MAX_LINE
 
-__all__ = ["EntryLine", "check", "entry_lines", "sources_argument"]
+__all__ = ["EntryLine", "check", "entry_lines", "importable", "sources_argument"]
 
 sources_argument = click.argument("sources", nargs=-1, metavar="[FILE|ENTRY|-]...")
 """Where entries come from, for commands that read them."""
 
 #: Characters in the longest file name; an entry is longer.
 _LONGEST_NAME = 255
-_MAX_LINE = 1 << 20
+_MOST_READ = 1 << 20  # bytes of a line, in a file that may be no list at all
 #: A bar need not move more often than this many bytes.
 _STEP = 1 << 16
 #: What people give us instead of lines, by its first byte.
@@ -40,8 +41,15 @@ class EntryLine:
 
     def decode(self) -> dict[str, object]:
         """Return the fields. Raises DocumentError, which names the line."""
+        return self._read(decode_fields)
+
+    def importable(self) -> dict[str, object]:
+        """Return the fields, if clients can import the entry. Raises DocumentError, which names the line."""
+        return self._read(importable)
+
+    def _read(self, read: Callable[[str], dict[str, object]]) -> dict[str, object]:
         try:
-            return decode_fields(self.text)
+            return read(self.text)
         except DocumentError as error:
             raise DocumentError(f"{self.where}: {error}") from error
 
@@ -79,6 +87,17 @@ def entry_lines(sources: Sequence[str], bar: Bar | None = None) -> Iterator[Entr
 def check(fields: dict[str, object]) -> None:
     """Insist that clients can import the entry, wherever they get it from. Raises DocumentError."""
     validate_fields({**fields, "localSource": "REMOTE", "localTimestamp": "2000-01-01T00:00:00Z"})
+    if configuration_version(fields) >= VERSIONS:
+        raise DocumentError(f"server entry configurationVersion is above {VERSIONS - 1}")
+
+
+def importable(text: str) -> dict[str, object]:
+    """Return the fields of an encoded entry that clients can import from a list. Raises DocumentError."""
+    if len(text) > MAX_LINE:
+        raise DocumentError(f"server entry line is longer than the {MAX_LINE:,} characters that clients read")
+    fields = decode_fields(text)
+    check(fields)
+    return fields
 
 
 def _is_entry(source: str) -> bool:
@@ -97,12 +116,12 @@ def _lines(stream: BinaryIO, name: str) -> Iterator[tuple[str, int]]:
     first = True
     while True:
         try:
-            raw = stream.readline(_MAX_LINE + 1)
+            raw = stream.readline(_MOST_READ + 1)
         except OSError as error:
             raise OperatorError(f"the list {name} cannot be read: {error.strerror}") from error
         if first and (hint := _MISTAKEN.get(raw[:1])):
             raise OperatorError(f"{name} {hint}")
-        if len(raw) > _MAX_LINE:
+        if len(raw) > _MOST_READ:
             raise OperatorError(f"{name} has a line longer than any entry; name a file with one entry a line")
         if not raw:
             return

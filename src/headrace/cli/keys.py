@@ -65,7 +65,7 @@ def entry_signing_key(file: Path | None) -> SigningKey:
         if file is None and (public := os.environ.get(_PUBLIC, "").strip()):
             _insist_on_a_pair(key, VerifyingKey.from_text(public))
     except DocumentError as error:
-        raise OperatorError(f"{where}: {error}; make a new one with: headrace entries keygen") from error
+        raise OperatorError(f"{where}: {error}; give the one that headrace entries keygen made") from error
     return key
 
 
@@ -75,12 +75,16 @@ def list_signing_key(file: Path) -> PackageSigningKey:
     Raises OperatorError.
     """
     text = read_file(file, "the private key").decode("ascii", "replace")
+    locked = "ENCRYPTED" in text
     try:
-        if "ENCRYPTED" in text:
-            return _unlocked(text, file)
-        return PackageSigningKey.from_text(text)
+        return _unlocked(text, file) if locked else PackageSigningKey.from_text(text)
     except DocumentError as error:
-        raise OperatorError(f"{file}: {error}; make a new one with: headrace lists keygen") from error
+        remedy = (
+            f"give the right one in {_PASSWORD}"
+            if locked
+            else "name the file that headrace lists keygen made"
+        )
+        raise OperatorError(f"{file}: {error}; {remedy}") from error
 
 
 def _unlocked(text: str, file: Path) -> PackageSigningKey:

@@ -7,13 +7,12 @@ from pathlib import Path
 import click
 
 from headrace.base.errors import DocumentError, OperatorError
-from headrace.cli.entry_lines import check, entry_lines, sources_argument
+from headrace.cli.entry_lines import entry_lines, sources_argument
 from headrace.cli.files import STANDARD, open_output
 from headrace.cli.keys import list_signing_key
 from headrace.cli.progress import progress
 from headrace.cli.words import entries
-from headrace.documents.server_list import MAX_LINE
-from headrace.documents.signed_package import MAX_PACKAGE, make_package
+from headrace.documents.signed_package import make_package
 
 __all__ = ["make"]
 
@@ -43,20 +42,13 @@ def make(sources: tuple[str, ...], private_key: Path, output: str, plain: bool, 
     unsigned = 0
     with progress("reading") as bar:
         for line in entry_lines(sources, bar):
-            if len(line.text) > MAX_LINE:
-                raise OperatorError(f"{line.where}: longer than clients read; shorten the entry")
             try:
-                fields = line.decode()
-                check(fields)
+                fields = line.importable()
             except DocumentError as error:
-                problem = str(error).removeprefix(f"{line.where}: ")
-                raise OperatorError(f"{line.where}: {problem}; mend the line or take it out") from error
+                raise OperatorError(f"{error}; mend the line or take it out") from error
             lines.append(line.text)
             unsigned += not fields.get("signature")
-    data = "\n".join(lines)
-    if len(data) > MAX_PACKAGE - (1 << 16):
-        raise OperatorError(f"{len(data):,} bytes of entries are more than clients read; make a shorter list")
-    package = make_package(data, key, compress=not plain)
+    package = make_package("\n".join(lines), key, compress=not plain)
     with open_output(output) as stream:
         stream.write(package)
     md5 = hashlib.md5(package, usedforsecurity=False).hexdigest()

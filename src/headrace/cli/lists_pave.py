@@ -14,14 +14,13 @@ import click
 from headrace.base.clock import SYSTEM_CLOCK
 from headrace.base.errors import DocumentError, OperatorError
 from headrace.cli import words
-from headrace.cli.entry_lines import check
+from headrace.cli.entry_lines import importable
 from headrace.cli.files import read_file
 from headrace.cli.keys import list_signing_key
 from headrace.cli.progress import Bar, progress
 from headrace.cli.root import complain
 from headrace.codec.go_duration import parse_duration
 from headrace.crypto.rsa_signing import PackageSigningKey
-from headrace.documents.entry_fields import decode_fields
 from headrace.documents.osl.config import OslConfig, read_osl_config
 from headrace.documents.osl.paver import PaveFile, current_osl_id
 from headrace.documents.osl.paver import pave as pave_channel
@@ -220,7 +219,7 @@ def _entries(path: Path) -> dict[str, list[str]]:
     for osl_id, lines in entries.items():
         for number, line in enumerate(lines, start=1):
             try:
-                check(decode_fields(line))
+                importable(line)
             except DocumentError as error:
                 raise OperatorError(
                     f"{path}: entry {number} of list {osl_id}: {error}; mend it or take it out"
@@ -233,7 +232,7 @@ def _nanoseconds(option: str, text: str) -> int:
         return round(parse_duration(text) * _SECOND)
     except ValueError as error:
         raise OperatorError(
-            f"{option}: {text!r} is no duration; write for instance 2880h, 120 days"
+            f"{option}: {text!r} is no duration; write for instance 2880h for 120 days"
         ) from error
 
 

@@ -17,11 +17,13 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 from headrace.base.errors import DocumentError
 from headrace.documents.json_canonical import decode_json, encode_canonical
 
 __all__ = [
+    "VERSIONS",
     "Fields",
     "configuration_version",
     "decode_fields",
@@ -33,6 +35,9 @@ __all__ = [
 ]
 
 Fields = Mapping[str, object]
+
+#: A configurationVersion is below this; clients' stores take no other, and may stop at it.
+VERSIONS: Final = 2**31 - 1
 
 _PREFIX_FIELDS = ("ipAddress", "webServerPort", "webServerSecret", "webServerCertificate")
 _SOURCES = ("EMBEDDED", "REMOTE", "DISCOVERY", "TARGET", "OBFUSCATED", "EXCHANGED")

@@ -54,6 +54,8 @@ def make_package(data: str, key: PackageSigningKey, *, compress: bool = True) ->
             f"text cannot be signed: {error.reason} at character {error.start + 1}"
         ) from error
     package = msgspec.json.encode(_Package(data, key.digest, base64.b64encode(signature).decode()))
+    if len(package) > MAX_PACKAGE:
+        raise DocumentError(f"package would be too large for its readers: more than {MAX_PACKAGE} bytes")
     return zlib.compress(package) if compress else package
 
 

@@ -61,15 +61,18 @@ def test_order_and_figures(tmp_path: Path) -> None:
 
 
 def test_what_is_dropped_is_told_and_the_rest_is_written(tmp_path: Path) -> None:
-    a = listed(tmp_path / "a", entry(1), "zz", entry(2, ipAddress="home"))
+    a = listed(
+        tmp_path / "a", entry(1), "zz", entry(2, ipAddress="home"), entry(1, configurationVersion=2**31 - 1)
+    )
     outcome = run("entries", "merge", a, "--output", tmp_path / "out")
     assert outcome.code == 1
     assert (tmp_path / "out").read_text().split() == [entry(1)]
     assert outcome.err.splitlines() == [
         f"headrace: {a}:2: server entry line is not hexadecimal at character 1",
         f"headrace: {a}:3: server entry ipAddress is not an IP address",
+        f"headrace: {a}:4: server entry configurationVersion is above 2147483646",
     ]
-    assert outcome.out == f"{a}: 1 added, 2 dropped\n1 entry in all\n"
+    assert outcome.out == f"{a}: 1 added, 3 dropped\n1 entry in all\n"
 
 
 def test_into_one_of_the_files(tmp_path: Path) -> None:

@@ -136,6 +136,11 @@ def test_verifying_for_programs() -> None:
     assert outcome.err == ""
 
 
+def test_an_entry_cannot_move_the_cursor() -> None:
+    outcome = run("entries", "verify", entry(1, tag="\rgood\x07 1"), "--public-key", PUBLIC)
+    assert outcome.out == "the entry: \ufffdgood\ufffd 1 server entry is not signed\n"
+
+
 @pytest.mark.parametrize("way", ["text", "file", "config", "config in other letters"])
 def test_a_public_key_is_found_where_people_have_it(way: str, tmp_path: Path) -> None:
     path = tmp_path / "key"

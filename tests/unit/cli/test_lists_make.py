@@ -67,8 +67,15 @@ def test_on_standard_output_for_programs(servers: Path, key_file: Path) -> None:
 
 @pytest.mark.parametrize(
     "bad",
-    ["zz", entry(3)[:-1], entry(3, ipAddress="home"), entry(3, region="A" * 40_000)],
-    ids=["hex", "cut", "address", "long"],
+    [
+        "zz",
+        entry(3)[:-1],
+        entry(3, ipAddress="home"),
+        entry(3, region="A" * 40_000),
+        entry(3, configurationVersion=2**31 - 1),
+        entry(3, configurationVersion=1e300),
+    ],
+    ids=["hex", "cut", "address", "long", "version", "astronomic version"],
 )
 def test_a_line_that_clients_cannot_import_is_refused(
     bad: str, servers: Path, key_file: Path, tmp_path: Path
@@ -107,7 +114,9 @@ def test_the_deployed_pavers_keys_open(
     assert "HEADRACE_KEY_PASSWORD" in make(servers, pem("another"), tmp_path)
     monkeypatch.setenv("HEADRACE_KEY_PASSWORD", "another")
     assert make(servers, pem("another"), tmp_path) == ""
-    assert "password is wrong" in make(servers, pem("none"), tmp_path)
+    complaint = make(servers, pem("none"), tmp_path)
+    assert "password is wrong" in complaint
+    assert "HEADRACE_KEY_PASSWORD" in complaint  # and not: make a new key, which no client would know
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", KEY.public.to_text(), KEY.to_text()[:-8]])

@@ -148,6 +148,8 @@ def test_the_current_lists(pave: Any) -> None:
         ([{"OSLIDs": []}], "ServerEntry"),
         ([{"ServerEntry": "zz", "OSLIDs": ["ab"]}], "entry 1 of list ab: server entry line is not hex"),
         ([{"ServerEntry": entry(1, ipAddress="x"), "OSLIDs": ["ab"]}], "server entry ipAddress"),
+        ([{"ServerEntry": entry(1, region="A" * 40_000), "OSLIDs": ["ab"]}], "longer than the 65,535"),
+        ([{"ServerEntry": entry(1, configurationVersion=2**31 - 1), "OSLIDs": ["ab"]}], "above 2147483646"),
         ([{"ServerEntry": entry(1), "OSLIDs": "ab"}], "OSLIDs"),
     ],
 )

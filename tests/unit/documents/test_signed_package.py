@@ -144,6 +144,14 @@ def test_the_whole_reader_is_bounded_too() -> None:
         read_package(both, KEY.public, max_size=100)
 
 
+def test_no_package_is_made_that_readers_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    size = len(make_package("a\n" * 1000, KEY, compress=False))
+    monkeypatch.setattr("headrace.documents.signed_package.MAX_PACKAGE", size)
+    assert make_package("a\n" * 1000, KEY)
+    with pytest.raises(DocumentError, match=f"too large for its readers: more than {size} bytes"):
+        make_package("a\n" * 1000 + "a", KEY)
+
+
 @pytest.mark.parametrize(
     ("data", "lines"),
     [
