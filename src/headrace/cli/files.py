@@ -9,6 +9,7 @@ import io
 import os
 import stat
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -68,24 +69,27 @@ def open_output(name: str, *, private: bool = False) -> Iterator[BinaryIO]:
         sys.stdout.buffer.write(held.getbuffer())
         sys.stdout.buffer.flush()
         return
-    target = Path(name).resolve()
-    if target.is_dir():
+    if os.path.isdir(name):
         raise OperatorError(f"{name} is a directory; name the file to write in it")
     try:
-        if target.exists() and not target.is_file():  # a device or a pipe: nothing to be moved there
-            with open(target, "wb") as device:
+        if os.path.exists(name) and not os.path.isfile(name):
+            # A device or a pipe: nothing to be moved there. Where /dev/stdout leads cannot be opened.
+            with open(name, "wb") as device:
                 yield device
             return
-        draft = target.with_name(f".{target.name}.{os.getpid()}.new")
+        target = Path(name).resolve()
+        # A new file, with a name that nobody can foresee: in a shared directory, others may have laid links.
+        handle, draft = tempfile.mkstemp(".new", f".{target.name}.", target.parent)
         try:
-            with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
+            with open(handle, "wb") as stream:
                 yield stream
                 stream.flush()
-                os.fchmod(stream.fileno(), 0o600 if private else _mode(target))
-                os.fsync(stream.fileno())
-            draft.replace(target)
+                os.fchmod(handle, 0o600 if private else _mode(target))
+                os.fsync(handle)
+            os.replace(draft, target)
         finally:
-            draft.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(draft)
     except OSError as error:
         raise OperatorError(f"{name} cannot be written: {error.strerror}") from error
 

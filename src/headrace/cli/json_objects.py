@@ -10,6 +10,8 @@ from headrace.documents.json_canonical import decode_json
 __all__ = ["json_objects"]
 
 _SPACE = re.compile(r"\s*")
+#: Finds where a value ends. Numbers are looked at later: `int` refuses very long ones in its own way.
+_finder = json.JSONDecoder(parse_int=float)
 
 
 def json_objects(data: bytes, name: str) -> Iterator[dict[str, object]]:
@@ -20,7 +22,7 @@ def json_objects(data: bytes, name: str) -> Iterator[dict[str, object]]:
         raise OperatorError(f"{name} holds no JSON object; is it the right file?")
     while at < len(text):
         try:
-            _, end = json.JSONDecoder().raw_decode(text, at)
+            _, end = _finder.raw_decode(text, at)
             value = decode_json(text[at:end].encode("utf-8", "replace"))
         except json.JSONDecodeError as error:
             raise OperatorError(

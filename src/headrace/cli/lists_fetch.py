@@ -109,9 +109,8 @@ def fetch(
             try:
                 download = run(_download(source, draft, _etag(output), attempts, timeout, bar))
             except NetworkError as error:
-                raise OperatorError(
-                    f"the list could not be fetched: {error}; run this again to go on where it stopped", 1
-                ) from error
+                remedy = "" if output == STANDARD else "; run this again to go on where it stopped"
+                raise OperatorError(f"the list could not be fetched: {error}{remedy}", 1) from error
         told = {
             "modified": download.modified,
             "bytesReceived": download.bytes_received,
@@ -201,7 +200,7 @@ def _text(known: dict[str, object], name: str) -> str:
 
 def _etag(output: str) -> str:
     """Return the ETag that S3 gives to what is there already: the MD5 sum, in quotes."""
-    if not os.path.isfile(output):
+    if output == STANDARD or not os.path.isfile(output):
         return ""
     data = read_file(Path(output), "the list")
     return f'"{hashlib.md5(data, usedforsecurity=False).hexdigest()}"'

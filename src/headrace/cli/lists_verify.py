@@ -82,8 +82,12 @@ def verify(
         sys.exit(1)
     show_report(str(file), signed, report, as_json=as_json, to_stderr=to_stderr)
     if output is not None:
+        try:
+            payload = signed.payload()
+        except DocumentError as error:
+            raise OperatorError(f"{output} is not written: {error}", exit_code=1) from error
         with open_output(output, private=True) as stream:
-            stream.write(signed.payload())
+            stream.write(payload)
     sys.exit(1 if report.problems else 0)
 
 

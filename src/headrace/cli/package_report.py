@@ -4,6 +4,7 @@ What is not signed is not looked into.
 """
 
 import base64
+import binascii
 import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ class SignedFile:
     key: PackageVerifyingKey
     chunks: Callable[[], Iterator[bytes]]
     lines: Callable[[], Iterator[str]]
+    plain: bool = False  #: not compressed: clients that take it read it whole
 
     @property
     def is_registry(self) -> bool:
@@ -35,10 +37,13 @@ class SignedFile:
         return next(self.chunks(), b"").startswith(b"ey")
 
     def payload(self) -> bytes:
-        """Return the lines of a list, or the JSON of a registry."""
+        """Return the lines of a list, or the JSON of a registry. Raises DocumentError if there is none."""
         text = b"".join(self.chunks())
         if self.is_registry:
-            return base64.b64decode(text) + b"\n"
+            try:
+                return base64.b64decode(text) + b"\n"
+            except binascii.Error as error:
+                raise DocumentError(f"registry is not base64: {error}") from error
         return text + b"\n" if text and not text.endswith(b"\n") else text
 
 
@@ -77,7 +82,7 @@ def open_signed(data: bytes, keys: Sequence[PackageVerifyingKey]) -> SignedFile:
 def _open_with(key: PackageVerifyingKey, data: bytes) -> SignedFile:
     if data.lstrip().startswith(b"{"):
         text = read_package(data, key, compressed=False)
-        return SignedFile(key, lambda: iter([text.encode()]), lambda: iter(text.splitlines()))
+        return SignedFile(key, lambda: iter([text.encode()]), lambda: iter(text.split("\n")), plain=True)
     reader = open_package(io.BytesIO(data), key)
     return SignedFile(key, reader.chunks, reader.lines)
 
@@ -97,19 +102,27 @@ def examine(file: SignedFile, known: Known | None, kind: str = "list") -> Report
 
 def _examine_list(file: SignedFile, report: Report) -> None:
     usable = unsigned = 0
+    reached = True  # by clients
     for number, line in enumerate(file.lines(), start=1):
+        if file.plain and not line:
+            continue
         try:
             fields = decode_fields(line)
         except DocumentError as error:
-            report.add_problem(f"line {number}: {error}; clients read no further")
+            end = "take nothing of the list" if file.plain else "read no further"
+            report.add_problem(f"line {number}: {error}; clients {end}")
+            reached = False
             continue
         try:
             check(fields)
         except DocumentError as error:
             report.add_problem(f"line {number}: {error}; clients skip it")
             continue
-        usable += 1
-        unsigned += not fields.get("signature")
+        if reached:
+            usable += 1
+            unsigned += not fields.get("signature")
+    if file.plain and not reached:
+        usable = unsigned = 0
     report.figures = {"entries": usable, "unsigned": unsigned}
 
 

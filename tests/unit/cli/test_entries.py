@@ -199,8 +199,9 @@ def test_encoding_a_list_of_objects_into_a_file(tmp_path: Path) -> None:
         ("5", "no object"),
         ("[5]", "no object"),
         ("[" * 100_000, "not JSON that can be read"),
+        (f'{{"a": {"1" * 5000}}}', "number out of range"),
     ],
-    ids=["empty", "cut", "trailing", "number", "numbers", "deep"],
+    ids=["empty", "cut", "trailing", "number", "numbers", "deep", "long number"],
 )
 def test_encoding_what_is_no_object(content: str, told: str, tmp_path: Path) -> None:
     (tmp_path / "objects").write_text(content)

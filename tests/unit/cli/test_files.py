@@ -91,3 +91,25 @@ def test_both_keys_or_none(tmp_path: Path) -> None:
     with pytest.raises(OperatorError, match=r"key\.pub exists"):
         write_keys(str(tmp_path / "key"), "private", "public", force=False)
     assert not (tmp_path / "key").exists()
+
+
+def test_a_pipe_is_written_to_under_whatever_name_it_has() -> None:
+    """As in a shell: --output >(gzip > file)."""
+    reading, writing = os.pipe()
+    try:
+        with open_output(f"/dev/fd/{writing}") as stream:
+            stream.write(b"through")
+        assert os.read(reading, 100) == b"through"
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+def test_nobody_can_foresee_where_a_secret_is_drafted(tmp_path: Path) -> None:
+    """In a directory that others write to, they could lay a link there."""
+    drafts = set()
+    for _ in range(8):
+        with open_output(str(tmp_path / "key"), private=True):
+            drafts |= {path.name for path in tmp_path.iterdir() if path.name != "key"}
+            assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in tmp_path.iterdir())
+    assert len(drafts) == 8

@@ -194,6 +194,8 @@ def test_a_server_that_has_no_list(server: Served, out: Path) -> None:
     assert "status 404" in outcome.complaint
     assert len(server.web.asked) == 2
     assert "127.0.0.1" not in outcome.complaint
+    assert "run this again" in outcome.complaint
+    assert "run this again" not in fetch(server, "-").complaint  # nothing of it is kept
 
 
 def test_a_list_with_mistakes_in_it_is_written_and_told(server: Served, out: Path) -> None:

@@ -229,3 +229,28 @@ def test_keys_that_are_none(content: str, paved: dict[str, PaveFile], tmp_path: 
     )
     assert outcome.code == 2
     assert '{"SLOKs": ' in outcome.complaint
+
+
+def test_of_a_list_that_breaks_off_only_what_clients_import_is_counted(tmp_path: Path) -> None:
+    outcome = verify(tmp_path, "\n".join([entry(1), "zz", entry(2), entry(3, ipAddress="home")]))
+    assert "list of 1 entry" in outcome.lines[0]
+    ends = [line.rpartition("; ")[2] for line in outcome.lines[2:]]
+    assert ends == ["clients read no further", "clients skip it"]
+
+
+def test_plain_lists_are_read_whole_or_not_at_all(tmp_path: Path) -> None:
+    blank = make_package(f"{entry(1)}\n\n{entry(2)}\n", KEY, compress=False)
+    assert "list of 2 entries" in verify(tmp_path, blank).out
+    returns = make_package(f"{entry(1)}\r\n{entry(2)}", KEY, compress=False)
+    outcome = verify(tmp_path, returns)
+    assert outcome.code == 1
+    assert "list of 0 entries" in outcome.lines[0]
+    assert outcome.lines[2].startswith("line 1: ")
+    assert outcome.lines[2].endswith("; clients take nothing of the list")
+
+
+def test_what_cannot_be_written_out_is_not(tmp_path: Path) -> None:
+    outcome = verify(tmp_path, "eyJ*", "--output", tmp_path / "out")
+    assert outcome.code == 1
+    assert "registry is not base64" in outcome.complaint
+    assert not (tmp_path / "out").exists()
