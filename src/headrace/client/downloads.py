@@ -62,9 +62,10 @@ class Downloads:
         self._user_agent = user_agent
         self._show_urls = show_urls
         self._clock = clock
+        self._was_tunneled = False  # at the last download
 
     async def close(self) -> None:
-        """Close connections that are kept for the next download; there may be a tunnel by then."""
+        """Close connections that are kept for the next download: they go where the first one went."""
         await self._client.close()
 
     async def get(self, url: str, canonical_url: str, destination: Path, *, skip_verify: bool) -> Fetched:
@@ -75,6 +76,9 @@ class Downloads:
         loop = asyncio.get_running_loop()
         begun = loop.time()
         tunneled = self._tunneled()
+        if tunneled != self._was_tunneled:
+            await self.close()
+        self._was_tunneled = tunneled
         known = self._store.etags.get(canonical_url)
         progress = _Progress(self._told(url), self._notices)
         try:

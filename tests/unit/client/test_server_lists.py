@@ -19,7 +19,7 @@ from headrace.base.errors import OperatorError
 from headrace.base.rng import SeededRng
 from headrace.client.controller import REFRESH_PERIOD, Controller
 from headrace.client.data_directory import DataDirectory
-from headrace.client.downloads import STATISTICS
+from headrace.client.downloads import STATISTICS, Downloads
 from headrace.client.fetcher import RETRY_PERIOD, STALE_PERIOD
 from headrace.client.notices import NoticeOptions, Notices
 from headrace.client.search import ESTABLISH_TIMEOUT, PAUSE, WORK_TIME
@@ -31,6 +31,8 @@ from headrace.documents.osl.sloks import derive_slok
 from headrace.documents.server_entry import ServerEntry
 from headrace.documents.server_list import encode_list
 from headrace.documents.signed_package import make_package
+from headrace.net.http import HttpClient, direct
+from headrace.net.streams import ByteStream
 from headrace.store.client.store import ClientStore
 from headrace.testing.entries import make_entries
 
@@ -418,6 +420,35 @@ async def test_while_connected_lists_are_fetched_through_the_tunnel_and_kept_fre
     assert network.open == []
 
 
+async def test_a_connection_from_before_the_tunnel_is_not_used_once_there_is_one(
+    storage: Storage, store: ClientStore, tmp_path: Path
+) -> None:
+    tunneled = False
+    connected = []
+
+    async def connect(host: str, port: int, timeout: float) -> ByteStream:
+        connected.append(tunneled)
+        return await direct(host, port, timeout)
+
+    downloads = Downloads(
+        HttpClient(connect),
+        store,
+        Notices(io.StringIO(), SYSTEM_CLOCK),
+        lambda: tunneled,
+        user_agent="tests",
+        show_urls=False,
+        clock=SYSTEM_CLOCK,
+    )
+    for number in range(4):
+        tunneled = number >= 2
+        url = storage.url(f"/{number}")
+        storage.objects[f"/{number}"] = b"a list"
+        fetched = await downloads.get(url, url, tmp_path / str(number), skip_verify=False)
+        assert fetched.tunneled == tunneled
+    await downloads.close()
+    assert connected == [False, True]
+
+
 async def test_servers_that_arrive_are_announced_with_their_regions(
     server: MemoryServer, storage: Storage, store: ClientStore, tmp_path: Path, key: PackageSigningKey
 ) -> None:
@@ -564,7 +595,7 @@ async def test_with_nothing_but_a_bad_list_the_run_ends_saying_what_is_wrong_wit
     store: ClientStore, tmp_path: Path, key: PackageSigningKey
 ) -> None:
     run = Run(store, tmp_path, key, embedded=["nonsense"])
-    with pytest.raises(OperatorError, match="a file: line 1: .*not hexadecimal"):
+    with pytest.raises(OperatorError, match=r"a file: line 1: .*not hexadecimal"):
         await run.task
     assert run.told("Error")
 
