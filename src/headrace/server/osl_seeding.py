@@ -26,6 +26,8 @@ __all__ = ["KEPT", "RETRY", "SeedStates", "Seeding"]
 KEPT: Final = 300.0
 #: Seconds until what a client rejected is sent again; twice as many each further time.
 RETRY: Final = 30.0
+#: Most SLOKs in one request, which stays below the 32,768 bytes that every SSH peer takes (RFC 4253 §6.1).
+_MOST_SENT: Final = 256
 #: Most states that wait; the longest waiting one makes room.
 _MOST_KEPT: Final = 10_000
 
@@ -118,11 +120,11 @@ class Seeding:
     # ---- delivery -------------------------------------------------------------------------------------
 
     def _send(self) -> None:
-        """Send what is pending, unless a request is under way or has to wait."""
+        """Send what is pending, the oldest first, unless a request is under way or has to wait."""
         if self._asking or self._ended or self._timer is not None or not self.state.pending:
             return
         self._asking = True
-        sloks = tuple(self.state.pending)
+        sloks = tuple(self.state.pending[:_MOST_SENT])
         listed = [{"ID": slok.id, "Key": slok.key} for slok in sloks]
         payload = msgspec.json.encode({"seed_payload": {"SLOKs": listed}})
         self._request(b"psiphon-osl", payload, partial(self._answered, self.state, sloks))

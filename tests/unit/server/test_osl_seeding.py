@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import ipaddress
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ import pytest
 from tests.memory_network import Destination, MemoryServer, Network, make_tunnel, settle
 from tests.osl_configs import (
     CHANNEL,
+    HOUR,
     MASTER_KEY,
     SECOND,
     SPEC_IDS,
@@ -329,6 +331,25 @@ async def test_one_request_at_a_time() -> None:
     await asyncio.sleep(1000)
     assert len(requests) == 2
     assert len(seeding.state.pending) == 1
+
+
+async def test_a_client_that_refuses_for_long_costs_little() -> None:
+    """Neither memory nor bytes grow with what it refused, and no request is too long for an SSH peer."""
+    requests: list[tuple[bytes, Callable[[bytes | None], None]]] = []
+    state = SeedState(osl_config(scheme()).schemes, CHANNEL)
+    seeding = Seeding(state, lambda name, payload, reply: requests.append((payload, reply)), LoopClock())
+    periods = range(START, START + 3000 * HOUR, HOUR)
+    for period in periods:
+        state.add(state.matching(ipaddress.ip_address(ORIGIN)), 1, 0, 0, period)
+    assert state.pending == [derive_slok(MASTER_KEY, CHANNEL, SPEC_IDS[0], each) for each in periods[-1024:]]
+    seeding.sweep()
+    for payload, reply in requests:  # an answer brings the next one
+        assert len(payload) < 32_768
+        reply(b"")
+    sent = [each for payload, _ in requests for each in json.loads(payload)["seed_payload"]["SLOKs"]]
+    assert sent == [slok(0, period) for period in periods[-1024:]]
+    assert state.pending == []
+    seeding.end()
 
 
 @dataclass(eq=False)

@@ -6,12 +6,16 @@ A period that ends takes unfinished progress with it. Times are nanoseconds sinc
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from headrace.documents.osl.config import OslConfig, Scheme, SeedSpec
 from headrace.documents.osl.sloks import Slok, derive_slok, period_start
 from headrace.documents.port_policy import Address
 
-__all__ = ["Progress", "SeedState", "applicable"]
+__all__ = ["MOST_PENDING", "Progress", "SeedState", "applicable"]
+
+#: Most SLOKs that are kept for a client that does not take them; the oldest make room.
+MOST_PENDING: Final = 1024
 
 
 def applicable(config: OslConfig, channel: str, region: str, now: int) -> list[Scheme]:
@@ -90,6 +94,7 @@ class SeedState:
             slok = progress.add(read, written, duration, now, self.channel)
             if slok is not None:
                 self.pending.append(slok)
+        del self.pending[:-MOST_PENDING]
 
     @property
     def untouched(self) -> bool:
@@ -98,4 +103,5 @@ class SeedState:
 
     def delivered(self, sloks: Sequence[Slok]) -> None:
         """The client has these."""
-        self.pending = [slok for slok in self.pending if slok not in sloks]
+        had = frozenset(sloks)
+        self.pending = [slok for slok in self.pending if slok not in had]
