@@ -47,13 +47,10 @@ class CommonList:
         )
         if not fetched.changed:
             return
-        authenticated = False
         try:
             with self._file.open("rb") as file:
-                package = await verified(file, self._key)
-                authenticated = True
+                package = await self._downloads.checked(fetched, verified(file, self._key))
                 await self._importer.import_definitive(package.lines(), _SOURCE)
         finally:
-            self._downloads.count(fetched, authenticated=authenticated)
             self._file.unlink(missing_ok=True)
         self._downloads.keep(fetched)

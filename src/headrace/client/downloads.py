@@ -2,13 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from headrace.base.clock import Clock
+from headrace.base.errors import DocumentError
 from headrace.client.notices import Notices
 from headrace.codec.go_duration import duration_text
 from headrace.net.fetch import resume_download
@@ -26,6 +27,8 @@ PROGRESS_PERIOD: Final = 1.0
 #: What statistics of downloads are filed under.
 STATISTICS: Final = "remoteServerListStats"
 _HOUR: Final = "%Y-%m-%dT%H:00:00Z"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +105,21 @@ class Downloads:
         self._notices.emit("RemoteServerListResourceDownloaded", url=self._told(url))
         return Fetched(url, canonical_url, download.etag, True, download.bytes_received, took, tunneled)
 
-    def count(self, fetched: Fetched, *, authenticated: bool) -> None:
-        """Keep a statistic of a changed download, for the next report to a server (server lists §3.4)."""
+    async def checked(self, fetched: Fetched, check: Awaitable[T]) -> T:
+        """Wait for the signature of a changed download to be checked, and count it by the outcome.
+
+        Raises DocumentError as `check` does.
+        """
+        try:
+            result = await check
+        except DocumentError:
+            self._count(fetched, authenticated=False)
+            raise
+        self._count(fetched, authenticated=True)
+        return result
+
+    def _count(self, fetched: Fetched, *, authenticated: bool) -> None:
+        """Keep a statistic, for the next report to a server (server lists §3.4)."""
         record = {
             "url": fetched.url,
             "etag": fetched.etag,

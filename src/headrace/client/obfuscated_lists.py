@@ -83,18 +83,14 @@ class ObfuscatedLists:
     ) -> list[HeadraceError]:
         """Fetch the lists of the registry in `path` that can be opened; return what went wrong."""
         known = self._store.sloks.all()
-        authenticated = False
         try:
             with path.open("rb") as file:
-                package = await verified(file, self._key)
-                authenticated = True
+                check = verified(file, self._key)
+                package = await (check if new is None else self._downloads.checked(new, check))
                 specs = await asyncio.to_thread(_openable, package, known)
         except DocumentError as error:
             path.unlink(missing_ok=True)  # else it would be in the way of a good one
             return [error]
-        finally:
-            if new is not None:
-                self._downloads.count(new, authenticated=authenticated)
         failures: list[HeadraceError] = []
         for spec in specs:
             try:
@@ -128,15 +124,13 @@ class ObfuscatedLists:
         )
         if not fetched.changed:
             return
-        authenticated = False
         try:
             file_key = spec.file_key(known.get)
             contents = file.read_bytes()
-            lines = await asyncio.to_thread(open_osl, contents, file_key, self._key)
-            authenticated = True
+            check = asyncio.to_thread(open_osl, contents, file_key, self._key)
+            lines = await self._downloads.checked(fetched, check)
             await self._importer.import_definitive(lines, _SOURCE)
         finally:
-            self._downloads.count(fetched, authenticated=authenticated)
             file.unlink(missing_ok=True)
         if not spec.md5_sum or spec.md5_sum == hashlib.md5(contents, usedforsecurity=False).digest():
             self._downloads.keep(fetched)  # else it may be an old edition, under the ETag of the new one

@@ -8,11 +8,11 @@ from headrace.base.rng import Rng
 from headrace.crypto.signing import VerifyingKey
 from headrace.documents.server_entry import ServerEntry
 from headrace.store.client.store import ClientStore
+from headrace.store.client.tables import AFFINITY
 
 __all__ = ["FixedServers", "Servers", "StoredServers"]
 
-#: What the store remembers of the server used last (client spec §7).
-_AFFINITY: Final = "affinityServerEntryID"
+#: The key, beside AFFINITY, of the region that counted when that server was kept (client spec §7).
 _AFFINITY_REGION: Final = "lastServerEntryFilter"
 
 
@@ -76,7 +76,7 @@ class StoredServers(Servers):
 
     def entries(self, rng: Rng, region: str = "") -> Iterator[ServerEntry]:
         values = self._store.values
-        address = values.get(_AFFINITY)
+        address = values.get(AFFINITY)
         first = [address] if address and values.get(_AFFINITY_REGION) == region else []
         return self._load(self._store.entries.addresses(rng, region=region, first=first), region)
 
@@ -90,7 +90,7 @@ class StoredServers(Servers):
         return self._store.entries.regions()
 
     def keep_first(self, entry: ServerEntry, region: str) -> None:
-        self._store.values.set(_AFFINITY, entry.ip_address)
+        self._store.values.set(AFFINITY, entry.ip_address)
         self._store.values.set(_AFFINITY_REGION, region)
 
     def _load(self, addresses: Iterable[str], region: str) -> Iterator[ServerEntry]:

@@ -522,6 +522,26 @@ async def test_each_changed_download_is_counted_for_a_later_report(
     await run.stop()
 
 
+async def test_a_download_whose_check_was_called_off_is_not_counted_as_a_forgery(
+    storage: Storage,
+    store: ClientStore,
+    tmp_path: Path,
+    key: PackageSigningKey,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def endless(*arguments: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("headrace.client.common_list.verified", endless)
+    storage.objects[LIST] = package(key)
+    run = Run(store, tmp_path, key, RemoteServerListURLs=listed(storage.url(LIST)))
+    await asyncio.sleep(1)
+    await run.stop()
+    assert len(run.told("RemoteServerListResourceDownloaded")) == 1
+    assert store.statistics.take(STATISTICS, 65_536) == []
+    assert run.files == []
+
+
 async def test_a_list_without_an_etag_is_imported_all_the_same(
     server: MemoryServer,
     storage: Storage,
