@@ -26,7 +26,7 @@ class Candidates:
 
     `arrived` is set when `add` was called, and when `take` gave up for now though there may be more. After
     `until` (loop time) the rest of the round is left untried. With `proxied` attempts go through an upstream
-    proxy.
+    proxy. The server at the address `favourite` gets a head start.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class Candidates:
         padding: tuple[int, int] = (MIN_CLIENT_PADDING, MAX_PADDING),
         proxied: bool = False,
         until: float | None = None,
+        favourite: str = "",
     ) -> None:
         self.arrived = asyncio.Event()
         self.taken = 0  #: attempts handed out
@@ -52,6 +53,7 @@ class Candidates:
         self._padding = padding
         self._proxied = proxied
         self._until = until
+        self._favourite = favourite
 
     def add(self, entries: Iterable[ServerEntry]) -> None:
         """Have these tried next; they are loaded as their turn comes."""
@@ -75,7 +77,13 @@ class Candidates:
             protocol = self._rng.choice(usable)
             try:
                 attempt = choose(
-                    entry, protocol, self._rng, self.taken, prefixes=self._prefixes, padding=self._padding
+                    entry,
+                    protocol,
+                    self._rng,
+                    self.taken,
+                    prefixes=self._prefixes,
+                    padding=self._padding,
+                    head_start=entry.ip_address == self._favourite,
                 )
             except DocumentError as error:
                 self._skip(str(error))

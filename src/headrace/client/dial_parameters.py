@@ -36,6 +36,7 @@ class DialParameters:
     candidate_number: int = 0
     prefix: ClientPrefix | None = None  #: what the connection begins with, if anything
     padding: tuple[int, int] = (MIN_CLIENT_PADDING, MAX_PADDING)  #: least and most bytes of padding behind it
+    head_start: bool = False  #: the server was the last one used: others wait for it a moment
 
     @property
     def diagnostic_id(self) -> str:
@@ -50,6 +51,7 @@ def choose(
     *,
     prefixes: PrefixSpecs | None = None,
     padding: tuple[int, int] = (MIN_CLIENT_PADDING, MAX_PADDING),
+    head_start: bool = False,
 ) -> DialParameters:
     """Make the choices for one attempt; a prefix is drawn from `prefixes` where the protocol can have one.
 
@@ -79,4 +81,5 @@ def choose(
         prefix=prefixes.draw(port, rng) if prefixes is not None and prefixed else None,
         padding=padding,
         candidate_number=candidate_number,
+        head_start=head_start,
     )

@@ -13,6 +13,8 @@ __all__ = ["Attempts", "Establishment"]
 
 #: How many dials run at once, unless configured.
 WORKERS: Final = 10
+#: Seconds for which an attempt with a head start is alone, unless configured.
+GRACE: Final = 1.0
 
 Outcome = tuple[Tunnel, HandshakeResponse]
 
@@ -30,7 +32,8 @@ class Attempts(Protocol):
 class Establishment:
     """Races. `make` builds a tunnel for an attempt; `failed` hears why an attempt came to nothing.
 
-    At most `workers` attempts run at once, and `stagger` seconds pass between the starts of any two.
+    At most `workers` attempts run at once, and `stagger` seconds pass between the starts of any two. An
+    attempt with a head start is followed by others once it failed, or after `grace` seconds.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class Establishment:
         handshake: bool = True,
         workers: int = WORKERS,
         stagger: float = 0.0,
+        grace: float = GRACE,
         started: Callable[[DialParameters], None] = lambda attempt: None,
         failed: Callable[[DialParameters, HeadraceError], None] = lambda attempt, error: None,
     ) -> None:
@@ -47,10 +51,14 @@ class Establishment:
         self._handshake = handshake
         self._workers = workers
         self._stagger = stagger
+        self._grace = grace
         self._started = started
         self._failed = failed
         self._made: set[Tunnel] = set()  # tunnels of the race that is on, but for those that failed
         self._turn = asyncio.Lock()  # starts are staggered one after the other
+        self._ahead: tuple[asyncio.Task[Any], float] | None = (
+            None  # who has a head start, until which loop time
+        )
         self._begun = False
 
     async def race(self, attempts: Attempts) -> Outcome | None:
@@ -91,9 +99,9 @@ class Establishment:
 
     async def _attempt(self, attempt: DialParameters) -> Outcome | None:
         async with self._turn:
-            if self._begun:
-                await asyncio.sleep(self._stagger)
-            self._begun = True
+            await self._wait_for_start()
+            if attempt.head_start and (task := asyncio.current_task()):
+                self._ahead = task, asyncio.get_running_loop().time() + self._grace
         self._started(attempt)
         tunnel = self._make(attempt)
         self._made.add(tunnel)
@@ -105,6 +113,15 @@ class Establishment:
             self._made.discard(tunnel)
             self._failed(attempt, error)
             return None
+
+    async def _wait_for_start(self) -> None:
+        if self._ahead is not None:
+            task, until = self._ahead
+            await asyncio.wait((task,), timeout=until - asyncio.get_running_loop().time())
+            self._ahead = None
+        if self._begun:
+            await asyncio.sleep(self._stagger)
+        self._begun = True
 
 
 async def _cancel(tasks: Collection[asyncio.Task[Any]]) -> None:

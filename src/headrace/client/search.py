@@ -14,7 +14,7 @@ from headrace.base.errors import HeadraceError
 from headrace.base.rng import Rng
 from headrace.client.candidates import Candidates
 from headrace.client.dial_parameters import DialParameters
-from headrace.client.establish import WORKERS, Establishment, Outcome
+from headrace.client.establish import GRACE, WORKERS, Establishment, Outcome
 from headrace.client.notices import Notices
 from headrace.client.servers import Servers
 from headrace.client.tunnel import Tunnel
@@ -64,6 +64,7 @@ class Search:
         self._patience = ESTABLISH_TIMEOUT if limit is None else float(limit)
         self._work_time = WORK_TIME if work_time is None else work_time
         self._workers = config.connection_worker_pool_size or WORKERS
+        self._grace = config.establish_tunnel_server_affinity_grace_period_milliseconds
         self._begun = 0.0  # loop time when the search that is on began
         self._attempts = 0  # in this search
 
@@ -79,14 +80,17 @@ class Search:
             handshake=not config.disable_api,
             workers=self._workers,
             stagger=config.stagger_connection_workers_milliseconds / 1000,
+            grace=GRACE if self._grace is None else self._grace / 1000,
             started=self._report_attempt,
             failed=self._report_failure,
         )
         impatience = asyncio.create_task(self._grow_impatient())
         try:
             async with asyncio.timeout(self._patience or None):
+                favourite = self._servers.first(config.egress_region)  # it has a head start once
                 while True:
-                    candidates = self._candidates = self._begin_round()
+                    candidates = self._candidates = self._begin_round(favourite)
+                    favourite = ""
                     outcome = await race.race(candidates)
                     if outcome is not None:
                         self._patience = 0.0
@@ -108,7 +112,7 @@ class Search:
             shuffled = self._rng.shuffled(addresses)
             self._candidates.add(self._servers.pick(shuffled, self._config.egress_region))
 
-    def _begin_round(self) -> Candidates:
+    def _begin_round(self, favourite: str) -> Candidates:
         config, region = self._config, self._config.egress_region
         self._notices.emit("CandidateServers", count=self._servers.count(region), region=region)
         return Candidates(
@@ -120,6 +124,7 @@ class Search:
             padding=config.padding,
             proxied=bool(config.upstream_proxy_url),
             until=asyncio.get_running_loop().time() + self._work_time,
+            favourite=favourite,
         )
 
     async def _pause(self, candidates: Candidates) -> None:

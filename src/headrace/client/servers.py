@@ -39,6 +39,10 @@ class Servers(ABC):
         """Return the regions where traffic can leave, sorted."""
 
     @abstractmethod
+    def first(self, region: str = "") -> str:
+        """Return the address of the one to keep first, empty if there is none."""
+
+    @abstractmethod
     def keep_first(self, entry: ServerEntry, region: str) -> None:
         """Remember that `entry` served well, while only servers of `region` counted."""
 
@@ -63,6 +67,9 @@ class FixedServers(Servers):
     def regions(self) -> list[str]:
         return sorted({entry.region for entry in self._entries if entry.region})
 
+    def first(self, region: str = "") -> str:
+        return self._first.ip_address if self._first is not None else ""
+
     def keep_first(self, entry: ServerEntry, region: str) -> None:
         self._first = entry
 
@@ -75,9 +82,7 @@ class StoredServers(Servers):
         self._key = key
 
     def entries(self, rng: Rng, region: str = "") -> Iterator[ServerEntry]:
-        values = self._store.values
-        address = values.get(AFFINITY)
-        first = [address] if address and values.get(_AFFINITY_REGION) == region else []
+        first = [address] if (address := self.first(region)) else []
         return self._load(self._store.entries.addresses(rng, region=region, first=first), region)
 
     def pick(self, addresses: Sequence[str], region: str = "") -> Iterator[ServerEntry]:
@@ -88,6 +93,10 @@ class StoredServers(Servers):
 
     def regions(self) -> list[str]:
         return self._store.entries.regions()
+
+    def first(self, region: str = "") -> str:
+        values = self._store.values
+        return values.get(AFFINITY) if values.get(_AFFINITY_REGION) == region else ""
 
     def keep_first(self, entry: ServerEntry, region: str) -> None:
         self._store.values.set(AFFINITY, entry.ip_address)

@@ -63,6 +63,7 @@ class ClientConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     connection_worker_pool_size: int = 0  # 0: the default
     stagger_connection_workers_milliseconds: int = 0
     establish_tunnel_timeout_seconds: int | None = None  # 0: never give up
+    establish_tunnel_server_affinity_grace_period_milliseconds: int | None = None
     establish_tunnel_work_time_seconds: float | None = None  # until more servers are wanted
 
     disable_api: bool = False
@@ -219,6 +220,10 @@ def _check(config: ClientConfig, file: str) -> None:
         ("ConnectionWorkerPoolSize", config.connection_worker_pool_size),
         ("StaggerConnectionWorkersMilliseconds", config.stagger_connection_workers_milliseconds),
         ("EstablishTunnelTimeoutSeconds", config.establish_tunnel_timeout_seconds or 0),
+        (
+            "EstablishTunnelServerAffinityGracePeriodMilliseconds",
+            config.establish_tunnel_server_affinity_grace_period_milliseconds or 0,
+        ),
         (
             "FetchRemoteServerListRetryPeriodMilliseconds",
             config.fetch_remote_server_list_retry_period_milliseconds or 0,

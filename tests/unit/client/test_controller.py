@@ -324,12 +324,14 @@ async def test_without_a_tunnel_applications_hear_at_once(network: Network, serv
 # ---- connected --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("workers", [0, 1])
 async def test_a_lost_tunnel_is_made_anew_with_the_same_server_first(
-    network: Network, tmp_path: Path
+    network: Network, tmp_path: Path, workers: int
 ) -> None:
     servers = [MemoryServer(network, tmp_path / str(number), f"192.0.2.{number}") for number in range(1, 9)]
-    run = await Run([server.entry for server in servers], ConnectionWorkerPoolSize=1).connected()
-    first = network.dialled[0][0]
+    run = await Run([server.entry for server in servers], ConnectionWorkerPoolSize=workers).connected()
+    (first,) = [server.address for server in servers if server.worker.tunnels]
+    network.dialled.clear()
     for _ in range(5):
         (server,) = [server for server in servers if server.worker.tunnels]
         assert server.address == first

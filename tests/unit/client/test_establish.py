@@ -4,6 +4,7 @@ import asyncio
 import base64
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ from headrace.base.rng import SeededRng
 from headrace.client import api
 from headrace.client.api import Identity
 from headrace.client.dial_parameters import DialParameters, choose
-from headrace.client.establish import Establishment
+from headrace.client.establish import GRACE, Establishment
 from headrace.client.tunnel import CONNECT_TIMEOUT, LOGIN_TIMEOUT, Tunnel
 from headrace.codec.handshake_response import HandshakeResponse
 from headrace.documents.server_entry import ServerEntry
@@ -71,8 +72,9 @@ def attempt(number: int) -> DialParameters:
     return choose(entry(number), "OSSH", SeededRng(1), number)
 
 
-def attempts(count: int) -> Prepared:
-    return Prepared(attempt(number) for number in range(count))
+def attempts(count: int, *, head_start: bool = False) -> Prepared:
+    """Return that many; the first one may have a head start."""
+    return Prepared(replace(attempt(number), head_start=head_start and not number) for number in range(count))
 
 
 # ---- the race, with scripted tunnels ----------------------------------------------------------------------
@@ -126,9 +128,9 @@ class Race:
     def _started(self, attempt: DialParameters) -> None:
         self.started[attempt.candidate_number] = asyncio.get_running_loop().time()
 
-    async def run(self, count: int) -> int | None:
+    async def run(self, count: int, *, head_start: bool = False) -> int | None:
         """Race; return the number of the winner."""
-        outcome = await self.establishment.race(attempts(count))
+        outcome = await self.establishment.race(attempts(count, head_start=head_start))
         if outcome is None:
             return None
         assert isinstance(outcome[0], ScriptedTunnel)
@@ -187,6 +189,31 @@ async def test_staggered_starts_wait_for_a_worker_too() -> None:
     race = Race(lambda attempt: (2.0, NetworkError("no")), workers=2, stagger=0.5)
     assert await race.run(4) is None
     assert race.started == pytest.approx({0: 0, 1: 0.5, 2: 2.5, 3: 3.0})
+
+
+@pytest.mark.parametrize(("takes", "winner", "begun"), [(0.8, 0, {0}), (1.05, 0, {0, 1}), (1.5, 1, {0, 1})])
+async def test_the_server_used_last_has_a_head_start(takes: float, winner: int, begun: set[int]) -> None:
+    race = Race(lambda attempt: (0.1 if attempt.candidate_number else takes, None))
+    assert await race.run(2, head_start=True) == winner
+    assert set(race.started) == begun
+    assert now() == pytest.approx(min(takes, GRACE + 0.1))
+    assert race.open == [winner]
+
+
+async def test_a_head_start_is_over_with_a_failure() -> None:
+    race = Race(lambda attempt: (0.3, None if attempt.candidate_number else NetworkError("no")), stagger=0.5)
+    assert await race.run(3, head_start=True) == 1
+    assert race.started == pytest.approx({0: 0, 1: 0.8})
+
+
+async def test_a_head_start_holds_up_nobody_who_comes_later() -> None:
+    race = Race(lambda attempt: (20.0 if attempt.head_start else 0.5, None))
+    known = attempts(1, head_start=True)
+    task = asyncio.create_task(race.establishment.race(known))
+    await asyncio.sleep(5)
+    known.add(attempt(1))
+    assert await task is not None
+    assert race.started == pytest.approx({0: 0, 1: 5})
 
 
 async def test_of_two_winners_in_the_same_instant_one_is_kept() -> None:
