@@ -204,6 +204,23 @@ def test_breaking_off_leaves_the_old_set(pave: Any, tmp_path: Path, monkeypatch:
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
+def test_a_registry_is_in_its_place_after_its_lists(
+    pave: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved: list[str] = []
+    replace = Path.replace
+
+    def noted(self: Path, target: Path) -> Path:
+        moved.append(target.name)
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", noted)
+    pave("--output", tmp_path / "out")
+    first, second = moved[: len(moved) // 2], moved[len(moved) // 2 :]
+    assert first[-1] == second[-1] == "osl-registry"
+    assert moved.count("osl-registry") == 2
+
+
 def test_a_directory_that_cannot_be_written(pave: Any, tmp_path: Path) -> None:
     (tmp_path / "out").touch()
     assert "cannot be written" in pave("--output", tmp_path / "out").complaint

@@ -186,6 +186,18 @@ def test_an_obfuscated_list(renamed: bool, paved: dict[str, PaveFile], tmp_path:
     assert run("lists", "verify", path, *options, "--output", "-").out == signed(1) + "\n"
 
 
+def test_an_obfuscated_list_whose_registry_has_no_sums(tmp_path: Path) -> None:
+    config, channel = made.config(), made.CHANNELS[0]
+    for file in pave(config, channel, None, config.schemes[0].start, {}, KEY, omit_md5=[0]):
+        (tmp_path / file.name).write_bytes(file.contents)
+    write_sloks(tmp_path, made.sloks(0))
+    (path,) = (path for path in tmp_path.iterdir() if path.name not in ("osl-registry", "sloks"))
+    options = ["--public-key", PUBLIC, "--sloks", tmp_path / "sloks", "--registry", tmp_path / "osl-registry"]
+    assert "obfuscated list of 0 entries" in run("lists", "verify", path, *options).out
+    outcome = run("lists", "verify", path.rename(tmp_path / "renamed"), *options)
+    assert "does not name" in outcome.complaint
+
+
 def test_too_few_keys(paved: dict[str, PaveFile], tmp_path: Path) -> None:
     write_sloks(tmp_path, dict([*made.sloks(1).items()][:1]))
     path = tmp_path / [*paved][1]

@@ -290,6 +290,24 @@ async def test_what_is_rejected_is_sent_again_later_and_later(rig: Callable[...,
     tunnel.abort()
 
 
+async def test_after_a_key_was_taken_waiting_begins_anew() -> None:
+    loop, asked = asyncio.get_running_loop(), list[float]()
+    answers = iter([None, None, b"", None, b""])
+
+    def request(name: bytes, payload: bytes, reply: Callable[[bytes | None], None]) -> None:
+        asked.append(loop.time())
+        loop.call_soon(reply, next(answers))
+
+    state = SeedState(osl_config(scheme()).schemes, CHANNEL)
+    seeding = Seeding(state, request, LoopClock())
+    for period in (START, START + HOUR):
+        state.add(state.matching(ipaddress.ip_address(ORIGIN)), 1, 0, 0, period)
+        seeding.sweep()
+        await asyncio.sleep(10 * RETRY)
+    assert [when - asked[0] for when in asked] == pytest.approx([0, RETRY, 3 * RETRY, 10 * RETRY, 11 * RETRY])
+    seeding.end()
+
+
 async def test_a_new_key_does_not_wait_for_a_rejected_one(rig: Callable[..., Rig]) -> None:
     network = rig(scheme(spec(0, "8.8.8.8/32"), spec(1, "9.9.9.9/32")))
     network.accepting = False
@@ -470,6 +488,27 @@ async def test_only_so_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(states) == 0
 
 
+async def test_a_state_that_is_left_again_waits_its_time_anew() -> None:
+    """Two tunnels of one client end at different times: nobody waits behind the first for the second."""
+    config = osl_config(scheme(spec(0, down=2)))
+    states = SeedStates(config, LoopClock())
+
+    def leave(session_id: str) -> None:
+        state = states.take("", CHANNEL, "")
+        state.add(state.matching(ipaddress.ip_address(ORIGIN)), 1, 0, 0, START)
+        states.keep(session_id, state)
+
+    leave("twice")
+    await asyncio.sleep(KEPT / 3)
+    leave("once")
+    await asyncio.sleep(KEPT / 3)
+    leave("twice")
+    await asyncio.sleep(0.7 * KEPT)
+    states.take("", CHANNEL, "")
+    assert len(states) == 1
+    assert not states.take("twice", CHANNEL, "").untouched
+
+
 # ---- reloading --------------------------------------------------------------------------------------------
 
 
@@ -490,6 +529,19 @@ async def test_another_configuration_discards_all_progress(rig: Callable[..., Ri
     await network.download(tunnel, 400)
     await sweep()
     assert network.sloks == [slok(1)]
+    tunnel.abort()
+
+
+async def test_open_forwards_do_not_earn_keys_of_a_configuration_that_is_gone(
+    rig: Callable[..., Rig],
+) -> None:
+    network = rig(scheme(spec(0, down=1000)))
+    tunnel = await network.connect()
+    _, destination = await network.forward(tunnel)
+    network.reload(scheme(spec(1, down=1000)))
+    destination.send(bytes(1000))
+    await sweep()
+    assert network.received == []
     tunnel.abort()
 
 
