@@ -3,14 +3,17 @@
 import ipaddress
 from bisect import bisect_right
 from collections.abc import Iterable
+from typing import Final
 
 from headrace.documents.port_policy import Address, Network
 
 __all__ = ["NetworkSet"]
 
+_MAPPED: Final = ipaddress.IPv6Network("::ffff:0:0/96")
+
 
 class NetworkSet:
-    """Networks of both families, which may overlap. An IPv4 address may come mapped into IPv6."""
+    """Networks of both families, which may overlap. What is IPv4 may come mapped into IPv6."""
 
     __slots__ = ("_borders",)
 
@@ -31,4 +34,8 @@ class NetworkSet:
 
 
 def _span(network: Network) -> tuple[int, int, int]:
+    """Return its first address, the one behind its last, and the family."""
+    if isinstance(network, ipaddress.IPv6Network) and network.subnet_of(_MAPPED):
+        first = int(network.network_address) - int(_MAPPED.network_address)
+        return first, first + network.num_addresses, 4
     return int(network.network_address), int(network.broadcast_address) + 1, network.version

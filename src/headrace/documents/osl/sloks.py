@@ -56,5 +56,8 @@ def nanoseconds(text: str) -> int:
     match = _UTC_TIME.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is no time in UTC: write for instance 2024-01-01T00:00:00Z")
-    seconds = datetime.fromisoformat(match[1]).replace(tzinfo=UTC).timestamp()
+    try:
+        seconds = datetime.fromisoformat(match[1]).replace(tzinfo=UTC).timestamp()
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no time: {error}") from None
     return int(seconds) * _SECOND + int((match[2] or "").ljust(9, "0"))

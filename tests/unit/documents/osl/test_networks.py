@@ -58,3 +58,11 @@ def test_everybody_is_in_all() -> None:
     assert ipaddress.ip_address("0.0.0.0") in everything
     assert ipaddress.ip_address("255.255.255.255") in everything
     assert ipaddress.ip_address("::2") not in everything
+
+
+def test_mapped_networks() -> None:
+    networks = NetworkSet(parse_networks(["::ffff:10.0.0.0/104", "::/95"]))
+    inside = ("10.0.0.0", "10.255.255.255", "::ffff:10.1.2.3", "::5", "::1:0:0")
+    outside = ("9.255.255.255", "11.0.0.0", "0.0.0.0", "::ffff:9.9.9.9", "::1:0:0:0")
+    assert all(ipaddress.ip_address(address) in networks for address in inside)
+    assert not any(ipaddress.ip_address(address) in networks for address in outside)

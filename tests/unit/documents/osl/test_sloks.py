@@ -71,7 +71,7 @@ def test_times(text: str, expected: int) -> None:
     ],
 )
 def test_what_is_no_time(text: str) -> None:
-    with pytest.raises(ValueError, match=r"no time in UTC|must be in|out of range"):
+    with pytest.raises(ValueError, match=r"is no time"):
         nanoseconds(text)
 
 
