@@ -7,7 +7,6 @@ run ──► listen ──► establish ──► operate ──► (tunnel los
 
 import asyncio
 import errno
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -47,6 +46,8 @@ __all__ = ["Controller"]
 
 #: Seconds between looks at whether lists have gone stale, while there is a tunnel.
 REFRESH_PERIOD: Final = 3600.0
+#: A tunnel that lasted fewer seconds was of no use: as many pass before the next, and others have a chance.
+SHORT_LIVED: Final = 2.0
 #: Seconds between looks at port forwards that wait for nothing any more.
 SWEEP: Final = 5.0
 #: Where the store keeps the time that the last server gave.
@@ -187,13 +188,18 @@ class Controller:
         try:
             if not self._servers.count():
                 await importing
+            useful = True
             while True:
-                begun = time.monotonic()
-                outcome = await self._search.find()
+                begun = self.loop.time()
+                outcome = await self._search.find(head_start=useful)
                 if outcome is None:
                     return
                 tunnel, response = outcome
-                await self._operate(tunnel, response, time.monotonic() - begun)
+                connected = self.loop.time()
+                await self._operate(tunnel, response, connected - begun)
+                useful = self.loop.time() - connected >= SHORT_LIVED
+                if not useful:
+                    await asyncio.sleep(SHORT_LIVED)
         finally:
             importing.cancel()
             await asyncio.gather(importing, return_exceptions=True)

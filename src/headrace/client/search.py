@@ -68,10 +68,11 @@ class Search:
         self._begun = 0.0  # loop time when the search that is on began
         self._attempts = 0  # in this search
 
-    async def find(self) -> Outcome | None:
+    async def find(self, *, head_start: bool = True) -> Outcome | None:
         """Return a tunnel that is ready for use, None if there was none in time.
 
-        Only the first has a limit of time: once there was a tunnel, it is looked for until there is another.
+        Only the first has a limit of time: once there was a tunnel, another is looked for until it is found.
+        With `head_start` the server used last has one.
         """
         config = self._config
         self._begun, self._attempts = asyncio.get_running_loop().time(), 0
@@ -87,7 +88,7 @@ class Search:
         impatience = asyncio.create_task(self._grow_impatient())
         try:
             async with asyncio.timeout(self._patience or None):
-                favourite = self._servers.first(config.egress_region)  # it has a head start once
+                favourite = self._servers.first(config.egress_region) if head_start else ""
                 while True:
                     candidates = self._candidates = self._begin_round(favourite)
                     favourite = ""

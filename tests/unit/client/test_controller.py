@@ -16,7 +16,7 @@ from tests.memory_network import HANGS, Destination, MemoryServer, Network, clie
 from headrace.base.clock import SYSTEM_CLOCK
 from headrace.base.errors import NetworkError, OperatorError
 from headrace.base.rng import SeededRng
-from headrace.client.controller import SWEEP, Controller
+from headrace.client.controller import SHORT_LIVED, SWEEP, Controller
 from headrace.client.local_socks import SocksConnection
 from headrace.client.notices import NoticeOptions, Notices
 from headrace.client.search import ESTABLISH_TIMEOUT, PAUSE, PROXY_TROUBLE, PROXY_TROUBLE_OF_MANY
@@ -335,6 +335,7 @@ async def test_a_lost_tunnel_is_made_anew_with_the_same_server_first(
     for _ in range(5):
         (server,) = [server for server in servers if server.worker.tunnels]
         assert server.address == first
+        await asyncio.sleep(SHORT_LIVED)
         for session in list(server.sessions):
             session.socket.abort()
         await settle()
@@ -343,6 +344,25 @@ async def test_a_lost_tunnel_is_made_anew_with_the_same_server_first(
     await run.stop()
     assert [data["count"] for data in run.told("Tunnels")] == [0, *[1, 0] * 6]
     assert network.open == []
+
+
+async def test_a_server_that_drops_its_clients_at_once_is_not_clung_to(
+    network: Network, tmp_path: Path
+) -> None:
+    servers = [MemoryServer(network, tmp_path / str(number), f"192.0.2.{number}") for number in range(1, 4)]
+    for server in servers[1:]:
+        network.delays[server.address, 4001] = network.delays[server.address, 4002] = 0.5
+    run = Run([server.entry for server in servers])
+    tunnels = []
+    for _ in range(5):
+        await run.connected()
+        tunnels.append(now())
+        for session in list(servers[0].sessions):
+            session.socket.abort()
+        await settle()
+    assert tunnels == pytest.approx([2 * number for number in range(5)], abs=0.01)
+    assert {address for address, _ in network.dialled[-3:]} == {server.address for server in servers}
+    await run.stop()
 
 
 async def test_another_server_takes_over_when_the_last_one_is_gone(network: Network, tmp_path: Path) -> None:
