@@ -89,9 +89,8 @@ class Search:
         try:
             async with asyncio.timeout(self._patience or None):
                 favourite = self._servers.first(config.egress_region) if head_start else ""
+                candidates = self._begin_round(favourite)
                 while True:
-                    candidates = self._candidates = self._begin_round(favourite)
-                    favourite = ""
                     outcome = await race.race(candidates)
                     if outcome is not None:
                         self._patience = 0.0
@@ -99,7 +98,8 @@ class Search:
                     if not candidates.taken:
                         self._insist()
                         self._want_servers()
-                    await self._pause(candidates)
+                    if not await self._arrival(candidates):
+                        candidates = self._begin_round()
         except TimeoutError:
             self._notices.emit("EstablishTunnelTimeout", timeout=duration_text(self._patience))
             return None
@@ -113,10 +113,10 @@ class Search:
             shuffled = self._rng.shuffled(addresses)
             self._candidates.add(self._servers.pick(shuffled, self._config.egress_region))
 
-    def _begin_round(self, favourite: str) -> Candidates:
+    def _begin_round(self, favourite: str = "") -> Candidates:
         config, region = self._config, self._config.egress_region
         self._notices.emit("CandidateServers", count=self._servers.count(region), region=region)
-        return Candidates(
+        self._candidates = Candidates(
             self._servers.entries(self._rng, region),
             config.limit_tunnel_protocols,
             self._rng,
@@ -127,12 +127,14 @@ class Search:
             until=asyncio.get_running_loop().time() + self._work_time,
             favourite=favourite,
         )
+        return self._candidates
 
-    async def _pause(self, candidates: Candidates) -> None:
-        """Wait before trying all again, but not when there is somebody new to try."""
+    async def _arrival(self, candidates: Candidates) -> bool:
+        """Wait before trying all again; say whether there is somebody new to try instead."""
         with suppress(TimeoutError):
             async with asyncio.timeout(PAUSE * (1 + self._rng.between(-100, 100) / 1000)):
-                await candidates.arrived.wait()
+                return await candidates.arrived.wait()
+        return False
 
     async def _grow_impatient(self) -> None:
         while True:

@@ -239,6 +239,22 @@ async def test_when_everybody_known_is_dead_the_list_brings_one_who_is_not(
     await run.stop()
 
 
+async def test_who_is_learned_of_between_two_rounds_is_tried_before_all_others(
+    network: Network,
+    server: MemoryServer,
+    storage: Storage,
+    store: ClientStore,
+    tmp_path: Path,
+    key: PackageSigningKey,
+) -> None:
+    storage.objects[LIST] = package(key, fields_of(server))
+    run = Run(store, tmp_path, key, known=dead(50, network), RemoteServerListURLs=listed(storage.url(LIST)))
+    await run.connected()
+    fetched = network.dialled.index((storage.host, storage.port))
+    assert network.dialled[fetched + 1][0] == server.address
+    await run.stop()
+
+
 async def test_the_impatient_fetch_sooner_when_configured_so(
     network: Network,
     server: MemoryServer,
