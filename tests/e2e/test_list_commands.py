@@ -116,9 +116,14 @@ async def test_breaking_off_and_going_on(tmp_path: Path) -> None:
                 *command(*words, "--output", "got"), cwd=tmp_path, stdout=screen, stderr=screen, stdin=screen
             )
             part = tmp_path / "got.unverified.part"
-            await asyncio.to_thread(wait_for, part, half)
-            process.send_signal(signal.SIGINT)
-            assert await process.wait() == 130
+            try:
+                await asyncio.to_thread(wait_for, part, half)
+                process.send_signal(signal.SIGINT)
+                assert await process.wait() == 130
+            finally:
+                if process.returncode is None:
+                    process.kill()
+                    await process.wait()
         assert sorted(path.name for path in tmp_path.iterdir()) == [part.name, f"{part.name}.etag"]
         stalled = False
         done = await asyncio.to_thread(run, *words, "--output", "got", cwd=tmp_path)
@@ -137,10 +142,13 @@ def wait_for(path: Path, size: int) -> None:
 
 @contextmanager
 def terminal() -> Iterator[int]:
-    """Give the far end of a terminal that nobody reads."""
+    """Give the far end of a terminal. What is shown is thrown away: unread, it would stop the program."""
     ours, theirs = pty.openpty()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(ours, os.read, ours, 65_536)
     try:
         yield theirs
     finally:
+        loop.remove_reader(ours)
         os.close(ours)
         os.close(theirs)
