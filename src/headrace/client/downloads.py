@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from headrace.base.clock import Clock
-from headrace.base.errors import DocumentError
+from headrace.base.errors import DocumentError, NetworkError
 from headrace.client.notices import Notices
 from headrace.codec.go_duration import duration_text
 from headrace.net.fetch import resume_download
@@ -99,6 +99,8 @@ class Downloads:
         finally:
             progress.tell()
         took = loop.time() - begun
+        if not download.modified and not known:  # else storage could keep a client that has nothing waiting
+            raise NetworkError("storage says that nothing has changed, but there was nothing before")
         if not download.modified or (known and download.etag == known):
             destination.unlink(missing_ok=True)  # it was sent all the same
             return Fetched(url, canonical_url, known, changed=False)

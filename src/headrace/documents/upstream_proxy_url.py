@@ -10,12 +10,11 @@ from typing import Final, Self
 from urllib.parse import unquote, urlsplit
 
 from headrace.base.errors import DocumentError
+from headrace.codec.socks_client import MAX_TEXT
 
 __all__ = ["ProxyURL"]
 
 SCHEMES: Final = ("http", "socks4a", "socks5")
-#: Bytes of a user name or password in SOCKS (RFC 1929 §2).
-MAX_TEXT: Final = 255
 
 
 @dataclass(frozen=True, slots=True)

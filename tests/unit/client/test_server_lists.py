@@ -368,6 +368,26 @@ async def test_of_a_list_that_cannot_be_believed_nothing_is_kept(
     await run.stop()
 
 
+async def test_who_has_no_list_is_not_put_off_with_nothing_has_changed(
+    server: MemoryServer,
+    storage: Storage,
+    store: ClientStore,
+    tmp_path: Path,
+    key: PackageSigningKey,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answer = storage.answer
+    monkeypatch.setattr(storage, "answer", lambda path, headers: (304, {}, b""))
+    run = Run(store, tmp_path, key, RemoteServerListURLs=listed(storage.url(LIST)))
+    await asyncio.sleep(1)
+    assert len(run.warnings()) == len(storage.requests) == 1
+    monkeypatch.setattr(storage, "answer", answer)
+    storage.objects[LIST] = package(key, fields_of(server))
+    await run.connected()
+    assert run.took < 2 * RETRY_PERIOD
+    await run.stop()
+
+
 async def test_an_older_list_played_back_is_believed_again(
     server: MemoryServer, storage: Storage, store: ClientStore, tmp_path: Path, key: PackageSigningKey
 ) -> None:
