@@ -102,6 +102,8 @@ def client(
         store = ClientStore.open(directory.store if directory else None, SYSTEM_CLOCK, notify=told.warning)
         stack.callback(store.close)
         servers = FixedServers([target]) if target is not None else StoredServers(store, _entry_key(settings))
+        if target is not None:
+            embedded = {}  # nobody else will be dialled
         _run(settings, servers, told, store=store, directory=directory, embedded=embedded)
 
 

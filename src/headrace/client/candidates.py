@@ -60,10 +60,10 @@ class Candidates:
         self._new = chain(self._new, entries)
         self.arrived.set()
 
-    def take(self) -> DialParameters | None:
-        """Return the next attempt, None if there is none for now."""
+    def take(self, *, newcomers: bool = False) -> DialParameters | None:
+        """Return the next attempt, None if there is none for now; on request only at one that was added."""
         for _ in range(GLANCES):
-            entry = self._next()
+            entry = next(self._new, None) if newcomers else self._next()
             if entry is None:
                 return None
             if self._proxied and not (entry.allow_upstream_proxy or entry.local_source in _SEEN_BY_PROXIES):

@@ -129,10 +129,9 @@ class Controller:
             stopped = asyncio.create_task(self._stopping.wait())
             tasks = [work, stopped, asyncio.create_task(self._sweep())]
             if self._lists is not None:
-                tasks += [
-                    asyncio.create_task(self._lists.run()),
-                    asyncio.create_task(self._keep_lists_fresh(self._lists)),
-                ]
+                fetching = asyncio.create_task(self._lists.run())
+                fetching.add_done_callback(self._fetching_ended)
+                tasks += [fetching, asyncio.create_task(self._keep_lists_fresh(self._lists))]
             await asyncio.wait((work, stopped), return_when=asyncio.FIRST_COMPLETED)
             await self._say_goodbye()
             if work.done():
@@ -240,6 +239,11 @@ class Controller:
     def _seeded(self) -> None:
         if self._lists is not None:
             self._lists.seeded()
+
+    def _fetching_ended(self, task: asyncio.Task[None]) -> None:
+        """Tell of a mistake of ours; the client goes on with the servers it knows."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._notices.emit("InternalError", message=f"server lists are fetched no more: {error!r}")
 
     async def _keep_lists_fresh(self, lists: ServerLists) -> None:
         """Fetch through each tunnel what has gone stale."""

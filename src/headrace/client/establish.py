@@ -13,6 +13,8 @@ __all__ = ["Attempts", "Establishment"]
 
 #: How many dials run at once, unless configured.
 WORKERS: Final = 10
+#: How many more run when they are for servers that were not known when the race began.
+SPARE: Final = 5
 #: Seconds for which an attempt with a head start is alone, unless configured.
 GRACE: Final = 1.0
 
@@ -24,16 +26,17 @@ class Attempts(Protocol):
 
     arrived: asyncio.Event  #: set when there is more to try than was thought
 
-    def take(self) -> DialParameters | None:
-        """Return the next attempt, None if there is none for now."""
+    def take(self, *, newcomers: bool = False) -> DialParameters | None:
+        """Return the next attempt, None if there is none for now; `newcomers` leaves out who was known."""
         ...
 
 
 class Establishment:
     """Races. `make` builds a tunnel for an attempt; `failed` hears why an attempt came to nothing.
 
-    At most `workers` attempts run at once, and `stagger` seconds pass between the starts of any two. An
-    attempt with a head start is followed by others once it failed, or after `grace` seconds.
+    At most `workers` attempts run at once, and a few more for servers learned of meanwhile; `stagger` seconds
+    pass between the starts of any two. An attempt with a head start is followed by others once it failed, or
+    after `grace` seconds.
     """
 
     def __init__(
@@ -83,7 +86,7 @@ class Establishment:
         winner: Outcome | None = None
         try:
             while winner is None:
-                while len(running) < self._workers and (attempt := attempts.take()) is not None:
+                while (attempt := self._next(attempts, len(running))) is not None:
                     running.add(asyncio.create_task(self._attempt(attempt)))
                 if not running and not attempts.arrived.is_set():
                     break
@@ -96,6 +99,13 @@ class Establishment:
             return winner
         finally:
             await _cancel({*running, news})
+
+    def _next(self, attempts: Attempts, running: int) -> DialParameters | None:
+        """Return what to begin next, if there is a worker for it."""
+        if running < self._workers:
+            return attempts.take()
+        # With everybody known hanging, whoever was just learned of need not wait for them to time out.
+        return attempts.take(newcomers=True) if running < self._workers + SPARE else None
 
     async def _attempt(self, attempt: DialParameters) -> Outcome | None:
         async with self._turn:

@@ -8,6 +8,7 @@ from. Its ETag is kept once all of it is in the store, so that whatever fails be
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from typing import Final
 
 from headrace.base.clock import Clock
 from headrace.base.errors import HeadraceError
@@ -26,6 +27,9 @@ from headrace.net.tls import Trust
 from headrace.store.client.store import ClientStore
 
 __all__ = ["ServerLists"]
+
+#: Seconds between attempts to fetch, whatever is configured: storage that fails at once is not hammered.
+SHORTEST_PAUSE: Final = 0.05
 
 
 class ServerLists:
@@ -55,7 +59,7 @@ class ServerLists:
         key = PackageVerifyingKey.from_text(config.remote_server_list_signature_public_key)
         trust = Trust.from_config(config)
         milliseconds = config.fetch_remote_server_list_retry_period_milliseconds
-        retry_period = RETRY_PERIOD if milliseconds is None else milliseconds / 1000
+        retry_period = RETRY_PERIOD if milliseconds is None else max(SHORTEST_PAUSE, milliseconds / 1000)
 
         def downloads() -> Downloads:
             return Downloads(
@@ -100,5 +104,7 @@ class ServerLists:
 
     async def run(self) -> None:
         """Fetch whenever asked to, until cancelled."""
-        loops = [fetcher.run() for fetcher in (self._common, self._obfuscated) if fetcher is not None]
-        await asyncio.gather(*loops)
+        async with asyncio.TaskGroup() as group:
+            for fetcher in (self._common, self._obfuscated):
+                if fetcher is not None:
+                    group.create_task(fetcher.run())

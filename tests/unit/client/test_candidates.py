@@ -146,6 +146,17 @@ async def test_what_arrives_meanwhile_comes_next_and_is_announced() -> None:
     assert names(found) == ["tag 8", "tag 9", "tag 1", "tag 2", "tag 3"]
 
 
+async def test_newcomers_alone_may_be_asked_for() -> None:
+    found = candidates(entry(number) for number in range(2))
+    assert found.take(newcomers=True) is None
+    found.add([entry(8)])
+    attempt = found.take(newcomers=True)
+    assert attempt is not None
+    assert attempt.entry.effective_tag == "tag 8"
+    assert found.take(newcomers=True) is None
+    assert names(found) == ["tag 0", "tag 1"]
+
+
 async def test_what_arrives_after_the_end_is_taken_all_the_same() -> None:
     found = candidates([])
     assert found.take() is None

@@ -29,7 +29,7 @@ from headrace.base.rng import SeededRng
 from headrace.client import api
 from headrace.client.api import Identity
 from headrace.client.dial_parameters import DialParameters, choose
-from headrace.client.establish import GRACE, Establishment
+from headrace.client.establish import GRACE, SPARE, Establishment
 from headrace.client.tunnel import CONNECT_TIMEOUT, LOGIN_TIMEOUT, Tunnel
 from headrace.codec.handshake_response import HandshakeResponse
 from headrace.documents.server_entry import ServerEntry
@@ -59,12 +59,15 @@ class Prepared:
     def __init__(self, attempts: Iterable[DialParameters]) -> None:
         self.arrived = asyncio.Event()
         self._attempts = deque(attempts)
+        self._new: deque[DialParameters] = deque()
 
-    def take(self) -> DialParameters | None:
-        return self._attempts.popleft() if self._attempts else None
+    def take(self, *, newcomers: bool = False) -> DialParameters | None:
+        if self._new:
+            return self._new.popleft()
+        return self._attempts.popleft() if self._attempts and not newcomers else None
 
     def add(self, attempt: DialParameters) -> None:
-        self._attempts.append(attempt)
+        self._new.append(attempt)
         self.arrived.set()
 
 
@@ -237,32 +240,26 @@ async def test_whoever_is_learned_of_during_a_race_is_tried_at_once() -> None:
     assert race.open == [3]
 
 
-async def test_whoever_is_learned_of_waits_for_a_worker_too() -> None:
+async def test_whoever_is_learned_of_need_not_wait_for_those_who_hang() -> None:
+    race = Race(lambda attempt: (20.0 if attempt.candidate_number < 8 else 0.5, None), workers=2)
+    known = attempts(8)
+    task = asyncio.create_task(race.establishment.race(known))
+    await asyncio.sleep(0.5)
+    known.add(attempt(8))
+    assert await task is not None
+    assert race.started == {0: 0, 1: 0, 8: 0.5}
+    assert race.open == [8]
+
+
+async def test_there_are_only_so_many_workers_for_whoever_is_learned_of() -> None:
     race = Race(lambda attempt: (1.0, NetworkError("no")), workers=2)
     known = attempts(2)
     task = asyncio.create_task(race.establishment.race(known))
     await asyncio.sleep(0.5)
-    known.add(attempt(2))
+    for number in range(2, 2 + SPARE + 2):
+        known.add(attempt(number))
     assert await task is None
-    assert race.started == {0: 0, 1: 0, 2: 1}
-
-
-async def test_attempts_that_come_in_portions_are_one_race() -> None:
-    class Portions(Prepared):
-        """Has to be asked again after each attempt."""
-
-        def take(self) -> DialParameters | None:
-            self.turn = not self.turn
-            if self.turn:
-                self.arrived.set()
-                return None
-            return super().take()
-
-        turn = False
-
-    race = Race(lambda attempt: (1.0, NetworkError("no")))
-    assert await race.establishment.race(Portions(attempt(number) for number in range(3))) is None
-    assert set(race.started) == {0, 1, 2}
+    assert race.started == {0: 0, 1: 0, **{2 + number: 0.5 for number in range(SPARE)}, 7: 1, 8: 1}
 
 
 async def test_nobody_to_try() -> None:

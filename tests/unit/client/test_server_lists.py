@@ -592,6 +592,29 @@ async def test_a_list_without_an_etag_is_imported_all_the_same(
     await run.stop()
 
 
+async def test_a_mistake_of_ours_ends_fetching_not_the_client(
+    server: MemoryServer,
+    storage: Storage,
+    store: ClientStore,
+    tmp_path: Path,
+    key: PackageSigningKey,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def fetch(self: object, attempt: int) -> None:
+        raise ZeroDivisionError("a mistake")
+
+    monkeypatch.setattr("headrace.client.common_list.CommonList.fetch", fetch)
+    run = await Run(
+        store, tmp_path, key, known=[fields_of(server)], RemoteServerListURLs=listed(storage.url(LIST))
+    ).connected()
+    await asyncio.sleep(1)
+    (error,) = run.told("InternalError")
+    assert "fetched no more" in error["message"]
+    assert "ZeroDivisionError" in error["message"]
+    assert not run.task.done()
+    await run.stop()
+
+
 async def test_stopping_amid_a_download_is_orderly(
     network: Network, storage: Storage, store: ClientStore, tmp_path: Path, key: PackageSigningKey
 ) -> None:
