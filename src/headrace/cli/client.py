@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
@@ -94,7 +94,7 @@ def client(
         text = read_file(server_list, "the server list").decode("ascii", "replace")
         embedded[str(server_list)] = text.splitlines()
     with contextlib.ExitStack() as stack:
-        stream = stack.enter_context(_open_notices(notices)) if notices else sys.stderr
+        stream = stack.enter_context(_notices_file(notices)) if notices else sys.stderr
         told = Notices(stream, SYSTEM_CLOCK, NoticeOptions.from_config(settings, human=format_notices))
         if listening_address(settings.listen_interface) != "127.0.0.1":
             click.echo("headrace: anybody who reaches this machine can use its proxies", err=True)
@@ -200,9 +200,15 @@ def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:00:00Z")
 
 
-def _open_notices(name: str) -> TextIO:
+@contextlib.contextmanager
+def _notices_file(name: str) -> Iterator[TextIO]:
     try:
         descriptor = os.open(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     except OSError as error:
         raise OperatorError(f"the notices file {name} cannot be written: {error.strerror}") from error
-    return os.fdopen(descriptor, "a", encoding="utf-8")
+    stream = os.fdopen(descriptor, "a", encoding="utf-8")
+    try:
+        yield stream
+    finally:
+        with contextlib.suppress(OSError):  # what the disk did not take is lost
+            stream.close()

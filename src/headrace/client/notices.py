@@ -8,6 +8,7 @@ every line but the few whose purpose is to show one.
 
 import enum
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TextIO
@@ -166,8 +167,9 @@ class Notices:
             if repeats:
                 content = encode_canonical({**data, "repeats": repeats})
         line = self._format(notice_type, content.decode())
-        self._stream.write((line if Kind.SHOWS_ADDRESS in kind else scrub_addresses(line)) + "\n")
-        self._stream.flush()
+        with suppress(OSError):  # a full disk, or nobody who listens any more, is no reason to end a tunnel
+            self._stream.write((line if Kind.SHOWS_ADDRESS in kind else scrub_addresses(line)) + "\n")
+            self._stream.flush()
 
     def info(self, message: str) -> None:
         """Say something for diagnosis."""

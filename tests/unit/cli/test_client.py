@@ -281,3 +281,9 @@ def test_an_open_proxy_is_warned_about(interface: str, warned: bool, monkeypatch
     result = CliRunner().invoke(headrace, ["client", "--entry", new_entry(), "--listen-interface", interface])
     assert result.exit_code == 0
     assert ("anybody" in result.stderr) is warned
+
+
+def test_notices_that_the_disk_does_not_take_do_not_end_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_run", lambda *given, **kept: given[2].emit("Tunnels", count=1))
+    result = CliRunner().invoke(headrace, ["client", "--entry", new_entry(), "--notices", "/dev/full"])
+    assert (result.exit_code, result.output) == (0, "")

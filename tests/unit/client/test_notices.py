@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from headrace.base.clock import SYSTEM_CLOCK
 from headrace.base.errors import LocalProtocolError
 from headrace.client.notices import NOTICE_TYPES, NoticeOptions, Notices
 from headrace.documents.client_config import ClientConfig
@@ -176,3 +177,12 @@ def test_options_from_a_configuration() -> None:
     assert NoticeOptions.from_config(config) == ALL
     plain = ClientConfig(propagation_channel_id="F", sponsor_id="F")
     assert NoticeOptions.from_config(plain, human=True) == NoticeOptions(human=True)
+
+
+def test_a_full_disk_costs_notices_and_nothing_else() -> None:
+    stream = open("/dev/full", "w", encoding="utf-8")
+    notices = Notices(stream, SYSTEM_CLOCK)
+    for count in range(1000):
+        notices.emit("Tunnels", count=count)
+    with pytest.raises(OSError, match="No space"):
+        stream.close()
