@@ -5,7 +5,8 @@
                         salts (8) ‖ checksums (8) ‖ page
 
 Frames of one log have the salts of its header; others are left over from earlier rounds. How far SQLite came
-is in the index beside the log (`mxFrame`). A transaction that ends behind that was lost.
+is in the index beside the log (`mxFrame`). Transactions that end behind that were lost. A single one counts
+for nothing: it may be the one that the kill cut short.
 
 Source: SQLite, "Database File Format" §4 and "WAL-mode File Format" §2.
 """
@@ -43,7 +44,8 @@ def lost_transactions(path: Path) -> int:
             log.seek(_HEADER.size + number * frame_size)
             _, ends, salts = _FRAME_HEADER.unpack(log.read(_FRAME_HEADER.size))
             lost += ends > 0 and (salts == round_salts or not whole)
-    return lost
+    # A kill between the two writes of a frame leaves one whose page is not its own: that was no change yet.
+    return lost if lost > 1 or not whole else 0
 
 
 def _is_whole(header: bytes) -> bool:
