@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.certificates import Authority
 from tests.e2e.storage import Storage
+from tests.interop.programs import missing
 from tests.package_keys import KEY
 from tests.unit.cli.running import entry
 from tests.web_server import Answer, Asked, StoredFile, WebServer, serve
@@ -143,7 +144,10 @@ def wait_for(path: Path, size: int) -> None:
 @contextmanager
 def terminal() -> Iterator[int]:
     """Give the far end of a terminal. What is shown is thrown away: unread, it would stop the program."""
-    ours, theirs = pty.openpty()
+    try:
+        ours, theirs = pty.openpty()
+    except OSError:
+        missing("a pseudo-terminal")
     loop = asyncio.get_running_loop()
     loop.add_reader(ours, os.read, ours, 65_536)
     try:
