@@ -1,10 +1,10 @@
 """Candidates of a round: who is tried, in which order, over which protocol, and who is left out."""
 
 import asyncio
-import base64
 from collections.abc import Callable, Iterable
 
 import pytest
+from tests.unit.client.dialable import entry
 
 from headrace.base.rng import SeededRng
 from headrace.client.candidates import GLANCES, Candidates
@@ -12,21 +12,6 @@ from headrace.client.dial_parameters import DialParameters
 from headrace.documents.server_entry import ServerEntry
 
 pytestmark = pytest.mark.virtual_time
-
-
-def entry(number: int, **fields: object) -> ServerEntry:
-    """Return an entry that can be dialled; fields that are None are left out."""
-    whole = {
-        "tag": f"tag {number}",
-        "ipAddress": f"192.0.2.{number}",
-        "sshPort": 22,
-        "sshObfuscatedPort": 53,
-        "sshObfuscatedKey": "keyword",
-        "sshHostKey": base64.b64encode(b"a host key").decode(),
-        "capabilities": ["SSH", "OSSH"],
-        **fields,
-    }
-    return ServerEntry.from_fields({name: value for name, value in whole.items() if value is not None})
 
 
 def candidates(

@@ -17,6 +17,7 @@ from tests.memory_network import (
     make_tunnel,
     settle,
 )
+from tests.unit.client.dialable import entry
 
 from headrace.base.errors import (
     ConnectTimeout,
@@ -32,25 +33,9 @@ from headrace.client.dial_parameters import DialParameters, choose
 from headrace.client.establish import GRACE, SPARE, Establishment
 from headrace.client.tunnel import CONNECT_TIMEOUT, LOGIN_TIMEOUT, Tunnel
 from headrace.codec.handshake_response import HandshakeResponse
-from headrace.documents.server_entry import ServerEntry
 from headrace.ssh import numbers
 
 pytestmark = pytest.mark.virtual_time
-
-
-def entry(number: int, **fields: object) -> ServerEntry:
-    """Return an entry that can be dialled; fields that are None are left out."""
-    whole = {
-        "tag": f"tag {number}",
-        "ipAddress": f"192.0.2.{number}",
-        "sshPort": 22,
-        "sshObfuscatedPort": 53,
-        "sshObfuscatedKey": "keyword",
-        "sshHostKey": base64.b64encode(b"a host key").decode(),
-        "capabilities": ["SSH", "OSSH"],
-        **fields,
-    }
-    return ServerEntry.from_fields({name: value for name, value in whole.items() if value is not None})
 
 
 class Prepared:
