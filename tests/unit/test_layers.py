@@ -11,7 +11,7 @@ SOURCE = Path(headrace.__file__).parent
 LAYERS = [
     {"base"},
     {"crypto", "codec"},
-    {"ssh", "obfuscation", "documents"},
+    {"ssh", "obfuscation", "documents", "establishment"},
     {"net", "transports", "store"},
     {"client", "server"},
     {"testing"},

@@ -1,0 +1,6 @@
+"""Finding a server that answers, as rules without I/O: whom to dial next, when, how, and which to keep.
+
+    stages           how far an attempt has come
+
+Time, randomness and what is known of servers are handed in; `headrace.client` carries out what is decided.
+"""
