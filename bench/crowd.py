@@ -60,10 +60,10 @@ class HeadraceCrowd(Crowd):
     def __init__(self, order: dict[str, Any]) -> None:
         from headrace.base.rng import SYSTEM_RNG
         from headrace.client import api
-        from headrace.client.dial_parameters import choose
         from headrace.client.tunnel import Tunnel
         from headrace.documents.client_config import read_client_config
         from headrace.documents.server_entry import ServerEntry
+        from headrace.establishment.dial_parameters import choose
 
         super().__init__(order)
         config = read_client_config(

@@ -20,11 +20,11 @@ import pytest
 from headrace.base.errors import ConnectTimeout, NetworkError
 from headrace.base.rng import Rng, SeededRng
 from headrace.client.api import Identity
-from headrace.client.dial_parameters import choose
 from headrace.client.tunnel import Tunnel
 from headrace.documents.client_config import ClientConfig, read_client_config
 from headrace.documents.server_config import read_server_config
 from headrace.documents.server_entry import ServerEntry
+from headrace.establishment.dial_parameters import choose
 from headrace.net.resolve import Answer, Resolver
 from headrace.obfuscation.prefix import PrefixSpecs
 from headrace.obfuscation.seed_history import SeedMemory

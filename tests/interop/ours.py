@@ -21,7 +21,6 @@ from headrace.base.clock import SYSTEM_CLOCK
 from headrace.base.rng import SYSTEM_RNG
 from headrace.client.api import Identity
 from headrace.client.controller import Controller
-from headrace.client.dial_parameters import choose
 from headrace.client.notices import NoticeOptions, Notices
 from headrace.client.servers import FixedServers
 from headrace.client.tunnel import Tunnel
@@ -29,6 +28,7 @@ from headrace.documents.client_config import read_client_config
 from headrace.documents.entry_fields import decode_fields, encode_fields
 from headrace.documents.server_config import read_server_config
 from headrace.documents.server_entry import ServerEntry
+from headrace.establishment.dial_parameters import choose
 from headrace.net.relay import Relay
 from headrace.net.streams import ForwardRefused
 from headrace.obfuscation.seed_history import SeedMemory

@@ -3,7 +3,7 @@
 controller                             one run, and the owner of all that follows
 search, establish, candidates, servers
                                        looking for a tunnel: rounds, races, attempts, who is known
-dial_parameters, tunnel, monitor, api  one attempt, what becomes of it, and its requests
+tunnel, monitor, api                   one attempt, what becomes of it, and its requests
 server_requests                        what a server asks of us
 server_lists, fetcher, common_list, obfuscated_lists, downloads, list_import
                                        learning of more servers: when, from where, into the store

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from headrace.base.rng import Rng
-from headrace.client.dial_parameters import DialParameters
 from headrace.codec.packed_parameters import pack, to_json
 from headrace.documents.client_config import ClientConfig
+from headrace.establishment.dial_parameters import DialParameters
 
 __all__ = [
     "Identity",

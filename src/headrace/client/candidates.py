@@ -7,8 +7,8 @@ from typing import Final
 
 from headrace.base.errors import DocumentError
 from headrace.base.rng import Rng
-from headrace.client.dial_parameters import DialParameters, choose
 from headrace.documents.server_entry import ServerEntry
+from headrace.establishment.dial_parameters import DialParameters, choose
 from headrace.obfuscation.preamble import MAX_PADDING, MIN_CLIENT_PADDING
 from headrace.obfuscation.prefix import PrefixSpecs
 from headrace.transports import TUNNEL_PROTOCOLS

@@ -17,7 +17,6 @@ from headrace.base.errors import DocumentError, HeadraceError, NetworkError, Ope
 from headrace.base.rng import SYSTEM_RNG, Rng
 from headrace.client import api
 from headrace.client.data_directory import DataDirectory
-from headrace.client.dial_parameters import DialParameters
 from headrace.client.list_import import Importer
 from headrace.client.local_connection import LocalConnection
 from headrace.client.local_http import HttpConnection
@@ -31,6 +30,7 @@ from headrace.client.servers import Servers
 from headrace.client.tunnel import Tunnel
 from headrace.codec.handshake_response import HandshakeResponse
 from headrace.documents.client_config import ClientConfig
+from headrace.establishment.dial_parameters import DialParameters
 from headrace.net.dial import listen
 from headrace.net.http import direct, through
 from headrace.net.interfaces import listening_address

@@ -5,9 +5,9 @@ from collections.abc import Callable, Collection
 from typing import Any, Final, Protocol
 
 from headrace.base.errors import HeadraceError
-from headrace.client.dial_parameters import DialParameters
 from headrace.client.tunnel import Tunnel
 from headrace.codec.handshake_response import HandshakeResponse
+from headrace.establishment.dial_parameters import DialParameters
 
 __all__ = ["Attempts", "Establishment"]
 

@@ -13,13 +13,13 @@ from typing import Final
 from headrace.base.errors import HeadraceError
 from headrace.base.rng import Rng
 from headrace.client.candidates import Candidates
-from headrace.client.dial_parameters import DialParameters
 from headrace.client.establish import GRACE, WORKERS, Establishment, Outcome
 from headrace.client.notices import Notices
 from headrace.client.servers import Servers
 from headrace.client.tunnel import Tunnel
 from headrace.codec.go_duration import duration_text
 from headrace.documents.client_config import ClientConfig
+from headrace.establishment.dial_parameters import DialParameters
 from headrace.net.upstream_proxy import UpstreamProxyError
 
 __all__ = ["Search", "describe"]

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from headrace.base.errors import HandshakeTimeout, HeadraceError, NetworkError, RemoteProtocolError
 from headrace.base.rng import Rng
 from headrace.client import api
-from headrace.client.dial_parameters import DialParameters
 from headrace.codec.handshake_response import HandshakeResponse, decode_handshake_response
+from headrace.establishment.dial_parameters import DialParameters
 from headrace.net.dial import dial
 from headrace.net.tunnel_socket import TunnelSocket
 from headrace.net.upstream_proxy import UpstreamProxy

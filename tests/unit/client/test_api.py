@@ -10,9 +10,9 @@ from tests.memory_network import client_config
 from headrace.base.rng import SeededRng
 from headrace.client import api
 from headrace.client.api import Identity
-from headrace.client.dial_parameters import DialParameters, choose
 from headrace.codec.packed_parameters import unpack
 from headrace.documents.server_entry import ServerEntry
+from headrace.establishment.dial_parameters import DialParameters, choose
 
 ENTRY = ServerEntry.from_fields(
     {

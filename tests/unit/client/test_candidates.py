@@ -8,8 +8,8 @@ from tests.unit.client.dialable import entry
 
 from headrace.base.rng import SeededRng
 from headrace.client.candidates import GLANCES, Candidates
-from headrace.client.dial_parameters import DialParameters
 from headrace.documents.server_entry import ServerEntry
+from headrace.establishment.dial_parameters import DialParameters
 
 pytestmark = pytest.mark.virtual_time
 

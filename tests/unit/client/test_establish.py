@@ -29,10 +29,10 @@ from headrace.base.errors import (
 from headrace.base.rng import SeededRng
 from headrace.client import api
 from headrace.client.api import Identity
-from headrace.client.dial_parameters import DialParameters, choose
 from headrace.client.establish import GRACE, SPARE, Establishment
 from headrace.client.tunnel import CONNECT_TIMEOUT, LOGIN_TIMEOUT, Tunnel
 from headrace.codec.handshake_response import HandshakeResponse
+from headrace.establishment.dial_parameters import DialParameters, choose
 from headrace.ssh import numbers
 
 pytestmark = pytest.mark.virtual_time

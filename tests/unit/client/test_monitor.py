@@ -11,10 +11,10 @@ from headrace.base.errors import HandshakeTimeout, HeadraceError, NetworkError
 from headrace.base.rng import SeededRng
 from headrace.client import monitor
 from headrace.client.api import Identity
-from headrace.client.dial_parameters import choose
 from headrace.client.monitor import TunnelMonitor
 from headrace.client.tunnel import REQUEST_TIMEOUT, Tunnel
 from headrace.documents.server_entry import ServerEntry
+from headrace.establishment.dial_parameters import choose
 
 pytestmark = pytest.mark.virtual_time
 

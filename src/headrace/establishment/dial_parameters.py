@@ -2,12 +2,13 @@
 
 import base64
 import binascii
+import ipaddress
 from dataclasses import dataclass
+from typing import Final
 
 from headrace.base.errors import DocumentError
 from headrace.base.rng import Rng
 from headrace.documents.server_entry import ServerEntry
-from headrace.net.addresses import parse_address
 from headrace.obfuscation.preamble import MAX_PADDING, MIN_CLIENT_PADDING
 from headrace.obfuscation.prefix import ClientPrefix, PrefixSpecs
 
@@ -21,6 +22,8 @@ _IDENTIFICATIONS = (
     "SSH-2.0-OpenSSH_9.6",
     "SSH-2.0-OpenSSH_9.9",
 )
+#: Characters in the longest text of an IPv6 address.
+_LONGEST_ADDRESS: Final = 45
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ def choose(
 
     Raises DocumentError if the entry lacks what the protocol needs.
     """
-    if parse_address(entry.ip_address) is None:  # a name would be looked up for all to see
+    if not _is_address(entry.ip_address):  # a name would be looked up for all to see
         raise DocumentError("the server entry's ipAddress is not an IP address")
     port = entry.dial_port(protocol)
     if not 0 < port <= 0xFFFF:
@@ -83,3 +86,13 @@ def choose(
         candidate_number=candidate_number,
         head_start=head_start,
     )
+
+
+def _is_address(text: str) -> bool:
+    if len(text) > _LONGEST_ADDRESS or "%" in text:
+        return False
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -6,8 +6,8 @@ import pytest
 
 from headrace.base.errors import DocumentError
 from headrace.base.rng import SeededRng
-from headrace.client.dial_parameters import choose
 from headrace.documents.server_entry import ServerEntry
+from headrace.establishment.dial_parameters import choose
 
 FIELDS: dict[str, object] = {
     "ipAddress": "192.0.2.1",
