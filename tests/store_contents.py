@@ -34,6 +34,9 @@ class SetClock:
     def monotonic(self) -> float:
         return self.now
 
+    def boottime(self) -> float:
+        return self.monotonic()
+
     def time(self) -> float:
         return self.now
 

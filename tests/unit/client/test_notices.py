@@ -26,6 +26,9 @@ class FrozenClock:
     def monotonic(self) -> float:
         return 0.0
 
+    def boottime(self) -> float:
+        return self.monotonic()
+
 
 class Recorder:
     def __init__(self, options: NoticeOptions | None = None) -> None:

@@ -23,6 +23,9 @@ class Now:
     def monotonic(self) -> float:
         return self.seconds
 
+    def boottime(self) -> float:
+        return self.monotonic()
+
     def time(self) -> float:
         return self.seconds
 

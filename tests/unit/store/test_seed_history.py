@@ -25,6 +25,9 @@ class Time:
     def monotonic(self) -> float:
         return self.now
 
+    def boottime(self) -> float:
+        return self.monotonic()
+
     def time(self) -> float:
         return self.now
 
