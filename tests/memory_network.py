@@ -25,6 +25,7 @@ from headrace.documents.client_config import ClientConfig, read_client_config
 from headrace.documents.server_config import read_server_config
 from headrace.documents.server_entry import ServerEntry
 from headrace.establishment.dial_parameters import choose
+from headrace.establishment.dial_settings import DialSettings
 from headrace.net.resolve import Answer, Resolver
 from headrace.obfuscation.prefix import PrefixSpecs
 from headrace.obfuscation.seed_history import SeedMemory
@@ -286,8 +287,9 @@ def make_tunnel(
     """Return a tunnel not dialled yet; `change` goes over the entry, `settings` are the client's."""
     rng = rng or SeededRng(next(_seeds))
     entry = msgspec.structs.replace(entry, **(change or {}))
+    choices = DialSettings(prefixes=prefixes or PrefixSpecs())
     identity = Identity.from_config(client_config(**settings))
-    return Tunnel(choose(entry, protocol, rng, prefixes=prefixes), identity, rng, answer)
+    return Tunnel(choose(entry, protocol, rng, settings=choices), identity, rng, answer)
 
 
 async def settle() -> None:

@@ -86,7 +86,7 @@ def test_any_client_meets_any_server(
     flips=st.dictionaries(st.integers(0, 200), st.integers(1, 255), max_size=3),
 )
 def test_how_a_stream_is_cut_changes_nothing(noise: bytes, cuts: list[int], flips: dict[int, int]) -> None:
-    client = ClientObfuscator(KEYWORD, SeededRng(1), max_padding=40, prefix=ClientPrefix("p", b"GET / HTTP"))
+    client = ClientObfuscator(KEYWORD, SeededRng(1), padding=40, prefix=ClientPrefix("p", b"GET / HTTP"))
     data = bytearray(b"".join(client.opening) + noise)
     for place, mask in flips.items():
         if place < len(data):
@@ -190,6 +190,9 @@ class Time:
 
     def monotonic(self) -> float:
         return self.now
+
+    def boottime(self) -> float:
+        return self.monotonic()
 
     def time(self) -> float:
         return self.now

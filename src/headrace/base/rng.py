@@ -7,11 +7,14 @@ import os
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 __all__ = ["SYSTEM_RNG", "Rng", "SeededRng", "SystemRng"]
 
 T = TypeVar("T")
+
+#: As many numbers between 0 and 1 as a float can tell apart evenly.
+_STEPS: Final = 2**53
 
 
 class Rng(ABC):
@@ -28,6 +31,10 @@ class Rng(ABC):
     @abstractmethod
     def chance(self, probability: float) -> bool:
         """Return True with the given probability; 0 is never, 1 is always."""
+
+    def uniform(self) -> float:
+        """Return a uniform number, 0 <= x < 1."""
+        return self.between(0, _STEPS - 1) / _STEPS
 
     def choice(self, options: Sequence[T]) -> T:
         """Return one of `options`, which must not be empty."""

@@ -9,6 +9,7 @@ from headrace.base.errors import DocumentError
 from headrace.base.rng import Rng
 from headrace.documents.server_entry import ServerEntry
 from headrace.establishment.dial_parameters import DialParameters, choose
+from headrace.establishment.dial_settings import DialSettings
 from headrace.obfuscation.preamble import MAX_PADDING, MIN_CLIENT_PADDING
 from headrace.obfuscation.prefix import PrefixSpecs
 from headrace.transports import TUNNEL_PROTOCOLS
@@ -49,8 +50,7 @@ class Candidates:
         self._limit = limit
         self._rng = rng
         self._skip = skip
-        self._prefixes = prefixes
-        self._padding = padding
+        self._settings = DialSettings(prefixes=prefixes or PrefixSpecs(), padding=padding)
         self._proxied = proxied
         self._until = until
         self._favourite = favourite
@@ -80,9 +80,8 @@ class Candidates:
                     entry,
                     protocol,
                     self._rng,
-                    self.taken,
-                    prefixes=self._prefixes,
-                    padding=self._padding,
+                    self.taken + 1,
+                    settings=self._settings,
                     head_start=entry.ip_address == self._favourite,
                 )
             except DocumentError as error:

@@ -60,7 +60,7 @@ class Tunnel:
         parameters = self.dial_parameters
         protocol = tunnel_protocol(parameters.protocol)
         keyword = parameters.entry.ssh_obfuscated_key.encode()
-        side = ClientSide(keyword, self._rng, parameters.prefix, parameters.padding)
+        side = ClientSide(keyword, self._rng, parameters.prefix, parameters.padding, parameters.shape())
         layer = protocol.client_layer(side)
         try:
             self._socket = TunnelSocket(layer, self)

@@ -1,19 +1,27 @@
-"""Every choice made for one attempt to reach a server, made before the attempt begins."""
+"""Every choice made for one attempt to reach a server, made before the attempt begins.
+
+What worked once can so be done again in exactly the same way (`replay`). Never among the choices are keys and
+the bytes of padding and of seeds: those are new each time.
+"""
 
 import base64
 import binascii
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from headrace.base.errors import DocumentError
-from headrace.base.rng import Rng
+from headrace.base.rng import Rng, SeededRng
 from headrace.documents.server_entry import ServerEntry
-from headrace.obfuscation.preamble import MAX_PADDING, MIN_CLIENT_PADDING
-from headrace.obfuscation.prefix import ClientPrefix, PrefixSpecs
+from headrace.establishment.dial_settings import DialSettings
+from headrace.establishment.latency import draw_multiplier
+from headrace.obfuscation.prefix import ClientPrefix
+from headrace.ssh.liveness import LivenessRequest
 
-__all__ = ["DialParameters", "choose"]
+__all__ = ["SEED_SIZE", "DialParameters", "choose"]
 
+#: Bytes of the seed that later choices of lengths are drawn from.
+SEED_SIZE: Final = 32
 #: Identifications of clients that are common in the field; none is tied to what the server is.
 _IDENTIFICATIONS = (
     "SSH-2.0-OpenSSH_8.4",
@@ -28,7 +36,7 @@ _LONGEST_ADDRESS: Final = 45
 
 @dataclass(frozen=True, slots=True)
 class DialParameters:
-    """One attempt: which entry over which protocol, and as whom we present ourselves."""
+    """One attempt: which entry over which protocol, as whom we present ourselves, and what it looks like."""
 
     entry: ServerEntry
     protocol: str
@@ -36,30 +44,41 @@ class DialParameters:
     port: int
     host_key: bytes  #: the only public key blob to accept
     identification: str
-    candidate_number: int = 0
+    padding: int  #: bytes of padding in the first message
+    seed: bytes = field(repr=False)  #: what `shape` is made from
     prefix: ClientPrefix | None = None  #: what the connection begins with, if anything
-    padding: tuple[int, int] = (MIN_CLIENT_PADDING, MAX_PADDING)  #: least and most bytes of padding behind it
+    latency_multiplier: float = 1.0  #: how many times as patient as usual to be
+    liveness: LivenessRequest | None = None  #: the test to pass once logged in, if any
+    candidate_number: int = 1  #: counted over an establishment
+    is_replay: bool = False  #: the choices are those of an attempt that went well
+    replay_ignored_change: bool = False  #: and are made again though the configuration is another by now
     head_start: bool = False  #: the server was the last one used: others wait for it a moment
+    network_id: str = field(default="", repr=False)  #: the network it is made from
 
     @property
     def diagnostic_id(self) -> str:
         return self.entry.diagnostic_id
+
+    def shape(self) -> Rng:
+        """Return what draws the lengths of the handshake's packets, and nothing secret."""
+        return SeededRng(self.seed)
 
 
 def choose(
     entry: ServerEntry,
     protocol: str,
     rng: Rng,
-    candidate_number: int = 0,
+    candidate_number: int = 1,
     *,
-    prefixes: PrefixSpecs | None = None,
-    padding: tuple[int, int] = (MIN_CLIENT_PADDING, MAX_PADDING),
+    settings: DialSettings | None = None,
     head_start: bool = False,
+    network_id: str = "",
 ) -> DialParameters:
-    """Make the choices for one attempt; a prefix is drawn from `prefixes` where the protocol can have one.
+    """Make the choices for one attempt, as `settings` allow.
 
     Raises DocumentError if the entry lacks what the protocol needs.
     """
+    settings = settings or DialSettings()
     if not _is_address(entry.ip_address):  # a name would be looked up for all to see
         raise DocumentError("the server entry's ipAddress is not an IP address")
     port = entry.dial_port(protocol)
@@ -73,7 +92,8 @@ def choose(
         raise DocumentError("the server entry's sshHostKey is not base64") from error
     if not host_key:
         raise DocumentError("the server entry has no sshHostKey")
-    prefixed = prefixes is not None and protocol == "OSSH" and not entry.disable_ossh_prefix
+    prefixed = protocol == "OSSH" and not entry.disable_ossh_prefix
+    liveness = LivenessRequest(rng.between(*settings.liveness_up), rng.between(*settings.liveness_down))
     return DialParameters(
         entry=entry,
         protocol=protocol,
@@ -81,10 +101,14 @@ def choose(
         port=port,
         host_key=host_key,
         identification=rng.choice(_IDENTIFICATIONS),
-        prefix=prefixes.draw(port, rng) if prefixes is not None and prefixed else None,
-        padding=padding,
+        padding=rng.between(*settings.padding),
+        seed=rng.bytes(SEED_SIZE),
+        prefix=settings.prefixes.draw(port, rng) if prefixed else None,
+        latency_multiplier=draw_multiplier(rng, settings.latency_lambda),
+        liveness=liveness if liveness.up or liveness.down else None,
         candidate_number=candidate_number,
         head_start=head_start,
+        network_id=network_id,
     )
 
 

@@ -31,8 +31,10 @@ __all__ = ["ClientObfuscator"]
 class ClientObfuscator:
     """Makes the preamble, then skips the prefix a server answers with.
 
-    `keyword` is the server's obfuscation key as raw text. Padding is uniform in the given range of bytes.
-    Raises LocalProtocolError when the range is not within 0 and 8,192.
+    `keyword` is the server's obfuscation key as raw text. There are `padding` bytes of padding; None
+    draws their number from the field's range. `shape` draws the padding lengths of later packets, and nothing
+    else, so that a replayed dial can have the same ones. Raises LocalProtocolError when the padding is not
+    within 0 and 8,192 bytes.
     """
 
     def __init__(
@@ -40,15 +42,15 @@ class ClientObfuscator:
         keyword: bytes,
         rng: Rng,
         *,
-        min_padding: int = MIN_CLIENT_PADDING,
-        max_padding: int = MAX_PADDING,
+        padding: int | None = None,
         prefix: ClientPrefix | None = None,
+        shape: Rng | None = None,
     ) -> None:
-        if not 0 <= min_padding <= max_padding <= MAX_PADDING:
+        if padding is not None and not 0 <= padding <= MAX_PADDING:
             raise LocalProtocolError(f"client padding must lie within 0 and {MAX_PADDING} bytes")
         seed, to_server = _seed_and_stream(keyword, rng)
-        padding = rng.bytes(rng.between(min_padding, max_padding))
-        clear = seed_message_fields(padding)
+        length = rng.between(MIN_CLIENT_PADDING, MAX_PADDING) if padding is None else padding
+        clear = seed_message_fields(rng.bytes(length))
         segments = []
         lead = b""
         if prefix is not None:
@@ -57,13 +59,13 @@ class ClientObfuscator:
             lead = prefix_end(prefix.data, keyword, CLIENT_TO_SERVER, rng)
         segments.append(lead + seed + to_server.update(clear))
 
-        self.padding_length = len(padding)
+        self.padding_length = length
         #: The segments to write, in order, `opening_delay` seconds apart.
         self.opening: list[bytes] = [segment for segment in segments if segment]
         self.opening_delay = prefix.split_delay if prefix is not None else 0.0
         #: True once what the server sends is its obfuscated stream.
         self.ready = prefix is None
-        self.veil = Veil(to_server, Rc4(derive_key(seed, keyword, SERVER_TO_CLIENT)), rng)
+        self.veil = Veil(to_server, Rc4(derive_key(seed, keyword, SERVER_TO_CLIENT)), shape or rng)
 
         self._keyword = keyword
         self._head = b""

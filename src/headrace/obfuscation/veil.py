@@ -14,7 +14,8 @@ class Veil:
     """Obfuscates all that one side sends and receives, up to and including each direction's NEWKEYS.
 
     Both streams go on where the preamble left them. The SSH transport stops calling `hide` after its own
-    first NEWKEYS and `reveal` after its peer's, and drops the veil when both have passed.
+    first NEWKEYS and `reveal` after its peer's, and drops the veil when both have passed. `rng` draws lengths
+    only.
     """
 
     __slots__ = ("_block", "_hiding", "_revealing", "_rng")

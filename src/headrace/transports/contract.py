@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from headrace.base.rng import Rng
 from headrace.net.tunnel_socket import Layer
-from headrace.obfuscation.preamble import MAX_PADDING, MIN_CLIENT_PADDING, MIN_SERVER_PADDING
+from headrace.obfuscation.preamble import MAX_PADDING, MIN_SERVER_PADDING
 from headrace.obfuscation.prefix import ClientPrefix, PrefixSpecs
 from headrace.ssh.algorithms import Offer
 
@@ -15,12 +15,17 @@ __all__ = ["ClientSide", "ServerSide", "TunnelProtocol"]
 
 @dataclass(frozen=True, slots=True)
 class ClientSide:
-    """What a client's layer is made from: the server's keyword, and the choices made for this dial."""
+    """What a client's layer is made from: the server's keyword, and the choices made for this dial.
+
+    `padding` is None where it does not matter how much there is. `shape` draws the lengths that are to be the
+    same in a replay; None has `rng` draw them, as it does everything else.
+    """
 
     keyword: bytes
     rng: Rng
     prefix: ClientPrefix | None = None
-    padding: tuple[int, int] = (MIN_CLIENT_PADDING, MAX_PADDING)
+    padding: int | None = None
+    shape: Rng | None = None
 
 
 @dataclass(frozen=True, slots=True)

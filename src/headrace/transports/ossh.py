@@ -13,9 +13,8 @@ NAME = "OSSH"
 
 class _ClientLayer:
     def __init__(self, side: ClientSide) -> None:
-        least, most = side.padding
         self._obfuscator = ClientObfuscator(
-            side.keyword, side.rng, min_padding=least, max_padding=most, prefix=side.prefix
+            side.keyword, side.rng, padding=side.padding, prefix=side.prefix, shape=side.shape
         )
 
     def connected(self) -> Opening:

@@ -21,10 +21,10 @@ from headrace.obfuscation.preamble import CLIENT_TO_SERVER, prefix_end, seed_mes
 
 KEYWORD = b"a keyword"
 SPECS = default_server_prefixes()
-PLAIN = b"".join(ClientObfuscator(KEYWORD, SeededRng(1), max_padding=40).opening)
+PLAIN = b"".join(ClientObfuscator(KEYWORD, SeededRng(1), padding=40).opening)
 PREFIXED = b"".join(
     ClientObfuscator(
-        KEYWORD, SeededRng(2), max_padding=40, prefix=ClientPrefix("http-post", b"POST / HTTP/1.1\r\n\r\n")
+        KEYWORD, SeededRng(2), padding=40, prefix=ClientPrefix("http-post", b"POST / HTTP/1.1\r\n\r\n")
     ).opening
 )
 SEED = bytes(16)

@@ -53,7 +53,7 @@ async def test_entries_are_asked_for_one_at_a_time() -> None:
 async def test_attempts_are_numbered_in_the_order_they_are_made() -> None:
     entries = [entry(1), entry(2, capabilities=["QUIC"]), entry(3), entry(4)]
     found = candidates(entries, skip=lambda reason: None)
-    assert [attempt.candidate_number for attempt in all_of(found)] == [0, 1, 2]
+    assert [attempt.candidate_number for attempt in all_of(found)] == [1, 2, 3]
 
 
 async def test_each_usable_protocol_gets_its_turn_and_the_limit_is_kept() -> None:

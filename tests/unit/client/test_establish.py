@@ -425,8 +425,7 @@ async def test_many_servers_one_is_good(network: Network, server: MemoryServer) 
     def bad(number: int, place: object) -> DialParameters:
         host = f"198.51.100.{number}"
         network.places[host, 4001] = place  # type: ignore[assignment]
-        attempt = choose(server.entry, "OSSH", SeededRng(number))
-        return DialParameters(attempt.entry, "OSSH", host, 4001, attempt.host_key, attempt.identification)
+        return replace(choose(server.entry, "OSSH", SeededRng(number)), host=host)
 
     good = choose(server.entry, "OSSH", SeededRng(1))
     network.delays[server.address, 4001] = 0.3

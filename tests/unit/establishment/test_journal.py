@@ -26,7 +26,7 @@ def attempt(number: int, **choices: object) -> DialParameters:
         "identification": "SSH-2.0-OpenSSH_9.6",
         "candidate_number": number,
     }
-    return DialParameters(**{**values, **choices})  # type: ignore[arg-type]
+    return DialParameters(**{"padding": 32, "seed": bytes(32), **values, **choices})  # type: ignore[arg-type]
 
 
 def begun() -> Journal:

@@ -51,17 +51,27 @@ def test_an_empty_prefix_is_one_segment() -> None:
     assert len(make_client(ClientPrefix("known", b"")).opening) == 1
 
 
-@pytest.mark.parametrize(("least", "most"), [(0, 0), (32, 32), (8192, 8192), (100, 110)])
-def test_padding_range(least: int, most: int) -> None:
-    client = ClientObfuscator(KEYWORD, SeededRng(1), min_padding=least, max_padding=most)
-    assert least <= client.padding_length <= most
-    assert len(client.opening[0]) == 24 + client.padding_length
+@pytest.mark.parametrize("padding", [0, 32, 8192])
+def test_padding_is_as_long_as_it_was_chosen_to_be(padding: int) -> None:
+    client = ClientObfuscator(KEYWORD, SeededRng(1), padding=padding)
+    assert client.padding_length == padding
+    assert len(client.opening[0]) == 24 + padding
 
 
-@pytest.mark.parametrize(("least", "most"), [(-1, 10), (10, 9), (0, 8193)])
-def test_impossible_padding_range(least: int, most: int) -> None:
+@pytest.mark.parametrize("padding", [-1, 8193])
+def test_impossible_padding(padding: int) -> None:
     with pytest.raises(LocalProtocolError, match="padding"):
-        ClientObfuscator(KEYWORD, SeededRng(1), min_padding=least, max_padding=most)
+        ClientObfuscator(KEYWORD, SeededRng(1), padding=padding)
+
+
+def test_the_shape_of_packets_is_repeatable_and_nothing_else_is() -> None:
+    first, again = (
+        ClientObfuscator(KEYWORD, SeededRng(seed), padding=40, shape=SeededRng(b"shape")) for seed in (1, 2)
+    )
+    assert first.opening != again.opening
+    lengths = [first.veil.extra_padding(8) for _ in range(20)]
+    assert lengths == [again.veil.extra_padding(8) for _ in range(20)]
+    assert len(set(lengths)) > 10
 
 
 def test_default_padding_is_spread_over_the_whole_range() -> None:

@@ -155,11 +155,11 @@ def test_a_client_whose_server_knows_no_prefixes_gives_up_in_the_end() -> None:
             assert client.receive(SeededRng(1).bytes(1000)) is None
 
 
-def test_padding_can_be_narrowed_at_both_ends() -> None:
+def test_padding_can_be_settled_at_both_ends() -> None:
     protocol, rng = tunnel_protocol("OSSH"), SeededRng(5)
     sizes = set()
-    for _ in range(20):
-        opening = protocol.client_layer(ClientSide(KEYWORD, rng, padding=(100, 103))).connected()
+    for padding in range(100, 104):
+        opening = protocol.client_layer(ClientSide(KEYWORD, rng, padding=padding)).connected()
         assert opening is not None
         preamble = b"".join(opening.segments)
         sizes.add(len(preamble) - 24)
@@ -169,5 +169,4 @@ def test_padding_can_be_narrowed_at_both_ends() -> None:
         answer = server.receive(preamble)
         assert isinstance(answer, Opening)
         assert len(b"".join(answer.segments)) == 50
-    assert sizes <= {100, 101, 102, 103}
-    assert len(sizes) > 1
+    assert sizes == {100, 101, 102, 103}

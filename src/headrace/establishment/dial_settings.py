@@ -1,0 +1,89 @@
+"""What the choices for attempts are made from: the configuration's limits, ranges and probabilities.
+
+The numbers that no field of the configuration sets have the field's defaults (client spec §1.2).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from headrace.documents.capabilities import IMPLEMENTED_PROTOCOLS
+from headrace.documents.client_config import ClientConfig
+from headrace.documents.port_policy import PortSet
+from headrace.documents.server_entry import ServerEntry
+from headrace.establishment import latency
+from headrace.obfuscation.preamble import MAX_PADDING, MIN_CLIENT_PADDING
+from headrace.obfuscation.prefix import PrefixSpecs
+
+__all__ = ["ALL_PROTOCOLS", "DialSettings"]
+
+#: In limits of ports: whatever protocol has none of its own.
+ALL_PROTOCOLS = "All"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialSettings:
+    """Times are in seconds, sizes in bytes, pairs are the least and the most. Empty limits allow all."""
+
+    region: str = ""  #: where traffic has to leave; empty: anywhere
+    proxied: bool = False  #: everything goes through an upstream proxy
+
+    limit_protocols: tuple[str, ...] = ()
+    initial_limit_protocols: tuple[
+        str, ...
+    ] = ()  #: in place of these, for the first `initial_limit_candidates`
+    initial_limit_candidates: int = 0
+    limit_ports: Mapping[str, PortSet] = field(
+        default_factory=dict
+    )  #: ports that may be dialled, by protocol
+
+    prefixes: PrefixSpecs = field(default_factory=PrefixSpecs)
+    padding: tuple[int, int] = (MIN_CLIENT_PADDING, MAX_PADDING)
+    latency_lambda: float = latency.LAMBDA
+    liveness_up: tuple[int, int] = (0, 0)
+    liveness_down: tuple[int, int] = (0, 0)
+
+    disable_replay: bool = False  #: nothing is replayed, but what works is kept for later
+    replay_candidates: int = 10  #: only the first of an establishment are replayed; -1: all
+    replay_ttl: float = 24 * 3600.0  #: 0: replay is off
+    replay_retain_failed_probability: float = 0.5
+    replay_ignore_changed_probability: float = 0.0
+    replay_later_round_probability: float = 0.0  #: of a later round's beginning with whoever has records, too
+    max_moved_to_front: int = -1  #: how many of them; -1: all
+
+    @classmethod
+    def from_config(cls, config: ClientConfig) -> "DialSettings":
+        """Take what a configuration sets."""
+        return cls(
+            region=config.egress_region,
+            proxied=bool(config.upstream_proxy_url),
+            limit_protocols=tuple(config.limit_tunnel_protocols),
+            prefixes=config.prefixes(),
+            padding=config.padding,
+        )
+
+    @property
+    def limited(self) -> bool:
+        """Whether there may be servers that are out of the question though they are in the region."""
+        return bool(self.limit_protocols or self.limit_ports or self.initial_limit or self.proxied)
+
+    @property
+    def initial_limit(self) -> bool:
+        """Whether the first attempts have a limit of their own."""
+        return bool(self.initial_limit_protocols and self.initial_limit_candidates)
+
+    def protocols(
+        self, entry: ServerEntry, *, initial: bool = False, exclude_intensive: bool = False
+    ) -> list[str]:
+        """Return the protocols over which `entry` may be dialled; `initial` with the limit for the first.
+
+        Ones that this program does not speak are left out.
+        """
+        limit = self.initial_limit_protocols if initial else self.limit_protocols
+        supported = entry.supported_protocols(
+            limit, upstream_proxy=self.proxied, exclude_intensive=exclude_intensive
+        )
+        return [name for name in supported if name in IMPLEMENTED_PROTOCOLS and self._may_dial(entry, name)]
+
+    def _may_dial(self, entry: ServerEntry, protocol: str) -> bool:
+        ports = self.limit_ports.get(protocol, self.limit_ports.get(ALL_PROTOCOLS))
+        return ports is None or entry.dial_port(protocol) in ports
