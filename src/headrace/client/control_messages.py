@@ -1,0 +1,61 @@
+"""What is said on the control socket: a line of JSON each way.
+
+{"command": "status"}    a Status
+{"command": "watch"}     a Status now, and another whenever something has changed
+{"command": "explain"}   the journal's Record, null if there is none yet
+{"command": "stop"}      a Status; the client ends after it
+
+{"error": "..."}         the answer to anything else
+"""
+
+import enum
+from typing import Final
+
+import msgspec
+
+from headrace.base.errors import DocumentError
+
+__all__ = ["MAX_REQUEST", "Command", "Refusal", "Request", "read_refusal", "read_request"]
+
+MAX_REQUEST: Final = 1024
+"""Bytes in a request, with the end of its line."""
+
+
+class Command(enum.Enum):
+    """What can be asked for."""
+
+    STATUS = "status"
+    WATCH = "watch"
+    EXPLAIN = "explain"
+    STOP = "stop"
+
+
+class Request(msgspec.Struct, frozen=True):
+    """A line to a client."""
+
+    command: Command
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """The answer to a request that is none."""
+
+    error: str
+
+
+def read_request(line: bytes) -> Request:
+    """Read a request. Raises DocumentError, whose text is for whoever sent it."""
+    if len(line) > MAX_REQUEST:
+        raise DocumentError("a request is shorter than that")
+    try:
+        return msgspec.json.decode(line, type=Request)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        commands = ", ".join(command.value for command in Command)
+        raise DocumentError(f"a request is a JSON object with a command: {commands}") from error
+
+
+def read_refusal(line: bytes) -> str:
+    """Return why a request was refused, "" if the line is another answer."""
+    try:
+        return msgspec.json.decode(line, type=Refusal).error
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return ""
