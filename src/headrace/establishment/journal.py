@@ -182,7 +182,7 @@ class Journal:
             region=attempt.entry.region,
             protocol=attempt.protocol,
             prefix=attempt.prefix.name if attempt.prefix is not None else "",
-            is_replay=getattr(attempt, "is_replay", False),
+            is_replay=attempt.is_replay,
             head_start=attempt.head_start,
             began=round(max(0.0, began - self._begun), 3),
             took=round(max(0.0, now - began), 3),
