@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Final
 
@@ -82,8 +83,8 @@ class Candidates:
                     self._rng,
                     self.taken + 1,
                     settings=self._settings,
-                    head_start=entry.ip_address == self._favourite,
                 )
+                attempt = replace(attempt, head_start=entry.ip_address == self._favourite)
             except DocumentError as error:
                 self._skip(str(error))
                 continue

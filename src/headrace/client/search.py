@@ -115,9 +115,10 @@ class Search:
 
     def _begin_round(self, favourite: str = "") -> Candidates:
         config, region = self._config, self._config.egress_region
+        first = self._servers.first(region)
         self._notices.emit("CandidateServers", count=self._servers.count(region), region=region)
         self._candidates = Candidates(
-            self._servers.entries(self._rng, region),
+            self._servers.entries(self._rng, [first] if first else [], region),
             config.limit_tunnel_protocols,
             self._rng,
             lambda reason: self._notices.emit("SkipServerEntry", reason=reason),

@@ -20,11 +20,15 @@ class Servers(ABC):
     """The servers that a client knows."""
 
     @abstractmethod
-    def entries(self, rng: Rng, region: str = "") -> Iterator[ServerEntry]:
-        """Yield the entries to try in a round: the one to keep first, then the rest in random order.
+    def entries(self, rng: Rng, front: Sequence[str] = (), region: str = "") -> Iterator[ServerEntry]:
+        """Yield the entries to try in a round: those at the addresses in `front`, then the rest at random.
 
         With a `region`, only servers whose traffic leaves there. Entries are loaded as they are asked for.
         """
+
+    @abstractmethod
+    def everybody(self) -> Iterator[ServerEntry]:
+        """Yield every entry in no particular order, for counting: none is checked as for a dial."""
 
     @abstractmethod
     def pick(self, addresses: Sequence[str], region: str = "") -> Iterator[ServerEntry]:
@@ -40,11 +44,15 @@ class Servers(ABC):
 
     @abstractmethod
     def first(self, region: str = "") -> str:
-        """Return the address of the one to keep first, empty if there is none."""
+        """Return the address of the server to begin with, empty if there is none."""
 
     @abstractmethod
     def keep_first(self, entry: ServerEntry, region: str) -> None:
         """Remember that `entry` served well, while only servers of `region` counted."""
+
+    @abstractmethod
+    def forget_first(self, address: str) -> None:
+        """Begin with the server at `address` no more."""
 
 
 class FixedServers(Servers):
@@ -54,12 +62,20 @@ class FixedServers(Servers):
         self._entries = list(entries)
         self._first: ServerEntry | None = None
 
-    def entries(self, rng: Rng, region: str = "") -> Iterator[ServerEntry]:
-        order = sorted(rng.shuffled(self._entries), key=lambda entry: entry is not self._first)
+    def entries(self, rng: Rng, front: Sequence[str] = (), region: str = "") -> Iterator[ServerEntry]:
+        places = {address: place for place, address in enumerate(front)}
+        order = sorted(
+            rng.shuffled(self._entries), key=lambda entry: places.get(entry.ip_address, len(places))
+        )
         return (entry for entry in order if _leaves_in(region, entry))
 
+    def everybody(self) -> Iterator[ServerEntry]:
+        return iter(self._entries)
+
     def pick(self, addresses: Sequence[str], region: str = "") -> Iterator[ServerEntry]:
-        return iter(())
+        return (
+            entry for entry in self._entries if entry.ip_address in addresses and _leaves_in(region, entry)
+        )
 
     def count(self, region: str = "") -> int:
         return sum(_leaves_in(region, entry) for entry in self._entries)
@@ -73,6 +89,10 @@ class FixedServers(Servers):
     def keep_first(self, entry: ServerEntry, region: str) -> None:
         self._first = entry
 
+    def forget_first(self, address: str) -> None:
+        if self.first() == address:
+            self._first = None
+
 
 class StoredServers(Servers):
     """The entries of a store. With a `key`, entries with a signature must be signed with it."""
@@ -81,9 +101,11 @@ class StoredServers(Servers):
         self._store = store
         self._key = key
 
-    def entries(self, rng: Rng, region: str = "") -> Iterator[ServerEntry]:
-        first = [address] if (address := self.first(region)) else []
-        return self._load(self._store.entries.addresses(rng, region=region, first=first), region)
+    def entries(self, rng: Rng, front: Sequence[str] = (), region: str = "") -> Iterator[ServerEntry]:
+        return self._load(self._store.entries.addresses(rng, region=region, first=front), region)
+
+    def everybody(self) -> Iterator[ServerEntry]:
+        return self._store.entries.everything()
 
     def pick(self, addresses: Sequence[str], region: str = "") -> Iterator[ServerEntry]:
         return self._load(addresses, region)
@@ -101,6 +123,10 @@ class StoredServers(Servers):
     def keep_first(self, entry: ServerEntry, region: str) -> None:
         self._store.values.set(AFFINITY, entry.ip_address)
         self._store.values.set(_AFFINITY_REGION, region)
+
+    def forget_first(self, address: str) -> None:
+        if self._store.values.get(AFFINITY) == address:
+            self._store.values.delete(AFFINITY)
 
     def _load(self, addresses: Iterable[str], region: str) -> Iterator[ServerEntry]:
         for address in addresses:

@@ -71,7 +71,6 @@ def choose(
     candidate_number: int = 1,
     *,
     settings: DialSettings | None = None,
-    head_start: bool = False,
     network_id: str = "",
 ) -> DialParameters:
     """Make the choices for one attempt, as `settings` allow.
@@ -107,7 +106,6 @@ def choose(
         latency_multiplier=draw_multiplier(rng, settings.latency_lambda),
         liveness=liveness if liveness.up or liveness.down else None,
         candidate_number=candidate_number,
-        head_start=head_start,
         network_id=network_id,
     )
 

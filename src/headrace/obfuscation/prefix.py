@@ -14,11 +14,11 @@ from headrace.obfuscation.preamble import MAX_NAME_SIZE, MAX_SEARCH, TERMINATOR_
 from headrace.obfuscation.regex_sample import longest, most_steps, sample
 from headrace.obfuscation.regex_syntax import Node, parse
 
-__all__ = ["MAX_PREFIX", "ClientPrefix", "PrefixSpecs"]
+__all__ = ["MAX_DELAY", "MAX_PREFIX", "ClientPrefix", "PrefixSpecs"]
 
 MAX_PREFIX = MAX_SEARCH - TERMINATOR_SIZE  # bytes; a longer one might not be found by the other side
 _MAX_STEPS = 4 * MAX_SEARCH
-_MAX_DELAY = 10  # seconds; more would eat the time a handshake has
+MAX_DELAY = 10  # seconds; more would eat the time a handshake has
 
 _ANY_PORT = ""
 
@@ -65,8 +65,8 @@ class PrefixSpecs:
             scoped[port] = tuple(names)
         if not 0 <= probability <= 1:
             raise DocumentError("the prefix probability must be from 0 to 1")
-        if not 0 <= split_delay[0] <= split_delay[1] <= _MAX_DELAY:
-            raise DocumentError(f"prefix split delays must rise and stay within 0 and {_MAX_DELAY} seconds")
+        if not 0 <= split_delay[0] <= split_delay[1] <= MAX_DELAY:
+            raise DocumentError(f"prefix split delays must rise and stay within 0 and {MAX_DELAY} seconds")
         return cls(patterns, scoped, probability, split_delay)
 
     def draw(self, port: int, rng: Rng) -> ClientPrefix | None:

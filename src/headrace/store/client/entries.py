@@ -4,6 +4,7 @@ An entry replaces another of its address as a whole: what a newer entry does not
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from headrace.base.clock import Clock
@@ -22,6 +23,7 @@ from headrace.store.client.tables import AFFINITY
 __all__ = ["EntryStore", "Progress"]
 
 _BATCH = 100  # entries in a transaction at most
+_PAGE = 50  # entries read at once to be counted
 
 _STORE = """
 INSERT INTO entry (address, version, region, tag, fields) VALUES (?, ?, ?, ?, ?)
@@ -174,6 +176,24 @@ class EntryStore:
     def regions(self) -> list[str]:
         """Return the regions that have entries, in alphabetical order."""
         return self._database.read(lambda: self._database.column(str, _REGIONS), otherwise=[])
+
+    def everything(self) -> Iterator[ServerEntry]:
+        """Yield what can be read of all entries, for counting: none is verified, and none deleted.
+
+        They are loaded some at a time. An entry stored or deleted meanwhile may be among them or not.
+        """
+        query = "SELECT id, address, fields FROM entry WHERE id > ? ORDER BY id LIMIT ?"
+        last = 0
+
+        def page() -> list[tuple[int, str, bytes]]:
+            return self._database.rows(tuple[int, str, bytes], query, last, _PAGE)
+
+        nothing: list[tuple[int, str, bytes]] = []
+        while rows := self._database.read(page, otherwise=nothing):
+            last = rows[-1][0]
+            for _, address, text in rows:
+                with suppress(DocumentError):
+                    yield ServerEntry.from_fields(parse_fields(address, text) or {})
 
     def addresses(self, rng: Rng, *, region: str = "", first: Sequence[str] = ()) -> Iterator[str]:
         """Yield every address, or those of a region: the `first` that are there, then the others at random.
