@@ -12,17 +12,22 @@ from headrace.documents.client_config import ClientConfig
 from headrace.establishment.dial_parameters import DialParameters
 
 __all__ = [
+    "Circumstances",
     "Identity",
+    "about_attempt",
+    "base_parameters",
     "connected_parameters",
     "connected_timestamp",
     "encode",
     "handshake_parameters",
+    "invalid_tags",
     "password",
     "status_payload",
 ]
 
 MAX_PADDING = 256
 MAX_TIMESTAMP = 64
+MAX_TAGS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,15 @@ class Identity:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """What a server is told about how a tunnel to it came about."""
+
+    network_type: str = ""  #: WIFI, MOBILE, WIRED, VPN or UNKNOWN; not which network it is
+    established_tunnels: int = 0  #: that were up already
+    dial_duration: float | None = None  #: seconds from the dial to being logged in
+
+
 def password(identity: Identity, dial: DialParameters) -> str:
     """Return the password for SSH: JSON with the members in the order deployed clients use."""
     members = {
@@ -59,15 +73,21 @@ def password(identity: Identity, dial: DialParameters) -> str:
 
 def base_parameters(identity: Identity, rng: Rng) -> dict[str, object]:
     """Return what every request carries."""
+    return {
+        **_about_client(identity),
+        "client_session_id": identity.session_id,
+        "padding": " " * rng.between(0, MAX_PADDING),
+        "pad_response": str(rng.between(0, MAX_PADDING)),
+    }
+
+
+def _about_client(identity: Identity) -> dict[str, object]:
     config = identity.config
     parameters: dict[str, object] = {
         "propagation_channel_id": config.propagation_channel_id,
         "sponsor_id": config.sponsor_id,
         "client_version": config.client_version,
         "client_platform": identity.platform,
-        "client_session_id": identity.session_id,
-        "padding": " " * rng.between(0, MAX_PADDING),
-        "pad_response": str(rng.between(0, MAX_PADDING)),
     }
     if config.client_features:
         parameters["client_features"] = config.client_features
@@ -76,25 +96,51 @@ def base_parameters(identity: Identity, rng: Rng) -> dict[str, object]:
     return parameters
 
 
-def handshake_parameters(identity: Identity, dial: DialParameters, rng: Rng) -> dict[str, object]:
-    """Return what the handshake carries."""
-    entry = dial.entry
+def about_attempt(identity: Identity, dial: DialParameters, network_type: str = "") -> dict[str, object]:
+    """Return what there is to say about the client and an attempt of its, without padding and session.
+
+    Two attempts made alike have the same parameters, in the same order. None says where the server is.
+    """
+    config, entry = identity.config, dial.entry
     optional = {
-        "egress_region": identity.config.egress_region,
+        "network_type": network_type,
+        "egress_region": config.egress_region,
         "server_entry_region": entry.region,
         "server_entry_source": entry.local_source,
         "server_entry_timestamp": entry.local_timestamp[:13] + ":00:00Z" if entry.local_timestamp else "",
+        "upstream_proxy_type": _proxy_type(config),
         "ossh_prefix": dial.prefix.name if dial.prefix is not None else "",
-        "missing_server_entry_signature": "" if entry.signature else entry.effective_tag,
     }
     return {
-        **base_parameters(identity, rng),
+        **_about_client(identity),
         "relay_protocol": dial.protocol,
         "ssh_client_version": dial.identification,
-        "candidate_number": str(dial.candidate_number),
-        "is_replay": "0",
+        "is_replay": "1" if dial.is_replay else "0",
         **{name: value for name, value in optional.items() if value},
     }
+
+
+def handshake_parameters(
+    identity: Identity, dial: DialParameters, rng: Rng, circumstances: Circumstances | None = None
+) -> dict[str, object]:
+    """Return what the handshake carries."""
+    known = circumstances or Circumstances()
+    entry = dial.entry
+    parameters = {
+        **base_parameters(identity, rng),
+        **about_attempt(identity, dial, known.network_type),
+        "candidate_number": str(dial.candidate_number),
+        "established_tunnels_count": str(known.established_tunnels),
+    }
+    if known.dial_duration is not None:
+        parameters["dial_duration"] = str(round(known.dial_duration * 1000))
+    if dial.replay_ignored_change:
+        parameters["replay_ignored_change"] = "1"
+    if not entry.signature:
+        parameters["missing_server_entry_signature"] = entry.effective_tag
+    if not entry.provider_id:
+        parameters["missing_server_entry_provider_id"] = entry.effective_tag
+    return parameters
 
 
 def connected_parameters(
@@ -110,14 +156,19 @@ def connected_parameters(
 
 
 def status_payload(
-    identity: Identity, dial: DialParameters, rng: Rng, host_bytes: Mapping[str, int]
+    identity: Identity,
+    dial: DialParameters,
+    rng: Rng,
+    host_bytes: Mapping[str, int],
+    more: Mapping[str, object] | None = None,
 ) -> bytes:
-    """Return a whole status request; it is always JSON."""
+    """Return a whole status request; it is always JSON. `more` holds statistics and tags, by their names."""
     data = {
         "host_bytes": dict(host_bytes),
         "bytes_transferred": 0,
         "page_views": [],
         "https_requests": [],
+        **(more or {}),
     }
     parameters = {**base_parameters(identity, rng), "relay_protocol": dial.protocol, "statusData": data}
     parameters["server_secret"] = dial.entry.web_server_secret
@@ -133,9 +184,24 @@ def encode(identity: Identity, dial: DialParameters, parameters: dict[str, objec
 
 def connected_timestamp(reply: bytes | None) -> str:
     """Return what a connected reply says, "" if that could not be repeated in the next request."""
+    stamp = _members(reply).get("connected_timestamp")
+    return stamp if isinstance(stamp, str) and stamp.isascii() and len(stamp) <= MAX_TIMESTAMP else ""
+
+
+def invalid_tags(reply: bytes | None) -> list[str]:
+    """Return the tags of servers that a status reply says are no more."""
+    tags = _members(reply).get("invalid_server_entry_tags")
+    return [tag for tag in tags[:MAX_TAGS] if isinstance(tag, str)] if isinstance(tags, list) else []
+
+
+def _members(reply: bytes | None) -> dict[str, object]:
     try:
         members = json.loads(reply or b"")
     except (ValueError, RecursionError):
-        return ""
-    stamp = members.get("connected_timestamp") if isinstance(members, dict) else None
-    return stamp if isinstance(stamp, str) and stamp.isascii() and len(stamp) <= MAX_TIMESTAMP else ""
+        return {}
+    return members if isinstance(members, dict) else {}
+
+
+def _proxy_type(config: ClientConfig) -> str:
+    """Return what our proxy speaks: nothing else about it is anybody's business."""
+    return config.upstream_proxy_url.partition("://")[0].lower() if config.upstream_proxy_url else ""

@@ -13,9 +13,10 @@ from functools import partial
 from typing import Final
 
 from headrace.base.clock import SYSTEM_CLOCK, Clock
-from headrace.base.errors import DocumentError, HeadraceError, NetworkError, OperatorError
+from headrace.base.errors import DocumentError, NetworkError, OperatorError
 from headrace.base.rng import SYSTEM_RNG, Rng
 from headrace.client import api
+from headrace.client.connected_reporter import ConnectedReporter
 from headrace.client.data_directory import DataDirectory
 from headrace.client.list_import import Importer
 from headrace.client.local_connection import LocalConnection
@@ -23,10 +24,12 @@ from headrace.client.local_http import HttpConnection
 from headrace.client.local_socks import SocksConnection
 from headrace.client.monitor import TunnelMonitor
 from headrace.client.notices import Notices
+from headrace.client.operate_settings import OperateSettings
 from headrace.client.search import Search, describe
 from headrace.client.server_lists import ServerLists
 from headrace.client.server_requests import ServerRequests
 from headrace.client.servers import Servers
+from headrace.client.status_reporter import StatusReporter
 from headrace.client.tunnel import Tunnel
 from headrace.codec.handshake_response import HandshakeResponse
 from headrace.documents.client_config import ClientConfig
@@ -50,10 +53,6 @@ REFRESH_PERIOD: Final = 3600.0
 SHORT_LIVED: Final = 2.0
 #: Seconds between looks at port forwards that wait for nothing any more.
 SWEEP: Final = 5.0
-#: Where the store keeps the time that the last server gave.
-_LAST_CONNECTED: Final = "lastConnected"
-#: Seconds that a commanded shutdown may spend on last words.
-LAST_WORDS: Final = 1.0
 
 
 class Controller:
@@ -105,7 +104,8 @@ class Controller:
             )
         self._requests = ServerRequests(notices, store, self._seeded, show_keys=config.emit_sloks)
         self._stopping = asyncio.Event()
-        self._last_connected = store.values.get(_LAST_CONNECTED) if store is not None else ""
+        self._connected_reporter = ConnectedReporter(self._identity, rng, notices, store)
+        self._status_reporter = StatusReporter(self._identity, rng, notices, clock, store)
         self._listeners: list[asyncio.Server] = []
         self.connected = asyncio.Event()  #: set while there is a tunnel
         self.disconnected = asyncio.Event()  #: set while there is none
@@ -274,8 +274,8 @@ class Controller:
         self._monitor = TunnelMonitor(
             tunnel,
             self._rng,
-            periodic=not self.config.disable_periodic_ssh_keep_alive,
-            reporting=not self.config.disable_api,
+            OperateSettings.from_config(self.config),
+            moved=partial(self._moved, attempt),
         )
         self._report_tunnel(attempt, response)
         self.connected.set()
@@ -283,10 +283,9 @@ class Controller:
         try:
             async with asyncio.TaskGroup() as group:
                 if not self.config.disable_api:
-                    group.create_task(self._send_connected(tunnel, took))
+                    group.create_task(self._connected_reporter.run(tunnel, took, self.forward_failed))
+                    group.create_task(self._status_reporter.run(tunnel, self.forward_failed))
                 group.create_task(self._monitor.run())
-                if self.config.emit_bytes_transferred:
-                    group.create_task(self._report_bytes(tunnel))
         finally:
             self.connected.clear()
             self.disconnected.set()
@@ -323,37 +322,16 @@ class Controller:
         emit("ActiveTunnel", diagnosticID=identity, protocol=attempt.protocol)
         emit("ConnectedServerRegion", serverRegion=attempt.entry.region)
 
-    async def _report_bytes(self, tunnel: Tunnel) -> None:
-        """Tell each second what has passed since the last time, if anything has."""
-        before = (0, 0)
-        while not tunnel.ended.done():
-            await asyncio.wait((tunnel.ended,), timeout=1)
-            now = tunnel.bytes_transferred
-            if now != before:
-                sent, received = now[0] - before[0], now[1] - before[1]
-                identity = tunnel.dial_parameters.diagnostic_id
-                self._notices.emit("BytesTransferred", diagnosticID=identity, sent=sent, received=received)
-            before = now
-
-    async def _send_connected(self, tunnel: Tunnel, took: float) -> None:
-        parameters = api.connected_parameters(
-            self._identity, tunnel.dial_parameters, self._rng, self._last_connected, round(took * 1000)
-        )
-        payload = api.encode(self._identity, tunnel.dial_parameters, parameters)
-        try:
-            reply = await tunnel.request(b"psiphon-connected", payload)
-        except HeadraceError as error:
-            self._notices.info(f"the connected request failed: {error}")
-            self.forward_failed()
-            return
-        self._last_connected = api.connected_timestamp(reply) or self._last_connected
-        if self._store is not None:
-            self._store.values.set(_LAST_CONNECTED, self._last_connected)
+    def _moved(self, attempt: DialParameters, sent: int, received: int) -> None:
+        """Tell and count what has passed since the last time."""
+        self._status_reporter.moved(sent, received)
+        identity = attempt.diagnostic_id
+        self._notices.emit("BytesTransferred", diagnosticID=identity, sent=sent, received=received)
 
     async def _say_goodbye(self) -> None:
-        monitor = self._monitor
-        if monitor is not None and not self.config.disable_api:
-            await monitor.report(LAST_WORDS)
+        if self._tunnel is not None and self._monitor is not None and not self.config.disable_api:
+            self._monitor.look()
+            await self._status_reporter.last_words(self._tunnel)
 
     # ---- what the local proxies ask for ---------------------------------------------------------------
 

@@ -1,108 +1,62 @@
 """The watch over a tunnel, on virtual time: when it speaks up, when it stays quiet, when it gives up."""
 
 import asyncio
-import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.memory_network import MemoryServer, Network, client_config, make_tunnel, settle
+from tests.memory_network import MemoryServer, Network, make_tunnel, settle
+from tests.unit.client.scripted_tunnel import ScriptedTunnel, now
 
-from headrace.base.errors import HandshakeTimeout, HeadraceError, NetworkError
+from headrace.base.errors import HandshakeTimeout, NetworkError
 from headrace.base.rng import SeededRng
-from headrace.client import monitor
-from headrace.client.api import Identity
-from headrace.client.monitor import TunnelMonitor
-from headrace.client.tunnel import REQUEST_TIMEOUT, Tunnel
-from headrace.documents.server_entry import ServerEntry
-from headrace.establishment.dial_parameters import choose
+from headrace.client.monitor import End, Reason, TunnelMonitor
+from headrace.client.operate_settings import OperateSettings
 
 pytestmark = pytest.mark.virtual_time
 
-KEEPALIVE, STATUS = "keepalive@openssh.com", "psiphon-status"
-ENTRY = ServerEntry.from_fields(
-    {
-        "ipAddress": "192.0.2.1",
-        "sshPort": 22,
-        "sshHostKey": "a2V5",
-        "capabilities": ["SSH"],
-        "webServerSecret": "the secret",
-    }
-)
-
-
-class ScriptedTunnel(Tunnel):
-    """A tunnel that is up. `heard_at` is when the server was last heard; requests are answered at once.
-
-    With an `error`, requests fail once their time is up.
-    """
-
-    def __init__(self) -> None:
-        identity = Identity.from_config(client_config())
-        super().__init__(
-            choose(ENTRY, "SSH", SeededRng(1)),
-            identity,
-            SeededRng(1),
-            lambda name, payload: None,
-        )
-        self.heard_at = 0.0
-        self.requests: list[tuple[float, str, float, bytes]] = []  # time, name, timeout, payload
-        self.error: HeadraceError | None = None
-        self.reply: bytes | None = b""
-        self.aborted_at: float | None = None
-        self.transferred = (0, 0)
-
-    @property
-    def silent_for(self) -> float:
-        return now() - self.heard_at
-
-    @property
-    def bytes_transferred(self) -> tuple[int, int]:
-        return self.transferred
-
-    async def request(self, name: bytes, payload: bytes, timeout: float = REQUEST_TIMEOUT) -> bytes | None:
-        self.requests.append((now(), name.decode(), timeout, payload))
-        if self.error is not None:
-            await asyncio.sleep(timeout)
-            raise self.error
-        self.heard_at = now()
-        return self.reply
-
-    def abort(self) -> None:
-        self.aborted_at = now()
-        if not self.ended.done():
-            self.ended.set_result(None)
-
-    def times(self, name: str) -> list[float]:
-        return [time for time, asked, _, _ in self.requests if asked == name]
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
+KEEPALIVE = "keepalive@openssh.com"
 
 
 def start(
-    tunnel: ScriptedTunnel, *, periodic: bool = True, seed: int = 1
-) -> tuple[TunnelMonitor, asyncio.Task[None]]:
-    watch = TunnelMonitor(tunnel, SeededRng(seed), periodic=periodic)
+    tunnel: ScriptedTunnel,
+    *,
+    seed: int = 1,
+    multiplier: float = 1.0,
+    online: Callable[[], bool] = lambda: True,
+    **settings: object,
+) -> tuple[TunnelMonitor, asyncio.Task[End]]:
+    made = OperateSettings(**settings)  # type: ignore[arg-type]
+    watch = TunnelMonitor(tunnel, SeededRng(seed), made, multiplier=multiplier, online=online)
     return watch, asyncio.create_task(watch.run())
 
 
-async def end(tunnel: ScriptedTunnel, task: asyncio.Task[None]) -> None:
+async def end(tunnel: ScriptedTunnel, task: asyncio.Task[End]) -> None:
     """The tunnel ends; so must everything that watches it."""
+    assert not task.done()
     if not tunnel.ended.done():
         tunnel.ended.set_result(None)
-    await task
+    assert (await task).reason is Reason.LOST
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_without_reports_only_keep_alives_are_sent() -> None:
+async def test_the_loss_of_a_tunnel_is_told_with_its_reason() -> None:
     tunnel = ScriptedTunnel()
-    tunnel.transferred = (1000, 2000)
-    watch = TunnelMonitor(tunnel, SeededRng(1), reporting=False)
-    task = asyncio.create_task(watch.run())
-    await asyncio.sleep(7200)
-    assert {name for _, name, _, _ in tunnel.requests} == {KEEPALIVE}
-    await end(tunnel, task)
+    _, task = start(tunnel)
+    await asyncio.sleep(7)
+    tunnel.ended.set_result(NetworkError("the server closed the connection"))
+    ended = await task
+    assert now() == 7
+    assert (ended.reason, ended.counts, ended.forget) == (Reason.LOST, False, False)
+    assert str(ended) == "the connection was lost: the server closed the connection"
+
+
+async def test_a_mistake_in_what_listens_is_not_hidden() -> None:
+    tunnel = ScriptedTunnel()
+    tunnel.transferred = (1, 1)
+    watch = TunnelMonitor(tunnel, SeededRng(1), moved=lambda sent, received: [][0])
+    with pytest.raises(IndexError):
+        await watch.run()
 
 
 # ---- keep-alives ------------------------------------------------------------------------------------------
@@ -118,7 +72,6 @@ async def test_a_silent_tunnel_is_kept_alive_every_minute_or_two() -> None:
     assert min(gaps) >= 60
     assert max(gaps) <= 120
     assert len(set(gaps)) > 20  # drawn anew each time
-    assert {timeout for _, name, timeout, _ in tunnel.requests if name == KEEPALIVE} == {30.0}
     await end(tunnel, task)
 
 
@@ -156,12 +109,13 @@ async def test_what_we_send_is_no_sign_of_life() -> None:
 
 async def test_an_unanswered_keep_alive_ends_the_tunnel() -> None:
     tunnel = ScriptedTunnel()
-    tunnel.error = HandshakeTimeout("no answer")
+    tunnel.silent = True
     _, task = start(tunnel)
     await task
     (asked,) = tunnel.times(KEEPALIVE)
     assert tunnel.aborted_at == asked + 30
     assert 90 <= tunnel.aborted_at <= 150
+    assert task.result() == End(Reason.KEEPALIVE_FAILED, counts=True)
 
 
 async def test_a_refused_keep_alive_is_an_answer() -> None:
@@ -193,7 +147,7 @@ async def test_a_failed_forward_on_a_silent_tunnel_is_followed_by_a_probe_at_onc
     await asyncio.sleep(30)
     watch.forward_failed()
     await settle()
-    assert [(time, timeout) for time, name, timeout, _ in tunnel.requests if name == KEEPALIVE] == [(30, 5.0)]
+    assert tunnel.times(KEEPALIVE) == [30]
     assert tunnel.aborted_at is None
     await end(tunnel, task)
 
@@ -213,7 +167,7 @@ async def test_a_failed_forward_on_a_tunnel_just_heard_proves_nothing() -> None:
 
 async def test_an_unanswered_probe_ends_the_tunnel_in_five_seconds() -> None:
     tunnel = ScriptedTunnel()
-    tunnel.error = HandshakeTimeout("no answer")
+    tunnel.silent = True
     watch, task = start(tunnel)
     await asyncio.sleep(30)
     watch.forward_failed()
@@ -223,7 +177,7 @@ async def test_an_unanswered_probe_ends_the_tunnel_in_five_seconds() -> None:
 
 async def test_many_failures_at_once_are_one_probe() -> None:
     tunnel = ScriptedTunnel()
-    tunnel.error = HandshakeTimeout("no answer")
+    tunnel.silent = True
     watch, task = start(tunnel)
     await asyncio.sleep(30)
     for _ in range(50):
@@ -235,80 +189,236 @@ async def test_many_failures_at_once_are_one_probe() -> None:
 
 async def test_a_probe_does_not_wait_for_a_periodic_keep_alive() -> None:
     tunnel = ScriptedTunnel()
-    tunnel.error = HandshakeTimeout("no answer")
+    tunnel.silent = True
     watch, task = start(tunnel)
-    await asyncio.sleep(100)
-    (asked,) = tunnel.times(KEEPALIVE)
-    assert asked + 30 > 110, "the keep-alive is to be under way: choose another seed"
+    while not tunnel.requests:
+        await asyncio.sleep(1)
+    begun = now()
     watch.forward_failed()
     await task
-    assert tunnel.aborted_at == 105
+    assert tunnel.aborted_at == begun + 5
 
 
-# ---- status reports ---------------------------------------------------------------------------------------
-
-
-async def test_status_reports_come_every_five_to_ten_minutes_and_say_what_is_new() -> None:
+async def test_a_probe_puts_off_the_next_keep_alive() -> None:
     tunnel = ScriptedTunnel()
-    _, task = start(tunnel)
-    total = 0
-    await asyncio.sleep(0.5)  # so that nothing changes at the very moment of a report
-    for minute in range(300):
-        tunnel.transferred = (minute * 100, minute * 1000)
-        await asyncio.sleep(60)
-    reports = [(time, payload) for time, name, _, payload in tunnel.requests if name == STATUS]
-    times = [time for time, _ in reports]
-    gaps = [later - earlier for earlier, later in zip([0.0, *times], times, strict=False)]
-    assert min(gaps) >= 300
-    assert max(gaps) <= 600
-    for time, payload in reports:
-        said = json.loads(payload)
-        total += said["statusData"]["host_bytes"]["(OTHER)"]
-        assert total == int((time - 0.5) // 60) * 1100  # each byte is reported once
-        assert said["server_secret"] == "the secret"
+    watch, task = start(tunnel)
+    await asyncio.sleep(50)
+    watch.forward_failed()
+    await asyncio.sleep(59)
+    assert tunnel.times(KEEPALIVE) == [50]
+    await asyncio.sleep(61)
+    assert len(tunnel.times(KEEPALIVE)) == 2
+    assert tunnel.times(KEEPALIVE)[1] >= 110
     await end(tunnel, task)
 
 
-async def test_with_nothing_to_say_nothing_is_said() -> None:
+async def test_a_request_that_breaks_ends_the_tunnel_at_once() -> None:
     tunnel = ScriptedTunnel()
-    _, task = start(tunnel)
-    await asyncio.sleep(7200)
-    assert tunnel.times(STATUS) == []
-    await end(tunnel, task)
+    tunnel.error = HandshakeTimeout("broken")
+    watch, task = start(tunnel)
+    await asyncio.sleep(30)
+    watch.forward_failed()
+    assert (await task).reason is Reason.KEEPALIVE_FAILED
+    assert now() == 30
 
 
-@pytest.mark.parametrize("error", [NetworkError("gone"), None], ids=["failed", "refused"])
-async def test_what_was_not_taken_is_reported_again(error: HeadraceError | None) -> None:
+async def test_timeouts_are_scaled_and_periods_are_not() -> None:
     tunnel = ScriptedTunnel()
-    watch = TunnelMonitor(tunnel, SeededRng(1))
-    tunnel.transferred = (1, 2)
-    tunnel.error, tunnel.reply = error, None
-    await watch.report()
-    tunnel.error, tunnel.reply = None, b"{}"
-    tunnel.transferred = (10, 20)
-    await watch.report()
-    await watch.report()
-    amounts = [json.loads(payload)["statusData"]["host_bytes"] for *_, payload in tunnel.requests]
-    assert amounts == [{"(OTHER)": 3}, {"(OTHER)": 30}]
-    assert tunnel.aborted_at is None
-
-
-async def test_a_report_that_gets_no_answer_on_a_silent_tunnel_is_followed_by_a_probe() -> None:
-    tunnel = ScriptedTunnel()
-    tunnel.error = HandshakeTimeout("no answer")
-    tunnel.transferred = (1, 2)
-    _, task = start(tunnel, periodic=False)
+    tunnel.silent = True
+    watch, task = start(tunnel, multiplier=3.0)
+    await asyncio.sleep(30)
+    watch.forward_failed()
     await task
-    assert [name for _, name, _, _ in tunnel.requests] == [STATUS, KEEPALIVE]
-    assert tunnel.aborted_at == tunnel.times(KEEPALIVE)[0] + 5
+    assert tunnel.aborted_at == 45
+    other = ScriptedTunnel()
+    other.silent, begun = True, now()
+    _, task = start(other, multiplier=3.0)
+    await task
+    (asked,) = other.times(KEEPALIVE)
+    assert 60 <= asked - begun <= 120
+    assert now() == asked + 90
 
 
-async def test_last_words_are_bounded() -> None:
+async def test_some_tunnels_that_die_cost_their_server_what_worked() -> None:
+    forgotten = []
+    for seed in range(40):
+        tunnel = ScriptedTunnel()
+        tunnel.silent = True
+        _, task = start(tunnel, seed=seed, reset_probability=0.5)
+        forgotten.append((await task).forget)
+    assert 10 < sum(forgotten) < 30
+
+
+# ---- without a network ------------------------------------------------------------------------------------
+
+
+async def test_waiting_without_a_network_counts_for_nothing() -> None:
     tunnel = ScriptedTunnel()
-    tunnel.error = HandshakeTimeout("no answer")
+    tunnel.silent = True
+    there = True
+    watch, task = start(tunnel, online=lambda: there, periodic=False)
+    await asyncio.sleep(30)
+    watch.forward_failed()
+    await asyncio.sleep(2)
+    there = False
+    await asyncio.sleep(3600)
+    assert not task.done()
+    there = True
+    await task
+    assert now() == pytest.approx(30 + 5 + 3600, abs=0.6)
+    assert task.result() == End(Reason.KEEPALIVE_FAILED, counts=False)  # it may have been our own network
+
+
+async def test_an_answer_after_the_network_came_back_saves_the_tunnel() -> None:
+    tunnel = ScriptedTunnel()
+    tunnel.silent = True
+    there = False
+    watch, task = start(tunnel, online=lambda: there, periodic=False)
+    await asyncio.sleep(30)
+    watch.forward_failed()
+    await asyncio.sleep(3600)
+    there = True
+    await asyncio.sleep(1)
+    tunnel.answer_all()
+    await asyncio.sleep(60)
+    await end(tunnel, task)
+
+
+# ---- after sleep, and on another network ------------------------------------------------------------------
+
+
+async def test_after_a_long_sleep_the_tunnel_is_given_up_at_once() -> None:
+    tunnel = ScriptedTunnel()
+    watch, task = start(tunnel)
+    await asyncio.sleep(30)
+    watch.resumed(91.0)  # and 30 seconds before it
+    assert (await task).reason is Reason.RESUMED_TOO_LATE
+    assert now() == 30
+    assert tunnel.aborted_at == 30
+    assert tunnel.requests == []
+
+
+async def test_after_a_short_sleep_the_server_has_two_and_a_half_seconds() -> None:
+    tunnel = ScriptedTunnel()
+    tunnel.silent = True
+    watch, task = start(tunnel)
+    await asyncio.sleep(5)
+    watch.resumed(60.0)
+    await task
+    assert tunnel.times(KEEPALIVE) == [5]
+    assert now() == 7.5
+
+
+async def test_a_server_heard_just_now_is_not_asked_after_a_nap() -> None:
+    tunnel = ScriptedTunnel()
+    watch, task = start(tunnel)
+    await asyncio.sleep(5)
+    tunnel.heard_at = now()
+    watch.resumed(0.9)
+    await asyncio.sleep(1)
+    assert tunnel.requests == []
+    await end(tunnel, task)
+
+
+async def test_two_sleeps_in_silence_add_up_and_a_sign_of_life_between_them_counts() -> None:
+    tunnel = ScriptedTunnel()
+    tunnel.silent = True
+    watch, task = start(tunnel, resume_timeout=100.0)
+    await asyncio.sleep(1)
+    watch.resumed(60.0)
+    await asyncio.sleep(1)
+    watch.resumed(60.0)
+    assert (await task).reason is Reason.RESUMED_TOO_LATE
+
+    tunnel = ScriptedTunnel()
+    tunnel.heard_at = now()
+    watch, task = start(tunnel)
+    await asyncio.sleep(1)
+    watch.resumed(60.0)
+    await asyncio.sleep(0.1)
+    tunnel.heard_at = now()
+    await asyncio.sleep(1)
+    watch.resumed(60.0)
+    await asyncio.sleep(1)
+    await end(tunnel, task)
+
+
+async def test_on_another_network_the_tunnel_is_given_up_at_once() -> None:
+    tunnel = ScriptedTunnel()
+    watch, task = start(tunnel)
+    await asyncio.sleep(5)
+    watch.network_changed()
+    ended = await task
+    assert (ended.reason, ended.counts) == (Reason.NETWORK_CHANGED, False)
+    assert tunnel.aborted_at == 5
+    watch.resumed(1000.0)  # nobody listens any more
+    watch.network_changed()
+    watch.forward_failed()
+
+
+# ---- counting ---------------------------------------------------------------------------------------------
+
+
+async def test_what_passes_is_told_each_second_and_altogether_now_and_then() -> None:
+    tunnel = ScriptedTunnel()
+    moved: list[tuple[float, int, int]] = []
+    totals: list[tuple[float, int, int]] = []
+    watch = TunnelMonitor(
+        tunnel,
+        SeededRng(1),
+        moved=lambda sent, received: moved.append((now(), sent, received)),
+        totals=lambda sent, received: totals.append((now(), sent, received)),
+    )
+    task = asyncio.create_task(watch.run())
+    tunnel.transferred = (10, 20)
+    await asyncio.sleep(4.5)
+    tunnel.transferred = (10, 25)
+    await asyncio.sleep(300)
+    tunnel.transferred = (11, 25)
+    tunnel.ended.set_result(None)
+    await task
+    assert moved == [(1, 10, 20), (5, 0, 5), (304.5, 1, 0)]
+    assert totals == [(300, 10, 25), (304.5, 11, 25)]
+
+
+async def test_what_passed_is_counted_when_the_watch_is_called_off() -> None:
+    tunnel = ScriptedTunnel()
+    moved: list[int] = []
+    watch = TunnelMonitor(tunnel, SeededRng(1), moved=lambda sent, received: moved.append(sent + received))
+    task = asyncio.create_task(watch.run())
+    await settle()
     tunnel.transferred = (1, 2)
-    await TunnelMonitor(tunnel, SeededRng(1)).report(1.0)
-    assert now() == 1.0
+    watch.look()
+    watch.look()
+    tunnel.transferred = (1, 6)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert moved == [3, 4]
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, 1),
+        ({"proven_after": 7.0}, 7),
+        ({"proven_sent": 50}, 5),
+        ({"proven_received": 800}, 8),
+        ({"proven_sent": 50, "proven_received": 10_000}, None),
+    ],
+)
+async def test_a_tunnel_proves_itself_once(settings: dict[str, float], expected: float | None) -> None:
+    tunnel = ScriptedTunnel()
+    proven: list[float] = []
+    made = OperateSettings(**settings)  # type: ignore[arg-type]
+    watch = TunnelMonitor(tunnel, SeededRng(1), made, proven=lambda: proven.append(now()))
+    task = asyncio.create_task(watch.run())
+    await asyncio.sleep(0.5)  # so that nothing changes at the very moment of a look
+    for second in range(1, 20):
+        tunnel.transferred = (second * 10, second * 100)
+        await asyncio.sleep(1)
+    assert proven == ([] if expected is None else [expected])
+    await end(tunnel, task)
 
 
 # ---- with a real tunnel -----------------------------------------------------------------------------------
@@ -331,4 +441,4 @@ async def test_a_path_that_dies_silently_is_found_out(
     died = now()
     await task
     assert tunnel.ended.done()
-    assert now() - died <= max(monitor.KEEPALIVE_PERIOD) + monitor.KEEPALIVE_TIMEOUT
+    assert now() - died <= 120 + 30

@@ -19,6 +19,7 @@ INSERT OR IGNORE INTO statistic (kind, record, reporting)
 SELECT ?1, ?2, 0 WHERE (SELECT count(*) FROM statistic WHERE kind = ?1) < ?3
 """
 _WAITING = "SELECT id, record FROM statistic WHERE kind = ? AND NOT reporting ORDER BY id"
+_ANY_WAITING = "SELECT 1 FROM statistic WHERE NOT reporting LIMIT 1"
 _ON_ITS_WAY = "SELECT count(*) FROM statistic WHERE reporting"
 _CONFIRM = "DELETE FROM statistic WHERE kind = ? AND record = ? AND reporting"
 _PUT_BACK = "UPDATE statistic SET reporting = 0 WHERE kind = ? AND record = ?"
@@ -40,6 +41,10 @@ class StatisticTable:
             )
             > 0
         )
+
+    def waiting(self) -> bool:
+        """Say whether there are records, of any kind, that are not being reported already."""
+        return bool(self._database.read(lambda: self._database.value(int, _ANY_WAITING), otherwise=None))
 
     def take(self, kind: str, max_bytes: int) -> list[bytes]:
         """Return records to be reported now, together no longer than `max_bytes`.
