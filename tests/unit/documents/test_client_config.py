@@ -31,10 +31,8 @@ def test_a_file_from_the_field_loads_unchanged() -> None:
     )
     assert (config.local_socks_proxy_port, config.local_http_proxy_port) == (1081, 8081)
     assert config.egress_region == "US"
-    assert config.unknown_fields == [
-        "RemoteServerListDownloadFilename",
-        "UseIndistinguishableTLS",
-    ]
+    assert config.unknown_fields == ["UseIndistinguishableTLS"]
+    assert config.migrate_remote_server_list_download_filename == "remote_server_list"
     assert config.remote_server_lists is not None
     assert config.remote_server_lists.canonical_url == "https://example.org/list"
 
