@@ -7,7 +7,7 @@ every line but the few whose purpose is to show one.
 """
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +19,10 @@ from headrace.base.redact import scrub_addresses
 from headrace.documents.client_config import ClientConfig
 from headrace.documents.json_canonical import encode_canonical
 
-__all__ = ["NOTICE_TYPES", "Kind", "NoticeOptions", "Notices"]
+__all__ = ["NOTICE_TYPES", "Kind", "Listener", "NoticeOptions", "Notices"]
+
+#: What hears a notice: its type and its data.
+Listener = Callable[[str, Mapping[str, object]], None]
 
 _MAX_REMEMBERED = 1000  # distinct notices of the once-only types
 
@@ -144,6 +147,15 @@ class Notices:
         self._options = options or NoticeOptions()
         self._last: dict[str, tuple[bytes, int]] = {}  # type to content and how often it was repeated
         self._said: set[tuple[str, bytes]] = set()
+        self._listeners: list[Listener] = []
+
+    def listen(self, listener: Listener) -> None:
+        """Have `listener` called with the type and the data of every notice from now on.
+
+        It hears those that are not shown, too, but no network parameters, and nothing that is suppressed for
+        being said again.
+        """
+        self._listeners.append(listener)
 
     def emit(self, notice_type: str, /, network: Mapping[str, object] | None = None, **data: object) -> None:
         """Write a notice of `notice_type`, one of NOTICE_TYPES, with `data` as its content.
@@ -153,11 +165,8 @@ class Notices:
         kind = NOTICE_TYPES.get(notice_type)
         if kind is None:
             raise LocalProtocolError(f"{notice_type} is no type of notice")
-        if not self._options.shows(kind):
-            return
-        if network and self._options.network_parameters:
-            data |= network
-        content = encode_canonical(data)
+        shown = {**data, **network} if network and self._options.network_parameters else data
+        content = encode_canonical(shown)
         if Kind.ONCE in kind and self._was_said(notice_type, content):
             return
         if kind & (Kind.ON_CHANGE | Kind.ONE_REPEAT):
@@ -165,7 +174,12 @@ class Notices:
             if repeats > (1 if Kind.ONE_REPEAT in kind else 0):
                 return
             if repeats:
-                content = encode_canonical({**data, "repeats": repeats})
+                data["repeats"] = repeats
+                content = encode_canonical({**shown, "repeats": repeats})
+        for listener in self._listeners:
+            listener(notice_type, data)
+        if not self._options.shows(kind):
+            return
         line = self._format(notice_type, content.decode())
         with suppress(OSError):  # a full disk, or nobody who listens any more, is no reason to end a tunnel
             self._stream.write((line if Kind.SHOWS_ADDRESS in kind else scrub_addresses(line)) + "\n")

@@ -167,6 +167,32 @@ def test_unknown_types_are_a_mistake_of_ours() -> None:
         Recorder().notices.emit("Tunnel")
 
 
+def test_listeners_hear_what_is_not_shown_but_no_network_parameters() -> None:
+    recorder = Recorder(NoticeOptions(network_parameters=True))
+    heard: list[tuple[str, object]] = []
+    recorder.notices.listen(lambda name, data: heard.append((name, dict(data))))
+    recorder.notices.emit("ConnectingServer", region="NL", network={"networkType": "WIFI"})
+    recorder.notices.emit("Tunnels", count=1)
+    assert heard == [("ConnectingServer", {"region": "NL"}), ("Tunnels", {"count": 1})]
+    assert recorder.data == [{"count": 1}]
+
+
+def test_listeners_do_not_hear_what_is_said_again() -> None:
+    recorder = Recorder()
+    heard: list[tuple[str, object]] = []
+    recorder.notices.listen(lambda name, data: heard.append((name, dict(data))))
+    for _ in range(3):
+        recorder.notices.emit("AvailableEgressRegions", regions=["NL"])
+        recorder.notices.emit("SkipServerEntry", reason="a")
+        recorder.notices.emit("LocalProxyError", message="b")
+    assert heard == [
+        ("AvailableEgressRegions", {"regions": ["NL"]}),
+        ("SkipServerEntry", {"reason": "a"}),
+        ("LocalProxyError", {"message": "b"}),
+        ("LocalProxyError", {"message": "b", "repeats": 1}),
+    ]
+
+
 def test_options_from_a_configuration() -> None:
     config = ClientConfig(
         propagation_channel_id="F",
