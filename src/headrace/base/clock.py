@@ -7,7 +7,7 @@ __all__ = ["SYSTEM_CLOCK", "Clock", "SystemClock"]
 
 
 class Clock(Protocol):
-    """Three readings: one that only moves forward, one that does so in the machine's sleep too, and a date."""
+    """Three readings: one that only moves forward, one that does so in the machine's sleep, and a date."""
 
     def monotonic(self) -> float:
         """Return seconds on a clock that never jumps; only differences mean anything."""

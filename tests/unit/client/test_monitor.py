@@ -191,8 +191,8 @@ async def test_a_probe_does_not_wait_for_a_periodic_keep_alive() -> None:
     tunnel = ScriptedTunnel()
     tunnel.silent = True
     watch, task = start(tunnel)
-    while not tunnel.requests:
-        await asyncio.sleep(1)
+    for _ in range(120):
+        await asyncio.sleep(0 if tunnel.requests else 1)
     begun = now()
     watch.forward_failed()
     await task
