@@ -1,102 +1,33 @@
-"""Real proxies between us and everything: tinyproxy, microsocks, and OpenSSH's -D for SOCKS4a."""
+"""Real proxies between us and everything: tinyproxy, squid, microsocks, and OpenSSH's -D for SOCKS4a."""
 
 import asyncio
-import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from tests.interop.ours import our_client, our_server
-from tests.interop.programs import curl, program, running, unused_port
-from tests.interop.test_openssh import ssh
+from tests.interop.programs import curl, unused_port
+from tests.interop.proxies import (
+    HERE,
+    KINDS,
+    LOGIN,
+    WITH_A_LOGIN,
+    basic,
+    helper,
+    passwords,
+    proxy,
+    squid,
+    url_of,
+)
 
-from headrace.base.errors import NetworkError
 from headrace.net.http import HttpClient
-from headrace.net.resolve import Answer, Resolver
 from headrace.net.upstream_proxy import UpstreamProxy, UpstreamProxyError
 from headrace.testing.origin import Origin, payload
 
 pytestmark = pytest.mark.both_loops
 
 MEGABYTE = 1_000_000
-KINDS = ["http", "http with a login", "socks5", "socks5 with a login", "socks4a"]
-WITH_A_LOGIN = ["http with a login", "socks5 with a login"]
-LOGIN = "ann:s3cret"
-
-
-@asynccontextmanager
-async def tinyproxy(directory: Path, *settings: str) -> AsyncIterator[int]:
-    port = unused_port()
-    config = directory / "tinyproxy.conf"
-    lines = [f"Port {port}", "Listen 127.0.0.1", "Allow 127.0.0.1", "LogLevel Info", *settings]
-    config.write_text("\n".join(lines) + "\n")
-    async with running(program("tinyproxy"), "-d", "-c", config, directory=directory) as child:
-        await child.says("Accepting connections")
-        yield port
-
-
-@asynccontextmanager
-async def microsocks(directory: Path, *options: str) -> AsyncIterator[int]:
-    port = unused_port()
-    command = (program("microsocks"), "-i", "127.0.0.1", "-p", str(port), *options)
-    async with running(*command, directory=directory):
-        await listening(port)
-        yield port
-
-
-async def listening(port: int) -> None:
-    """Wait until a program that does not say when it is ready has opened its port."""
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=5).close()
-                return
-            except ConnectionRefusedError:
-                await asyncio.sleep(0.01)
-
-
-class Names:
-    """A name server that knows this machine only."""
-
-    async def query(self, name: str) -> Sequence[Answer]:
-        if name != "localhost":
-            raise NetworkError("the name does not exist")
-        return [("127.0.0.1", 60)]
-
-    async def close(self) -> None:
-        """Nothing is held."""
-
-
-@asynccontextmanager
-async def openssh(directory: Path) -> AsyncIterator[int]:
-    port = unused_port()
-    async with our_server(directory / "far") as server:
-        server.worker.resolver = Resolver(backend=Names)
-        async with ssh(server, directory, "-D", f"127.0.0.1:{port}"):
-            yield port
-
-
-@asynccontextmanager
-async def proxy(kind: str, directory: Path) -> AsyncIterator[str]:
-    """Run a proxy; give where it is, for what follows `scheme://` and the login."""
-    user, password = LOGIN.split(":")
-    if kind == "http":
-        started = tinyproxy(directory)
-    elif kind == "http with a login":
-        started = tinyproxy(directory, f"BasicAuth {user} {password}")
-    elif kind == "socks4a":
-        started = openssh(directory)
-    else:
-        options = ("-u", user, "-P", password) if kind in WITH_A_LOGIN else ()
-        started = microsocks(directory, *options)
-    async with started as port:
-        yield f"127.0.0.1:{port}"
-
-
-def url_of(kind: str, place: str) -> str:
-    login = f"{LOGIN}@" if kind in WITH_A_LOGIN else ""
-    return f"{kind.split()[0]}://{login}{place}"
 
 
 async def fetch(client: HttpClient, url: str) -> bytes:
@@ -105,11 +36,35 @@ async def fetch(client: HttpClient, url: str) -> bytes:
         return b"".join([piece async for piece in answer.aiter_raw()])
 
 
+@asynccontextmanager
+async def echo(host: str) -> AsyncIterator[int]:
+    """Listen, and send back what comes."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(1000):
+            writer.write(data)
+        writer.close()
+
+    server = await asyncio.start_server(serve, host, 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+
+
+async def reaches(upstream: UpstreamProxy, host: str, port: int) -> None:
+    """Go through a proxy to an echo."""
+    stream = await upstream.connect(host, port, 10)
+    await stream.write(b"hello")
+    assert await stream.read() == b"hello"
+    stream.close()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 async def test_requests(kind: str, tmp_path: Path, origin: Origin) -> None:
     async with proxy(kind, tmp_path) as place:
         async with HttpClient(UpstreamProxy.parse(url_of(kind, place)).connect) as client:
-            for host in ("127.0.0.1", "localhost"):
+            for host in (HERE, "localhost"):
                 url = f"http://{host}:{origin.port}/bytes/{MEGABYTE}"
                 assert await fetch(client, url) == payload(MEGABYTE)
 
@@ -123,27 +78,86 @@ async def test_a_whole_client(kind: str, protocol: str, tmp_path: Path, origin: 
             way = ("--proxy", f"socks5h://127.0.0.1:{client.ports['Socks']}")
             fetched = await curl(*way, origin.url(f"/bytes/{MEGABYTE}"), directory=tmp_path)
         assert fetched == payload(MEGABYTE)
-        assert LOGIN not in said.getvalue()
-        assert place not in said.getvalue()
+        assert not [secret for secret in (*LOGIN.split(":"), place) if secret in said.getvalue()]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_proxy_at_an_ipv6_address(kind: str, tmp_path: Path) -> None:
+    async with proxy(kind, tmp_path, "::1") as place, echo(HERE) as port:
+        assert place.startswith("[::1]:")
+        await reaches(UpstreamProxy.parse(url_of(kind, place)), HERE, port)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "socks4a"])
+async def test_a_destination_at_an_ipv6_address(kind: str, tmp_path: Path) -> None:
+    async with proxy(kind, tmp_path) as place, echo("::1") as port:
+        await reaches(UpstreamProxy.parse(url_of(kind, place)), "::1", port)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_many_at_once(kind: str, tmp_path: Path) -> None:
+    async with proxy(kind, tmp_path) as place, echo(HERE) as port:
+        upstream = UpstreamProxy.parse(url_of(kind, place))
+        await asyncio.gather(*(reaches(upstream, HERE, port) for _ in range(10)))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_place_where_nobody_listens(kind: str, tmp_path: Path) -> None:
     async with proxy(kind, tmp_path) as place:
         with pytest.raises(UpstreamProxyError, match="the upstream proxy") as caught:
-            await UpstreamProxy.parse(url_of(kind, place)).connect("127.0.0.1", unused_port(), 10)
-    assert "127.0.0.1" not in str(caught.value)
+            await UpstreamProxy.parse(url_of(kind, place)).connect(HERE, unused_port(), 10)
+    assert HERE not in str(caught.value)
 
 
 @pytest.mark.parametrize("kind", WITH_A_LOGIN)
 @pytest.mark.parametrize(
     ("login", "problem"),
-    [("", "wants a user name and password"), ("ann:wrong@", "does not accept the user name and password")],
+    [
+        ("", "wants a user name and password: write them"),
+        ("ann:wrong", "does not accept the user name and password: correct them"),
+        ("CORP%5Cann:wrong", "does not accept the user name and password: correct them"),
+        ("nobody:s3cret", "does not accept the user name and password: correct them"),
+    ],
 )
 async def test_a_login_that_fails(
     kind: str, login: str, problem: str, tmp_path: Path, origin: Origin
 ) -> None:
     async with proxy(kind, tmp_path) as place:
-        wrong = UpstreamProxy.parse(f"{kind.split()[0]}://{login}{place}")
-        with pytest.raises(UpstreamProxyError, match=problem):
-            await wrong.connect("127.0.0.1", origin.port, 10)
+        wrong = UpstreamProxy.parse(url_of(kind, place, login))
+        with pytest.raises(UpstreamProxyError, match=problem) as caught:
+            await wrong.connect(HERE, origin.port, 10)
+    assert not [secret for secret in ("ann", "wrong", "s3cret", HERE) if secret in str(caught.value)]
+
+
+async def test_squid_lets_some_ports_through(tmp_path: Path) -> None:
+    async with echo(HERE) as allowed, echo(HERE) as other:
+        async with squid(HERE, f"acl some port {allowed}", access=["allow CONNECT some"]) as port:
+            upstream = UpstreamProxy.parse(f"http://{HERE}:{port}")
+            await reaches(upstream, HERE, allowed)
+            with pytest.raises(UpstreamProxyError, match="ask its operator which ports may be connected to"):
+                await upstream.connect(HERE, other, 10)
+
+
+async def test_squid_with_an_ntlm_that_accepts_anybody(tmp_path: Path) -> None:
+    """A helper of squid's own: another implementation of the messages."""
+    settings = (f"auth_param ntlm program {helper('ntlm_fake_auth')}", "acl known proxy_auth REQUIRED")
+    async with echo(HERE) as there, squid(HERE, *settings, access=["allow known"]) as port:
+        await reaches(UpstreamProxy.parse(f"http://CORP%5Cann:any@{HERE}:{port}"), HERE, there)
+
+
+async def test_a_broken_ntlm_makes_room_for_basic(tmp_path: Path) -> None:
+    """Its helper answers with what is no challenge, and the proxy offers Basic all the same."""
+    fake = "while read -r kind rest; do echo 'TT AAAA'; done\n"
+    settings = ("auth_param ntlm program /bin/sh {here}/fake", *basic(), "acl known proxy_auth REQUIRED")
+    files = {**passwords(), "fake": fake}
+    async with echo(HERE) as there, squid(HERE, *settings, files=files, access=["allow known"]) as port:
+        await reaches(UpstreamProxy.parse(f"http://{LOGIN}@{HERE}:{port}"), HERE, there)
+
+
+async def test_headers_of_the_users_own(tmp_path: Path) -> None:
+    settings = (r"acl free req_header X-Plan ^free$", r"acl named req_header Host ^allowed\.example$")
+    async with echo(HERE) as there, squid(HERE, *settings, access=["allow free named"]) as port:
+        headers = (("X-Plan", "free"), ("Host", "allowed.example"))
+        await reaches(UpstreamProxy.parse(f"http://{HERE}:{port}", headers), HERE, there)
+        with pytest.raises(UpstreamProxyError, match="status 403"):
+            await UpstreamProxy.parse(f"http://{HERE}:{port}", headers[:1]).connect(HERE, there, 10)

@@ -6,6 +6,9 @@
     negotiation        what it means to ask a proxy for a connection; the two after it are ways to
     socks_client       SOCKS4a and 5, as spoken to an upstream proxy
     http_connect       the same in HTTP
+    http_login         logging in there: http_challenges reads what is offered, http_login_way, digest and
+                       ntlm are ways to answer
+    host_names         what a destination is called when a proxy is asked for it
     udpgw              UDP datagrams framed on one channel
     bounded_cbor       CBOR from strangers, checked before it is decoded
     packed_parameters  API parameters, JSON or packed

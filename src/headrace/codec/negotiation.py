@@ -8,7 +8,17 @@ start() ──► write ──► receive() ──► Send ... ──► Connect
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-__all__ = ["CLOSED", "Connected", "Negotiation", "Reconnect", "Refused", "Send", "Step"]
+__all__ = [
+    "CLOSED",
+    "LOGIN_WANTED",
+    "WRONG_LOGIN",
+    "Connected",
+    "Negotiation",
+    "Reconnect",
+    "Refused",
+    "Send",
+    "Step",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +49,12 @@ class Refused:
 
 Step = Send | Connected | Reconnect | Refused
 
-CLOSED = Refused("the upstream proxy closed the connection")
+# What any proxy can say, and what to do about it.
+CLOSED = Refused("the upstream proxy closed the connection: check scheme and port in UpstreamProxyURL")
+LOGIN_WANTED = Refused("the upstream proxy wants a user name and password: write them into UpstreamProxyURL")
+WRONG_LOGIN = Refused(
+    "the upstream proxy does not accept the user name and password: correct them in UpstreamProxyURL"
+)
 
 
 class Negotiation(ABC):

@@ -8,11 +8,21 @@ from collections.abc import Callable
 from typing import Final
 
 from headrace.base.errors import NetworkError
-from headrace.codec.negotiation import CLOSED, Connected, Negotiation, Refused, Send, Step
+from headrace.codec.host_names import parse_host
+from headrace.codec.negotiation import (
+    CLOSED,
+    LOGIN_WANTED,
+    WRONG_LOGIN,
+    Connected,
+    Negotiation,
+    Refused,
+    Send,
+    Step,
+)
 
 __all__ = ["MAX_TEXT", "Socks4aClient", "Socks5Client"]
 
-#: Bytes of a user name, a password or a host name.
+#: Bytes of a user name or a password; names of hosts have no more either.
 MAX_TEXT: Final = 255
 _CONNECT: Final = 1
 _IPV4, _DOMAIN, _IPV6 = 1, 3, 4
@@ -21,15 +31,22 @@ _NO_AUTHENTICATION, _PASSWORD = 0, 2
 _GRANTED: Final = 0x5A
 #: RFC 1928 §6.
 _REASONS: Final = {
-    2: "its rules do not allow the connection",
-    3: "the network is unreachable",
-    4: "the host is unreachable",
-    5: "the connection was refused",
-    6: "the connection took too many hops",
-    7: "it does not make connections",
-    8: "it does not know this kind of address",
+    2: "its rules do not allow the connection; ask its operator which ports may be connected to",
+    3: "the network is unreachable; another server may be in reach",
+    4: "the host is unreachable; another server may be in reach",
+    5: "the connection was refused; another server may be in reach",
+    6: "the connection took too many hops; another server may be in reach",
+    7: "it does not make connections; use a proxy that does",
+    8: "it does not know this kind of address; another server may have one that it knows",
 }
-_GARBAGE: Final = Refused("the upstream proxy does not answer as SOCKS should")
+_NO_REASON: Final = "it does not say why; another server may be in reach"
+_NO_WAY: Final = Refused(
+    "the upstream proxy offers no way to log in by a user name and password that works here: "
+    "ask its operator for RFC 1929"
+)
+_GARBAGE: Final = Refused(
+    "the upstream proxy does not answer as SOCKS should: check scheme and port in UpstreamProxyURL"
+)
 
 
 class _Stepwise(Negotiation):
@@ -65,13 +82,14 @@ class Socks4aClient(_Stepwise):
 
     def __init__(self, host: str, port: int, user: str = "") -> None:
         super().__init__()
-        address = _literal(host)
-        if isinstance(address, ipaddress.IPv6Address):
-            raise NetworkError("SOCKS4a cannot reach IPv6 addresses")
-        where = address.packed if address else b"\0\0\0\1"
-        self._request = bytes((4, _CONNECT)) + port.to_bytes(2, "big") + where + user.encode() + b"\0"
-        if address is None:
-            self._request += _name(host) + b"\0"
+        where = parse_host(host)
+        if isinstance(where, ipaddress.IPv6Address):
+            raise NetworkError("SOCKS4a cannot reach IPv6 addresses; use a proxy with SOCKS5 or HTTP")
+        name = where if isinstance(where, str) else ""
+        address = b"\0\0\0\1" if isinstance(where, str) else where.packed
+        self._request = bytes((4, _CONNECT)) + port.to_bytes(2, "big") + address + user.encode() + b"\0"
+        if name:
+            self._request += name.encode() + b"\0"
 
     def start(self) -> bytes:
         self._buffer.clear()
@@ -84,7 +102,7 @@ class Socks4aClient(_Stepwise):
         if buffer[0] != 0:
             return _GARBAGE
         if len(buffer) >= 2 and buffer[1] != _GRANTED:
-            return Refused("the upstream proxy rejected the request")
+            return Refused(f"the upstream proxy did not connect: {_NO_REASON}")
         if len(buffer) < 8:
             return None
         self._take(8)
@@ -96,13 +114,12 @@ class Socks5Client(_Stepwise):
 
     def __init__(self, host: str, port: int, user: str = "", password: str = "") -> None:
         super().__init__()
-        address = _literal(host)
-        if address is None:
-            name = _name(host)
-            where = bytes((_DOMAIN, len(name))) + name
+        where = parse_host(host)
+        if isinstance(where, str):
+            address = bytes((_DOMAIN, len(where))) + where.encode()
         else:
-            where = bytes((_IPV4 if address.version == 4 else _IPV6,)) + address.packed
-        self._request = bytes((5, _CONNECT, 0)) + where + port.to_bytes(2, "big")
+            address = bytes((_IPV4 if where.version == 4 else _IPV6,)) + where.packed
+        self._request = bytes((5, _CONNECT, 0)) + address + port.to_bytes(2, "big")
         self._login = _field(user) + _field(password) if user else b""
 
     def start(self) -> bytes:
@@ -124,15 +141,15 @@ class Socks5Client(_Stepwise):
             self._step = self._status
             return Send(b"\x01" + self._login)
         if self._login:
-            return Refused("the upstream proxy offers no way to log in by a user name and password")
-        return Refused("the upstream proxy wants a user name and password: write them into UpstreamProxyURL")
+            return _NO_WAY
+        return LOGIN_WANTED
 
     def _status(self) -> Step | None:
         # 01 | status. What the first byte is matters to nobody, and some send 05.
         if len(self._buffer) < 2:
             return None
         if self._take(2)[1] != 0:
-            return Refused("the upstream proxy does not accept the user name and password")
+            return WRONG_LOGIN
         self._step = self._reply
         return Send(self._request)
 
@@ -142,7 +159,7 @@ class Socks5Client(_Stepwise):
         if buffer and buffer[0] != 5:
             return _GARBAGE
         if len(buffer) >= 2 and buffer[1] != 0:
-            reason = _REASONS.get(buffer[1], "it does not say why")
+            reason = _REASONS.get(buffer[1], _NO_REASON)
             return Refused(f"the upstream proxy did not connect: {reason}")
         if len(buffer) < 5:
             return None
@@ -153,20 +170,6 @@ class Socks5Client(_Stepwise):
             return None
         self._take(4 + size + 2)
         return Connected(self._take(len(buffer)))
-
-
-def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None
-
-
-def _name(host: str) -> bytes:
-    name = host.encode()
-    if not 0 < len(name) <= MAX_TEXT or not host.isprintable() or " " in host:
-        raise NetworkError("no host has such a name")
-    return name
 
 
 def _field(text: str) -> bytes:

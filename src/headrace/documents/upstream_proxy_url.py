@@ -1,6 +1,6 @@
 """`UpstreamProxyURL`: the proxy that everything the client connects to is reached through (client spec §3).
 
-    http://proxy:8080    socks4a://proxy:1080    socks5://user:password@proxy:1080
+    http://proxy:8080    socks4a://proxy:1080    socks5://user:password@proxy:1080    http://[2001:db8::1]:3128
 
 What is special in a user name or password is percent-encoded: `CORP%5Cann` is `CORP\\ann`.
 """
@@ -33,6 +33,8 @@ class ProxyURL:
         try:
             parts = urlsplit(text.strip())
             host, port = parts.hostname or "", parts.port or 0
+            if ":" in host:
+                host = unquote(host)  # a zone is written %25eth0 (RFC 6874)
             user = unquote(parts.username or "", errors="strict")
             password = unquote(parts.password or "", errors="strict")
         except ValueError:  # its text would quote what may be a password
@@ -57,6 +59,8 @@ class ProxyURL:
         if self.scheme == "http":
             if ":" in self.user:
                 raise DocumentError("has a colon in its user name, which HTTP proxies cannot be told")
+            if not self.user.isprintable():
+                raise DocumentError("has a control character in its user name: leave it out")
             return
         if "\0" in self.user or max(len(self.user.encode()), len(self.password.encode())) > MAX_TEXT:
             raise DocumentError(

@@ -7,14 +7,17 @@ The name of a destination goes to the proxy as it is; only the proxy's own name 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Self, TypeVar
 
 from headrace.base.errors import ConnectTimeout, DocumentError, NetworkError
+from headrace.base.rng import SYSTEM_RNG, Rng
 from headrace.codec.http_connect import HttpConnect
+from headrace.codec.http_login_way import Identity
 from headrace.codec.negotiation import Connected, Negotiation, Reconnect, Refused, Send
 from headrace.codec.socks_client import Socks4aClient, Socks5Client
 from headrace.documents.client_config import ClientConfig
+from headrace.documents.custom_headers import read_custom_headers
 from headrace.documents.upstream_proxy_url import ProxyURL
 from headrace.net.dial import dial
 from headrace.net.streams import SocketStream
@@ -24,6 +27,9 @@ __all__ = ["UpstreamProxy", "UpstreamProxyError"]
 #: Connections that one negotiation may take: a log-in has few steps.
 MAX_CONNECTIONS: Final = 4
 
+_BROKE: Final = "the upstream proxy broke the connection: check scheme and port in UpstreamProxyURL"
+_REMEDY: Final = "check host and port in UpstreamProxyURL, and that the proxy runs"
+
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 
 
@@ -32,23 +38,44 @@ class UpstreamProxyError(NetworkError):
 
 
 class UpstreamProxy:
-    """A proxy to connect through. What it raises when connecting is UpstreamProxyError or ConnectTimeout."""
+    """A proxy to connect through. What it raises when connecting is UpstreamProxyError or ConnectTimeout.
 
-    def __init__(self, url: ProxyURL) -> None:
+    `headers` are added to what an HTTP proxy is asked.
+    """
+
+    def __init__(self, url: ProxyURL, headers: Sequence[tuple[str, str]] = (), rng: Rng = SYSTEM_RNG) -> None:
         self._url = url
+        self._headers = headers
+        self._rng = rng
 
     @classmethod
-    def parse(cls, text: str) -> Self:
+    def parse(cls, text: str, headers: Sequence[tuple[str, str]] = ()) -> Self:
         """Return the proxy of a URL. Raises DocumentError, which does not repeat it."""
         try:
-            return cls(ProxyURL.parse(text))
+            return cls(ProxyURL.parse(text), headers)
         except DocumentError as error:
             raise DocumentError(f"the upstream proxy's URL {error}") from None
 
     @classmethod
     def from_config(cls, config: ClientConfig) -> Self | None:
-        """Return the configured proxy, if there is one."""
-        return cls.parse(config.upstream_proxy_url) if config.upstream_proxy_url else None
+        """Return the configured proxy, if there is one. Raises DocumentError."""
+        if not config.upstream_proxy_url:
+            return None
+        try:
+            headers = read_custom_headers(config.custom_headers)
+        except DocumentError as error:
+            raise DocumentError(f"CustomHeaders {error}") from None
+        return cls.parse(config.upstream_proxy_url, headers)
+
+    @property
+    def kind(self) -> str:
+        """What it speaks: `http`, `socks4a` or `socks5`."""
+        return self._url.scheme
+
+    @property
+    def header_names(self) -> list[str]:
+        """The names of the headers that are added, each once, as they go into reports."""
+        return list(dict.fromkeys(name for name, _ in self._headers)) if self.kind == "http" else []
 
     async def connect(self, host: str, port: int, timeout: float) -> SocketStream:
         """Return a stream to the destination."""
@@ -78,21 +105,24 @@ class UpstreamProxy:
         except TimeoutError as error:
             if stream is None:
                 raise UpstreamProxyError(
-                    f"the upstream proxy cannot be reached: no connection within {timeout:g} s"
+                    f"the upstream proxy cannot be reached: no connection within {timeout:g} s; {_REMEDY}"
                 ) from error
             raise ConnectTimeout(f"no connection through the upstream proxy within {timeout:g} s") from error
-        raise UpstreamProxyError("the upstream proxy closes one connection after the other")
+        raise UpstreamProxyError(
+            "the upstream proxy closes one connection after the other: check the scheme in UpstreamProxyURL"
+        )
 
     async def _reach(self, timeout: float) -> "_ProxiedStream":
         try:
             return await dial(self._url.host, self._url.port, _ProxiedStream, timeout)
         except NetworkError as error:
-            raise UpstreamProxyError(f"the upstream proxy cannot be reached: {error}") from error
+            raise UpstreamProxyError(f"the upstream proxy cannot be reached: {error}; {_REMEDY}") from error
 
     def _negotiation(self, host: str, port: int) -> Negotiation:
         url = self._url
         if url.scheme == "http":
-            return HttpConnect(host, port, url.user, url.password)
+            identity = Identity(url.user, url.password, url.host)
+            return HttpConnect(host, port, identity, self._rng, self._headers)
         if url.scheme == "socks4a":
             return Socks4aClient(host, port, url.user)
         return Socks5Client(host, port, url.user, url.password)
@@ -100,24 +130,26 @@ class UpstreamProxy:
 
 async def _negotiate(negotiation: Negotiation, stream: "_ProxiedStream") -> bool:
     """Return True once the stream leads to the destination, False if another connection is needed."""
-    try:
-        await stream.write(negotiation.start())
-        while True:
-            for step in negotiation.receive(await stream.read()):
-                match step:
-                    case Send(data):
-                        await stream.write(data)
-                    case Connected(leftover):
-                        stream.put_back(leftover)
-                        return True
-                    case Reconnect():
-                        return False
-                    case Refused(reason):
-                        raise UpstreamProxyError(reason)
-    except UpstreamProxyError:
-        raise
-    except NetworkError as error:
-        raise UpstreamProxyError("the upstream proxy broke the connection") from error
+    output = negotiation.start()
+    broken: NetworkError | None = None
+    while True:
+        try:
+            await stream.write(output)
+            received = await stream.read()
+        except NetworkError as error:  # an end like any other to some proxies: they go on on another one
+            received, broken = b"", error
+        output = b""
+        for step in negotiation.receive(received):
+            match step:
+                case Send(data):
+                    output += data
+                case Connected(leftover):
+                    stream.put_back(leftover)
+                    return True
+                case Reconnect():
+                    return False
+                case Refused(reason):
+                    raise UpstreamProxyError(_BROKE if broken else reason) from broken
 
 
 class _ProxiedStream(SocketStream):
@@ -133,7 +165,7 @@ class _ProxiedStream(SocketStream):
         """Put `protocol` in charge of the connection, as if it had been there from the start."""
         tcp = self._tcp
         if tcp is None or tcp.is_closing():
-            raise UpstreamProxyError("the upstream proxy broke the connection") from self._error
+            raise UpstreamProxyError(_BROKE) from self._error
         tcp.set_protocol(protocol)
         if self._held:
             tcp.resume_reading()

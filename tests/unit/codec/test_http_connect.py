@@ -5,8 +5,11 @@ import base64
 import pytest
 
 from headrace.base.errors import NetworkError
-from headrace.codec.http_connect import MAX_HEAD, MAX_PAGE, HttpConnect
-from headrace.codec.negotiation import CLOSED, Connected, Reconnect, Refused, Send, Step
+from headrace.base.rng import SeededRng
+from headrace.codec.http_challenges import parse_challenges
+from headrace.codec.http_connect import MAX_HEAD, MAX_PAGE, MAX_REQUESTS, HttpConnect
+from headrace.codec.http_login_way import Identity
+from headrace.codec.negotiation import CLOSED, WRONG_LOGIN, Connected, Reconnect, Refused, Send, Step
 
 OK = b"HTTP/1.1 200 Connection established\r\n\r\n"
 ASKED = b"CONNECT list.example:443 HTTP/1.1\r\nHost: list.example:443\r\n"
@@ -14,8 +17,14 @@ LOGIN = b"Proxy-Authorization: Basic " + base64.b64encode("ann:sëcret".encode()
 CHALLENGE = b'Proxy-Authenticate: Basic realm="x"\r\n'
 
 
-def client(user: str = "ann", password: str = "sëcret") -> HttpConnect:
-    return HttpConnect("list.example", 443, user, password)
+def client(
+    user: str = "ann",
+    password: str = "sëcret",
+    *,
+    host: str = "list.example",
+    headers: tuple[tuple[str, str], ...] = (),
+) -> HttpConnect:
+    return HttpConnect(host, 443, Identity(user, password, "proxy.example"), SeededRng(1), headers)
 
 
 def refuse(page: bytes = b"log in", *headers: bytes, version: bytes = b"1.1") -> bytes:
@@ -39,17 +48,18 @@ def receive(negotiation: HttpConnect, data: bytes, piece: int = 1 << 20) -> list
         ("list.example", "list.example:443"),
         ("192.0.2.7", "192.0.2.7:443"),
         ("2001:DB8::7", "[2001:db8::7]:443"),
+        ("bücher.example", "xn--bcher-kva.example:443"),
     ],
 )
 def test_the_request(host: str, authority: str) -> None:
     expected = f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\r\n".encode()
-    assert HttpConnect(host, 443).start() == expected
+    assert client(host=host).start() == expected
 
 
-@pytest.mark.parametrize("host", ["", "a b", "a\r\nX-Injected: 1", "ü.example"])
+@pytest.mark.parametrize("host", ["", "a b", "a\r\nX-Injected: 1", "\x80.example"])
 def test_what_no_host_can_be_called(host: str) -> None:
     with pytest.raises(NetworkError, match="no host has such a name") as caught:
-        HttpConnect(host, 443)
+        client(host=host)
     assert "Injected" not in str(caught.value)
 
 
@@ -86,7 +96,10 @@ def test_any_other_status_is_final(status: int) -> None:
     negotiation = client()
     negotiation.start()
     answer = f"HTTP/1.1 {status} secret.example\r\nContent-Length: 0\r\n\r\n".encode()
-    assert negotiation.receive(answer) == [Refused(f"the upstream proxy answered with status {status}")]
+    (step,) = negotiation.receive(answer)
+    assert isinstance(step, Refused)
+    assert step.reason.startswith(f"the upstream proxy answered with status {status}: ")
+    assert "secret" not in step.reason
 
 
 @pytest.mark.parametrize("piece", [1, 7, 1000])
@@ -139,15 +152,15 @@ def test_a_login_is_tried_once(answer: bytes) -> None:
     negotiation.start()
     negotiation.receive(refuse())
     (step,) = negotiation.receive(answer)
-    assert step == Refused("the upstream proxy does not accept the user name and password")
+    assert step == WRONG_LOGIN
 
 
 @pytest.mark.parametrize("user", ["", "ann"])
 @pytest.mark.parametrize(
     "challenges",
     [
-        (b'Proxy-Authenticate: Digest realm="x", nonce="Basic y"\r\n',),
-        (b"Proxy-Authenticate: NTLM\r\n", b"Proxy-Authenticate: Negotiate\r\n"),
+        (b'Proxy-Authenticate: Digest realm="x", nonce="Basic y", algorithm="UNKNOWN"\r\n',),
+        (b"Proxy-Authenticate: Kerberos\r\n", b"Proxy-Authenticate: Negotiate\r\n"),
         (b"Proxy-Authenticate:\r\n",),
         (b"X: y\r\n",),
     ],
@@ -164,8 +177,8 @@ def test_a_login_we_cannot_make(user: str, challenges: tuple[bytes, ...]) -> Non
 @pytest.mark.parametrize(
     "challenges",
     [
-        (b"Proxy-Authenticate: NTLM\r\n", b"proxy-authenticate: BASIC realm=x\r\n"),
-        (b'Proxy-Authenticate: Digest realm="x", nonce="y", Basic realm="x"\r\n',),
+        (b"Proxy-Authenticate: Negotiate\r\n", b"proxy-authenticate: BASIC realm=x\r\n"),
+        (b'Proxy-Authenticate: Digest realm="x", nonce="y", qop="auth-int", Basic realm="x"\r\n',),
         (b"Proxy-Authenticate: Basic\r\n",),
     ],
 )
@@ -212,3 +225,153 @@ def test_the_end_at_any_moment() -> None:
         negotiation.start()
         assert negotiation.receive(OK[:size]) == [] if size else True
         assert negotiation.receive(b"") == [CLOSED]
+
+
+# ---- connections that go on, and that do not ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("header", [b"Connection: Keep-Alive\r\n", b"Proxy-Connection: keep-alive\r\n"])
+def test_old_proxies_may_keep_the_connection(header: bytes) -> None:
+    negotiation = client()
+    negotiation.start()
+    assert negotiation.receive(refuse(b"", CHALLENGE, header, version=b"1.0")) == [
+        Send(ASKED + LOGIN + b"\r\n")
+    ]
+    assert negotiation.receive(b"HTTP/1.0 200 OK\r\n\r\nhello") == [Connected(b"hello")]
+
+
+def test_a_proxy_that_closes_without_a_word_is_asked_again() -> None:
+    """It had closed before our second request came; a new connection does not need the 407 any more."""
+    negotiation = client()
+    negotiation.start()
+    assert negotiation.receive(refuse()) == [Send(ASKED + LOGIN + b"\r\n")]
+    assert negotiation.receive(b"") == [Reconnect()]
+    assert negotiation.start() == ASKED + LOGIN + b"\r\n"
+    assert negotiation.receive(b"") == [CLOSED]
+
+
+def test_half_an_answer_to_a_login_is_none() -> None:
+    negotiation = client()
+    negotiation.start()
+    negotiation.receive(refuse())
+    assert negotiation.receive(OK[:9]) == []
+    assert negotiation.receive(b"") == [CLOSED]
+
+
+def test_a_proxy_that_asks_for_ever() -> None:
+    """Each nonce is stale as soon as it is used."""
+    negotiation = client()
+    negotiation.start()
+    stale = b'Proxy-Authenticate: Digest realm="x", nonce="y", stale=true\r\n'
+    for _ in range(MAX_REQUESTS - 1):
+        (step,) = negotiation.receive(refuse(b"", stale))
+        assert isinstance(step, Send)
+    (step,) = negotiation.receive(refuse(b"", stale))
+    assert isinstance(step, Refused)
+    assert "again and again" in step.reason
+
+
+def test_answers_that_come_too_early() -> None:
+    """Both at once, before the log-in was sent: what it says counts all the same, in this order."""
+    negotiation = client()
+    negotiation.start()
+    steps = negotiation.receive(refuse() + OK + b"hello")
+    assert steps == [Send(ASKED + LOGIN + b"\r\n"), Connected(b"hello")]
+
+
+# ---- which log-in -------------------------------------------------------------------------------------
+
+
+def authorization(step: Step) -> bytes:
+    assert isinstance(step, Send)
+    lines = [line for line in step.data.split(b"\r\n") if line.startswith(b"Proxy-Authorization: ")]
+    assert len(lines) == 1
+    return lines[0].removeprefix(b"Proxy-Authorization: ")
+
+
+NTLM = b"Proxy-Authenticate: NTLM\r\n"
+DIGEST = b'Proxy-Authenticate: Digest realm="x", nonce="y", qop="auth"\r\n'
+NO_CHALLENGE = b"Proxy-Authenticate: NTLM AAAA\r\n"
+
+
+@pytest.mark.parametrize(
+    ("challenges", "scheme"),
+    [
+        ((CHALLENGE, DIGEST, NTLM), b"NTLM"),
+        ((CHALLENGE, DIGEST), b"Digest"),
+        ((DIGEST.rstrip() + b", NTLM\r\n",), b"NTLM"),
+        ((DIGEST.rstrip() + b", Basic realm=x\r\n",), b"Digest"),
+        ((b"Proxy-Authenticate: Negotiate\r\n", CHALLENGE), b"Basic"),
+    ],
+)
+def test_the_strongest_is_taken(challenges: tuple[bytes, ...], scheme: bytes) -> None:
+    negotiation = client()
+    negotiation.start()
+    (step,) = negotiation.receive(refuse(b"", *challenges))
+    assert authorization(step).split()[0] == scheme
+
+
+@pytest.mark.parametrize("closing", [False, True])
+def test_a_stronger_one_that_fails_makes_room(closing: bool) -> None:
+    """NTLM is offered and then not understood; what else was offered at first is tried then."""
+    negotiation = client()
+    negotiation.start()
+    (step,) = negotiation.receive(refuse(b"", CHALLENGE, DIGEST, NTLM))
+    assert authorization(step).startswith(b"NTLM ")
+    headers = (NO_CHALLENGE, b"Connection: close\r\n") if closing else (NO_CHALLENGE,)
+    (step,) = negotiation.receive(refuse(b"", *headers))
+    if closing:
+        assert step == Reconnect()
+        step = Send(negotiation.start())
+    assert authorization(step).startswith(b"Digest ")
+    (step,) = negotiation.receive(refuse(b"", DIGEST, CHALLENGE))
+    assert step == WRONG_LOGIN  # and Basic is not tried with what is wrong
+
+
+def test_nothing_is_left() -> None:
+    negotiation = client()
+    negotiation.start()
+    negotiation.receive(refuse(b"", NTLM))
+    (step,) = negotiation.receive(refuse(b"", NO_CHALLENGE))
+    assert isinstance(step, Refused)
+    assert "offers no way to log in" in step.reason
+
+
+def test_digest_again_on_another_connection_has_another_number() -> None:
+    negotiation = client()
+    negotiation.start()
+    (step,) = negotiation.receive(refuse(b"", DIGEST))
+    first = authorization(step)
+    assert negotiation.receive(b"") == [Reconnect()]
+    second = authorization(Send(negotiation.start()))
+    numbers = [parse_challenges([text.decode()])[0].parameters["nc"] for text in (first, second)]
+    assert numbers == ["00000001", "00000002"]
+
+
+# ---- headers of the user's own ------------------------------------------------------------------------
+
+
+def test_custom_headers_go_with_every_request() -> None:
+    negotiation = client(headers=(("X-Plan", "free"), ("x-plan", "größer"), ("User-Agent", "phone")))
+    own = "X-Plan: free\r\nx-plan: größer\r\nUser-Agent: phone\r\n".encode()
+    assert negotiation.start() == ASKED + own + b"\r\n"
+    assert negotiation.receive(refuse()) == [Send(ASKED + own + LOGIN + b"\r\n")]
+
+
+def test_a_host_of_ones_own_leaves_the_destination() -> None:
+    expected = b"CONNECT list.example:443 HTTP/1.1\r\nHost: allowed.example\r\n\r\n"
+    assert client(headers=(("hOST", "allowed.example"),)).start() == expected
+
+
+def test_a_login_takes_the_place_of_a_custom_one() -> None:
+    negotiation = client(headers=(("Proxy-Authorization", "Bearer abc"),))
+    assert negotiation.start() == ASKED + b"Proxy-Authorization: Bearer abc\r\n\r\n"
+    assert negotiation.receive(refuse()) == [Send(ASKED + LOGIN + b"\r\n")]
+
+
+def test_no_program_is_named() -> None:
+    assert b"user-agent" not in client().start().lower()
+
+
+def test_nobody_sees_the_login_by_accident() -> None:
+    assert repr(Identity("ann", "s3cret", "proxy.example")) == "Identity()"

@@ -21,6 +21,9 @@ SECRET = "hunter2"
         ("http://ann@proxy:1", ProxyURL("http", "proxy", 1, "ann")),
         (r"http://CORP%5Cann:secret@proxy:3128", ProxyURL("http", "proxy", 3128, r"CORP\ann", "secret")),
         ("http://a%40b:p%2F%3F%23%3A@proxy:1", ProxyURL("http", "proxy", 1, "a@b", "p/?#:")),
+        ("http://[::1]:3128", ProxyURL("http", "::1", 3128)),
+        ("socks5://ann:secret@[2001:DB8::1]:1", ProxyURL("socks5", "2001:db8::1", 1, "ann", "secret")),
+        ("http://[fe80::1%25eth0]:1", ProxyURL("http", "fe80::1%eth0", 1)),
         ("http://ann:s%C3%ABcret@proxy:1", ProxyURL("http", "proxy", 1, "ann", "sëcret")),
     ],
 )
@@ -49,6 +52,7 @@ def test_what_may_be_written(text: str, expected: ProxyURL) -> None:
         (f"http://proxy:8080#{SECRET}", "%23"),
         (f"http://:{SECRET}@proxy:8080", "no user name"),
         (f"http://a%3Ab:{SECRET}@proxy:8080", "colon"),
+        (f"http://a%0d%0ab:{SECRET}@proxy:8080", "control character"),
         (f"socks5://ann@{SECRET}:1080", "no password"),
         (f"socks5://{'a' * 256}:{SECRET}@proxy:1080", "255 bytes"),
         (f"socks5://ann:{'ë' * 128}{SECRET}@proxy:1080", "255 bytes"),

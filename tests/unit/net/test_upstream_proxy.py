@@ -19,7 +19,7 @@ from tests.memory_network import (
 from tests.web_server import Answer, WebServer, response
 
 from headrace.base.errors import ConnectTimeout, DocumentError, NetworkError
-from headrace.codec.http_connect import Basic
+from headrace.codec.http_login_way import Basic
 from headrace.codec.socks import Event, Refused, Reply, Request, SocksParser, failure_reply, success_reply
 from headrace.net import http_transport
 from headrace.net.http import HttpClient
@@ -242,7 +242,7 @@ async def test_a_login_on_another_connection(network: Network) -> None:
 
 
 async def test_a_login_without_an_end(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Basic, "answer", lambda self, challenge, target: "Basic again")
+    monkeypatch.setattr(Basic, "challenged", lambda self, offers, closing: True)
     challenge = b"HTTP/1.1 407 No\r\nProxy-Authenticate: Basic\r\nConnection: close\r\n\r\n"
     connections = scripted(network, lambda number: challenge)
     with pytest.raises(UpstreamProxyError, match="closes one connection after the other"):
