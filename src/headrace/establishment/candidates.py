@@ -7,7 +7,7 @@ Entries are loaded as their turn comes; nobody holds them all.
 """
 
 import enum
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Final, Protocol
@@ -22,8 +22,6 @@ from headrace.establishment.replay import Replay
 
 __all__ = ["GLANCES", "Candidates", "KnownServers", "Nothing"]
 
-#: Where entries come from that many have. Servers few know of are kept from proxies, which may keep logs.
-_SEEN_BY_PROXIES: Final = frozenset(("EMBEDDED", "REMOTE", "TARGET"))
 #: Entries looked at before others have their turn on the loop; each takes some tens of microseconds.
 GLANCES: Final = 50
 
@@ -81,7 +79,9 @@ class Candidates:
         self._round: Iterator[ServerEntry] = iter(())
         self._new: deque[str] = deque()
         self._added: set[str] = set()  # addresses that came as newcomers, and need not come again
-        self._passed_over: deque[str] = deque()  # those whom only the limit for the first attempts leaves out
+        self._passed_over: OrderedDict[str, None] = (
+            OrderedDict()
+        )  # whom only the limit for the first attempts leaves out
 
     def begin_round(self, first: bool, *, favourite: bool = True) -> None:
         """Begin anew with everybody; the `first` round begins with those who worked, the last used ahead.
@@ -101,6 +101,8 @@ class Candidates:
         fresh = [address for address in dict.fromkeys(addresses) if address not in self._new]
         self._new.extend(self._rng.shuffled(fresh))
         self._added.update(fresh)
+        for address in fresh:
+            self._passed_over.pop(address, None)
 
     def take(self, busy: Collection[str] = (), *, newcomers: bool = False) -> DialParameters | Nothing:
         """Return the next attempt, or why there is none; on request only at a server that was added.
@@ -146,21 +148,22 @@ class Candidates:
 
     def _once_passed_over(self) -> ServerEntry | None:
         while self._passed_over:
-            if entry := next(self._servers.pick([self._passed_over.popleft()], self._settings.region), None):
+            address, _ = self._passed_over.popitem(last=False)
+            if entry := next(self._servers.pick([address], self._settings.region), None):
                 return entry
         return None
 
     def _attempt(self, entry: ServerEntry) -> DialParameters | None:
         """Return an attempt at this server; None if it is skipped. Raises DocumentError if it is unusable."""
         settings = self._settings
-        if settings.proxied and not (entry.allow_upstream_proxy or entry.local_source in _SEEN_BY_PROXIES):
+        if settings.hides_from_proxy(entry):
             self._skip("the server must not become known to upstream proxies")
             return None
         exclude = self._exclude_intensive()
         allowed = settings.protocols(entry, initial=self._initial, exclude_intensive=exclude)
         if not allowed:
             if self._initial and settings.protocols(entry):
-                self._passed_over.append(entry.ip_address)
+                self._passed_over[entry.ip_address] = None
             else:
                 self._skip("the server supports no tunnel protocol that is allowed and known here")
             return None

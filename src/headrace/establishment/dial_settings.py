@@ -5,10 +5,11 @@ The numbers that no field of the configuration sets have the field's defaults (c
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final, TypeVar
 
 from headrace.documents.capabilities import IMPLEMENTED_PROTOCOLS
 from headrace.documents.client_config import ClientConfig
-from headrace.documents.port_policy import PortSet
+from headrace.documents.port_policy import PortSet, parse_ports
 from headrace.documents.server_entry import ServerEntry
 from headrace.establishment import latency
 from headrace.obfuscation.preamble import MAX_PADDING, MIN_CLIENT_PADDING
@@ -17,7 +18,11 @@ from headrace.obfuscation.prefix import PrefixSpecs
 __all__ = ["ALL_PROTOCOLS", "DialSettings"]
 
 #: In limits of ports: whatever protocol has none of its own.
-ALL_PROTOCOLS = "All"
+ALL_PROTOCOLS: Final = "All"
+#: Where entries come from that many have.
+_SEEN_BY_PROXIES: Final = frozenset(("EMBEDDED", "REMOTE", "TARGET"))
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +58,36 @@ class DialSettings:
     @classmethod
     def from_config(cls, config: ClientConfig) -> "DialSettings":
         """Take what a configuration sets."""
+        defaults = cls()
+        ports = config.limit_tunnel_dial_port_numbers
         return cls(
             region=config.egress_region,
             proxied=bool(config.upstream_proxy_url),
             limit_protocols=tuple(config.limit_tunnel_protocols),
+            initial_limit_protocols=tuple(config.initial_limit_tunnel_protocols),
+            initial_limit_candidates=config.initial_limit_tunnel_protocols_candidate_count,
+            limit_ports={name: parse_ports(items) for name, items in ports.items()},
             prefixes=config.prefixes(),
             padding=config.padding,
+            latency_lambda=config.network_latency_multiplier_lambda or defaults.latency_lambda,
+            liveness_up=(config.liveness_test_min_upstream_bytes, config.liveness_test_max_upstream_bytes),
+            liveness_down=(
+                config.liveness_test_min_downstream_bytes,
+                config.liveness_test_max_downstream_bytes,
+            ),
+            disable_replay=config.disable_replay,
+            replay_candidates=_set(config.replay_candidate_count, defaults.replay_candidates),
+            replay_ttl=_set(config.replay_dial_parameters_ttl_seconds, defaults.replay_ttl),
+            replay_retain_failed_probability=_set(
+                config.replay_retain_failed_probability, defaults.replay_retain_failed_probability
+            ),
+            replay_ignore_changed_probability=_set(
+                config.replay_ignore_changed_config_state_probability,
+                defaults.replay_ignore_changed_probability,
+            ),
+            replay_later_round_probability=_set(
+                config.replay_later_round_move_to_front_probability, defaults.replay_later_round_probability
+            ),
         )
 
     @property
@@ -74,16 +103,27 @@ class DialSettings:
     def protocols(
         self, entry: ServerEntry, *, initial: bool = False, exclude_intensive: bool = False
     ) -> list[str]:
-        """Return the protocols over which `entry` may be dialled; `initial` with the limit for the first.
+        """Return the protocols over which `entry` may be dialled; `initial` with the limit for the first, if any.
 
         Ones that this program does not speak are left out.
         """
-        limit = self.initial_limit_protocols if initial else self.limit_protocols
+        limit = self.initial_limit_protocols if initial and self.initial_limit else self.limit_protocols
         supported = entry.supported_protocols(
             limit, upstream_proxy=self.proxied, exclude_intensive=exclude_intensive
         )
         return [name for name in supported if name in IMPLEMENTED_PROTOCOLS and self._may_dial(entry, name)]
 
+    def hides_from_proxy(self, entry: ServerEntry) -> bool:
+        """Whether `entry` is left out because dialling it would tell our upstream proxy of it.
+
+        Servers few know of are kept from proxies, which may keep logs (client spec §3).
+        """
+        return self.proxied and not (entry.allow_upstream_proxy or entry.local_source in _SEEN_BY_PROXIES)
+
     def _may_dial(self, entry: ServerEntry, protocol: str) -> bool:
         ports = self.limit_ports.get(protocol, self.limit_ports.get(ALL_PROTOCOLS))
         return ports is None or entry.dial_port(protocol) in ports
+
+
+def _set(value: T | None, default: T) -> T:
+    return default if value is None else value

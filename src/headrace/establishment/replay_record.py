@@ -125,6 +125,17 @@ def config_state(config: ClientConfig, tactics_tag: str = "") -> str:
         {
             "tactics": tactics_tag,
             "protocols": config.limit_tunnel_protocols,
+            "first protocols": config.initial_limit_tunnel_protocols,
+            "first candidates": config.initial_limit_tunnel_protocols_candidate_count,
+            "ports": config.limit_tunnel_dial_port_numbers,
+            "headers": config.custom_headers,
+            "patience": [config.network_latency_multiplier, config.network_latency_multiplier_lambda],
+            "liveness": [
+                config.liveness_test_min_upstream_bytes,
+                config.liveness_test_max_upstream_bytes,
+                config.liveness_test_min_downstream_bytes,
+                config.liveness_test_max_downstream_bytes,
+            ],
             "proxy": [proxy.scheme, proxy.host, proxy.port] if proxy else [],
             "padding": config.padding,
             "prefixes": config.ossh_prefix_specs,

@@ -8,6 +8,8 @@ from headrace.base.errors import DocumentError
 from headrace.base.rng import SeededRng
 from headrace.documents.server_entry import ServerEntry
 from headrace.establishment.dial_parameters import choose
+from headrace.establishment.dial_settings import DialSettings
+from headrace.obfuscation.prefix import PrefixSpecs
 
 FIELDS: dict[str, object] = {
     "ipAddress": "192.0.2.1",
@@ -69,6 +71,34 @@ def test_what_is_missing_is_named_and_nothing_secret_is_repeated(
         choose(entry(**changes), protocol, SeededRng(1))
     assert "keyword" not in str(failure.value)
     assert "192.0.2.1" not in str(failure.value)
+
+
+def test_every_choice_is_made_beforehand() -> None:
+    prefixes = PrefixSpecs.compile({"get": "GET /[a-z]{8} "}, names_by_port={"": ["get"]}, probability=1.0)
+    settings = DialSettings(
+        prefixes=prefixes, padding=(40, 60), liveness_up=(1, 1000), liveness_down=(2000, 3000)
+    )
+    attempts = [choose(entry(), "OSSH", SeededRng(seed), settings=settings) for seed in range(60)]
+    assert {attempt.padding for attempt in attempts} > {41, 59}
+    assert all(40 <= attempt.padding <= 60 for attempt in attempts)
+    assert len({attempt.seed for attempt in attempts}) == 60
+    assert len({attempt.latency_multiplier for attempt in attempts}) == 60
+    for attempt in attempts:
+        assert attempt.prefix is not None and attempt.prefix.data.startswith(b"GET /")
+        assert attempt.liveness is not None
+        assert 1 <= attempt.liveness.up <= 1000 and 2000 <= attempt.liveness.down <= 3000
+        assert not (attempt.is_replay or attempt.replay_ignored_change or attempt.head_start)
+    assert choose(entry(), "OSSH", SeededRng(1)).liveness is None
+    assert choose(entry(disableOSSHPrefix=True), "OSSH", SeededRng(1), settings=settings).prefix is None
+    assert choose(entry(), "SSH", SeededRng(1), settings=settings).prefix is None
+
+
+def test_the_lengths_of_packets_follow_from_the_attempt() -> None:
+    attempt = choose(entry(), "OSSH", SeededRng(1))
+    lengths = [attempt.shape().between(0, 255) for _ in range(2)]
+    assert lengths[0] == lengths[1]
+    assert choose(entry(), "OSSH", SeededRng(2)).shape().bytes(8) != attempt.shape().bytes(8)
+    assert repr(attempt.seed) not in repr(attempt)
 
 
 def test_plain_ssh_needs_no_obfuscation_key() -> None:
