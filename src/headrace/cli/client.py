@@ -16,6 +16,7 @@ import click
 from headrace.base.clock import SYSTEM_CLOCK
 from headrace.base.errors import DocumentError, OperatorError
 from headrace.cli.files import read_file
+from headrace.client.control_place import ControlPlace, usable_place
 from headrace.client.data_directory import DataDirectory, default_data_directory
 from headrace.client.notices import NoticeOptions, Notices
 from headrace.client.servers import FixedServers, Servers, StoredServers
@@ -70,12 +71,14 @@ def _translate(arg: str) -> Iterable[str]:
 @click.option("--listen-interface", help='Where to listen: "" for this machine only, "any" for everybody.')
 @click.option("--notices", type=click.Path(), help="Append notices to this file instead of standard error.")
 @click.option("--format-notices", is_flag=True, help="Write notices for people instead of programs.")
+@click.option("--control", metavar="NAME", hidden=True, help="Run as the client of this name, to be asked.")
 def client(
     config: Path | None,
     entry: str | None,
     server_list: Path | None,
     notices: str | None,
     format_notices: bool,
+    control: str | None,
     **options: Any,
 ) -> None:
     """Connect to a server and offer it to applications as local SOCKS and HTTP proxies.
@@ -94,6 +97,10 @@ def client(
         text = read_file(server_list, "the server list").decode("ascii", "replace")
         embedded[str(server_list)] = text.splitlines()
     with contextlib.ExitStack() as stack:
+        place = usable_place(control) if control is not None else None
+        if place is not None:
+            stack.enter_context(place.held())
+            notices = notices or os.devnull  # nobody is there to read them
         stream = stack.enter_context(_notices_file(notices)) if notices else sys.stderr
         told = Notices(stream, SYSTEM_CLOCK, NoticeOptions.from_config(settings, human=format_notices))
         if listening_address(settings.listen_interface) != "127.0.0.1":
@@ -104,11 +111,15 @@ def client(
         servers = FixedServers([target]) if target is not None else StoredServers(store, _entry_key(settings))
         if target is not None:
             embedded = {}  # nobody else will be dialled
-        _run(settings, servers, told, store=store, directory=directory, embedded=embedded)
+        _run(settings, servers, told, store=store, directory=directory, embedded=embedded, place=place)
 
 
-def _run(settings: ClientConfig, servers: Servers, notices: Notices, **kept: Any) -> None:
+def _run(
+    settings: ClientConfig, servers: Servers, notices: Notices, *, place: ControlPlace | None, **kept: Any
+) -> None:
+    from headrace.client.attended import attended
     from headrace.client.controller import Controller
+    from headrace.establishment.journal import Journal
     from headrace.net.loop import run
 
     async def main() -> None:
@@ -116,7 +127,13 @@ def _run(settings: ClientConfig, servers: Servers, notices: Notices, **kept: Any
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, controller.stop)
-        await controller.run()
+        async with contextlib.AsyncExitStack() as stack:
+            if place is not None:
+                data = kept["directory"].path if kept["directory"] is not None else None
+                address = listening_address(settings.listen_interface)
+                asked = attended(place, notices, Journal(), controller.stop, data=data, address=address)
+                await stack.enter_async_context(asked)
+            await controller.run()
 
     run(main())
 

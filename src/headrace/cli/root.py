@@ -35,6 +35,10 @@ class LazyGroup(click.Group):
 @click.group(
     cls=LazyGroup,
     lazy={
+        "connect": "headrace.cli.connect:connect",
+        "status": "headrace.cli.status:status",
+        "explain": "headrace.cli.explain:explain",
+        "disconnect": "headrace.cli.disconnect:disconnect",
         "client": "headrace.cli.client:client",
         "server": "headrace.cli.server:server",
         "entries": "headrace.cli.entries:entries",
@@ -50,7 +54,7 @@ def headrace() -> None:
     \b
     headrace demo                                   see it work on this machine
     headrace server generate --help                 make a server of your own
-    headrace client --entry server-entry.dat        browse through it
+    headrace connect --entry server-entry.dat       browse through it
     """
 
 

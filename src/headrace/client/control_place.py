@@ -2,8 +2,10 @@
 
     $XDG_RUNTIME_DIR/headrace/ or /tmp/headrace-UID/
         NAME.lock     held while a client of this name runs
+        NAME.starting held while one is started from a terminal
         NAME.socket   where it listens
         NAME.data     the directory in which the last one kept its files
+        NAME.log      what the last one printed, where it was started from a terminal
 
 A name has one client at a time. The lock decides, which the operating system takes back when a process ends,
 however it does: whoever has it may remove a socket that another left.
@@ -52,6 +54,7 @@ class ControlPlace:
         self.directory = directory
         self.socket = directory / f"{name}.socket"
         self._lock = directory / f"{name}.lock"
+        self._starting = directory / f"{name}.starting"
         self._data = directory / f"{name}.data"
 
     def make(self) -> None:
@@ -79,9 +82,19 @@ class ControlPlace:
         return stat.S_ISDIR(status.st_mode) and mine
 
     @contextlib.contextmanager
+    def starting(self) -> Iterator[None]:
+        """Wait until nobody else is about to start a client of this name; be alone in that in the block."""
+        lock = self._open_lock(self._starting)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+    @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Have the name for oneself in the block. Raises AlreadyRunning, or OSError."""
-        lock = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        """Have the name for oneself in the block. Raises OperatorError, AlreadyRunning if another has it."""
+        lock = self._open_lock(self._lock)
         try:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -98,10 +111,17 @@ class ControlPlace:
         finally:
             os.close(lock)
 
+    @staticmethod
+    def _open_lock(path: Path) -> int:
+        try:
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise OperatorError(f"{path} cannot be opened: {error.strerror}; remove it") from error
+
     def remember_data(self, directory: Path) -> None:
         """Note where the client keeps its files, for when it does not run any more. Failing is no harm."""
-        with contextlib.suppress(OSError):
-            self._data.write_bytes(os.fsencode(directory))
+        with contextlib.suppress(OSError), open(self._data, "wb", opener=_private) as file:
+            file.write(os.fsencode(directory))
 
     def data(self) -> Path | None:
         """Return where the last client kept its files, None if that is not known."""
@@ -113,6 +133,10 @@ class ControlPlace:
         except OSError:
             return None
         return Path(text) if os.path.isabs(text) and "\0" not in text else None
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
 
 
 def places(name: str = DEFAULT_NAME) -> list[ControlPlace]:

@@ -11,14 +11,16 @@ import enum
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from headrace.base.errors import DocumentError
 from headrace.base.redact import scrub_addresses
-from headrace.establishment.dial_parameters import DialParameters
 from headrace.establishment.stages import Stage
+
+if TYPE_CHECKING:  # who only reads a record need not load what dialling takes
+    from headrace.establishment.dial_parameters import DialParameters
 
 __all__ = ["MAX_TRIALS", "Journal", "Outcome", "Record", "Trial"]
 
@@ -97,7 +99,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 @dataclass(frozen=True, slots=True)
 class _UnderWay:
-    attempt: DialParameters
+    attempt: "DialParameters"
     began: float
     stage: Callable[[], Stage]
 
@@ -125,14 +127,14 @@ class Journal:
         self._earlier.clear()
 
     def started(
-        self, attempt: DialParameters, now: float, stage: Callable[[], Stage] = lambda: Stage.DIALLING
+        self, attempt: "DialParameters", now: float, stage: Callable[[], Stage] = lambda: Stage.DIALLING
     ) -> None:
         """An attempt begins; `stage` says how far it has come whenever it is asked."""
         self.revision += 1
         self._under_way[attempt.candidate_number] = _UnderWay(attempt, now, stage)
 
     def ended(
-        self, attempt: DialParameters, now: float, stage: Stage, outcome: Outcome, reason: str = ""
+        self, attempt: "DialParameters", now: float, stage: Stage, outcome: Outcome, reason: str = ""
     ) -> None:
         """An attempt has ended, having reached `stage`. One that was skipped need not have been started."""
         self.revision += 1
@@ -169,7 +171,7 @@ class Journal:
 
     def _trial(
         self,
-        attempt: DialParameters,
+        attempt: "DialParameters",
         began: float,
         now: float,
         stage: Stage,

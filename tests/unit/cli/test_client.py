@@ -14,6 +14,7 @@ from headrace.base.errors import OperatorError
 from headrace.base.rng import SeededRng
 from headrace.cli import client as module
 from headrace.cli.root import headrace
+from headrace.client.control_place import ControlPlace
 from headrace.client.data_directory import DataDirectory, default_data_directory
 from headrace.client.notices import Notices
 from headrace.client.servers import Servers
@@ -48,6 +49,7 @@ class Started:
     store: ClientStore
     directory: DataDirectory | None
     embedded: dict[str, list[str]]
+    place: ControlPlace | None
 
     @property
     def tried(self) -> list[ServerEntry]:

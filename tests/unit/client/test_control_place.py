@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -100,10 +101,26 @@ def test_the_name_is_free_once_its_process_is_killed(tmp_path: Path) -> None:
         pass
 
 
+def test_starting_is_done_one_after_the_other(tmp_path: Path) -> None:
+    place, order = made(tmp_path), []
+
+    def start() -> None:
+        with made(tmp_path).starting():
+            order.append("second")
+
+    other = threading.Thread(target=start)
+    with place.starting():
+        other.start()
+        other.join(0.05)
+        order.append("first")
+    other.join()
+    assert order == ["first", "second"]
+
+
 def test_nobody_is_led_elsewhere_by_a_link_in_place_of_the_lock(tmp_path: Path) -> None:
     place = made(tmp_path)
     (place.directory / "default.lock").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(OSError), place.held():
+    with pytest.raises(OperatorError, match=r"default\.lock cannot be opened"), place.held():
         pass
     assert not (tmp_path / "elsewhere").exists()
 

@@ -226,9 +226,6 @@ def test_what_is_no_status(data: bytes) -> None:
 def test_it_hears_what_is_not_shown() -> None:
     clock = Clock()
     notices, board = Notices(io.StringIO(), clock), StatusBoard(clock)
-    listen = getattr(notices, "listen", None)
-    if listen is None:
-        pytest.skip("nobody listens yet")
-    listen(board.hear)
+    notices.listen(board.hear)
     notices.emit("ConnectingServer", diagnosticID="x", region="DE", protocol="SSH")
     assert board.status().attempt_regions == {"DE": 1}

@@ -1,0 +1,151 @@
+"""`headrace connect`: start a client in the background, and show how it gets on until it is connected."""
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+import click
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from headrace.base.errors import NetworkError, OperatorError
+from headrace.cli.background import Background, arguments
+from headrace.cli.client import client as client_command
+from headrace.cli.status import exit_code, find_client, name_option, show
+from headrace.cli.status_view import advice, progress_line
+from headrace.cli.words import printable
+from headrace.client.control_client import RunningClient
+from headrace.client.control_place import DEFAULT_NAME, usable_place
+from headrace.client.status import State, Status
+
+__all__ = ["connect"]
+
+#: Seconds that a client has for its last words when connecting is broken off.
+_LAST_WORDS = 15.0
+_INTERRUPTED = 130
+
+_CLIENT_PARAMS = [param for param in client_command.params if not getattr(param, "hidden", False)]
+
+
+@click.command(cls=type(client_command), params=[*_CLIENT_PARAMS])
+@name_option
+@click.option(
+    "--wait",
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    help="How long to wait for a tunnel before leaving the client to it; 0 only starts it.",
+)
+@click.option("--keep-trying", is_flag=True, help="Leave the client running when Ctrl-C ends the waiting.")
+@click.pass_context
+def connect(
+    context: click.Context, /, name: str, wait: float | None, keep_trying: bool, **options: Any
+) -> None:
+    """Start a client in the background, and wait until it is connected.
+
+    It takes the options of "headrace client", and goes on when the terminal is closed. Ctrl-C while it is
+    connecting ends it. Its notices are in files below its data directory.
+
+    The exit code is 0 once there is a tunnel, 1 if there is none, and 2 if something has to be mended.
+
+    \b
+    headrace connect --config client.config
+    headrace status
+    headrace disconnect
+    """
+    words = arguments(context, _CLIENT_PARAMS)
+    shown = "" if name == DEFAULT_NAME else f" --name {name}"
+    place = usable_place(name)
+    with contextlib.ExitStack() as starting:
+        starting.enter_context(place.starting())
+        running = find_client(name)
+        if running is not None:
+            _tell_of(running, shown)
+        started = Background(place, words)
+        try:
+            asked = started.answering()
+            starting.close()  # whoever waited finds it now
+            if asked is None:
+                _give_up(started)
+            with asked:
+                last = _follow(asked, wait)
+        except KeyboardInterrupt:
+            if keep_trying:
+                click.echo(f"it goes on in the background; headrace disconnect{shown} ends it", err=True)
+            else:
+                started.end()
+                click.echo("stopped", err=True)
+            sys.exit(_INTERRUPTED)
+    if last is None or last.state is State.ENDED:
+        _give_up(started, last.problem if last is not None else "")
+    _print_output(started)
+    if last.state is not State.CONNECTED:
+        click.echo(f"{progress_line(last)}; it goes on in the background, see: headrace status{shown}")
+        sys.exit(0 if wait == 0 else 1)
+    show(last)
+    click.echo("\nWhat to do now:")
+    for line in advice(last, shown):
+        click.echo(f"  {line}")
+
+
+def _tell_of(running: RunningClient, shown: str) -> NoReturn:
+    """Say that there is a client already, and end."""
+    with running:
+        status = running.status()
+    click.echo(f"a client is running already; headrace disconnect{shown} ends it")
+    show(status)
+    sys.exit(exit_code(status))
+
+
+def _give_up(started: Background, problem: str = "") -> NoReturn:
+    """Say why a client has ended by itself, and end."""
+    code = started.exit_code(_LAST_WORDS)
+    output = _print_output(started)
+    if code and code > 0 and output:
+        sys.exit(code)
+    why = problem or ("the client was killed" if code and code < 0 else "the client has ended")
+    raise OperatorError(f"not connected: {why}", exit_code=1)
+
+
+def _print_output(started: Background) -> str:
+    output = started.output()
+    if output:
+        click.echo(output, err=True)
+    return output
+
+
+def _follow(asked: RunningClient, wait: float | None) -> Status | None:
+    """Show how a client gets on; return its status when it is connected or `wait` is over, None if it ended.
+
+    A client that tells why it ended has a status all the same.
+    """
+    with _progress() as tell:
+        try:
+            last = asked.status()
+            for last in asked.watch(wait):
+                tell(last)
+                if last.state in (State.CONNECTED, State.ENDED):
+                    return last
+        except TimeoutError:
+            return last
+        except NetworkError:
+            pass
+    return None
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[Status], None]]:
+    """Yield what shows a status, on standard error, where a person is watching."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda status: None
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as shown:
+        job = shown.add_task("connecting")
+
+        def tell(status: Status) -> None:
+            problem = f"; {printable(status.problem)}" if status.problem else ""
+            shown.update(job, description=progress_line(status) + problem)
+
+        yield tell
