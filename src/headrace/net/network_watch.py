@@ -80,8 +80,7 @@ class NetworkWatch:
                 self._news.clear()
                 await asyncio.sleep(self._settle)
                 for _ in range(LOOKS):
-                    self._compare()
-                    if self._place is None or self._place.route.hardware or not self._place.route.gateway:
+                    if self._compare():
                         break
                     await asyncio.sleep(LOOK_AGAIN)
         finally:
@@ -89,16 +88,18 @@ class NetworkWatch:
                 asyncio.get_running_loop().remove_reader(subscription)
                 subscription.close()
 
-    def _compare(self) -> None:
+    def _compare(self) -> bool:
+        """Look where we are; return whether that is certain."""
         before, place = self._place, self._look()
         if place is None:
-            return  # what counts is where we are once there is a network again
+            return True  # what counts is where we are once there is a network again
         if before is None or before.differs(place):
             self._place = place
             if before is not None:
                 self._changed()
         elif place.route.hardware:
             self._place = place
+        return bool(place.route.hardware or not place.route.gateway)
 
     def _drain(self, subscription: socket.socket) -> None:
         try:
