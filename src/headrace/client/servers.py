@@ -63,7 +63,7 @@ class FixedServers(Servers):
         self._first: ServerEntry | None = None
 
     def entries(self, rng: Rng, front: Sequence[str] = (), region: str = "") -> Iterator[ServerEntry]:
-        places = {address: place for place, address in enumerate(front)}
+        places = {address: place for place, address in enumerate(dict.fromkeys(front))}
         order = sorted(
             rng.shuffled(self._entries), key=lambda entry: places.get(entry.ip_address, len(places))
         )

@@ -79,9 +79,8 @@ class Candidates:
         self._round: Iterator[ServerEntry] = iter(())
         self._new: deque[str] = deque()
         self._added: set[str] = set()  # addresses that came as newcomers, and need not come again
-        self._passed_over: OrderedDict[str, None] = (
-            OrderedDict()
-        )  # whom only the limit for the first attempts leaves out
+        # Whom only the limit for the first attempts leaves out, in order.
+        self._passed_over: OrderedDict[str, None] = OrderedDict()
 
     def begin_round(self, first: bool, *, favourite: bool = True) -> None:
         """Begin anew with everybody; the `first` round begins with those who worked, the last used ahead.

@@ -103,9 +103,9 @@ class DialSettings:
     def protocols(
         self, entry: ServerEntry, *, initial: bool = False, exclude_intensive: bool = False
     ) -> list[str]:
-        """Return the protocols over which `entry` may be dialled; `initial` with the limit for the first, if any.
+        """Return the protocols over which `entry` may be dialled, of those that this program speaks.
 
-        Ones that this program does not speak are left out.
+        `initial` goes by the limit for the first attempts, if there is one.
         """
         limit = self.initial_limit_protocols if initial and self.initial_limit else self.limit_protocols
         supported = entry.supported_protocols(

@@ -51,3 +51,33 @@ def test_it_is_remembered_for_as_long_as_the_same_region_counts(store: ClientSto
     assert StoredServers(store).first("SE") == kept.ip_address
     assert StoredServers(store).first("") == ""
     assert order(StoredServers(store), "")[0] != kept
+
+
+def test_others_may_be_in_front_and_nobody_comes_twice(servers: Servers) -> None:
+    ahead = [entry.ip_address for entry in order(servers)[5:8]]
+    found = [
+        entry.ip_address for entry in servers.entries(SeededRng(9), [*ahead, "192.0.2.1", ahead[0]], "SE")
+    ]
+    assert found[:3] == ahead
+    assert len(found) == len(set(found)) == 20
+    assert list(servers.entries(SeededRng(9), ahead, "CH")) == []
+
+
+def test_who_served_well_can_be_forgotten(servers: Servers) -> None:
+    kept, other = order(servers)[:2]
+    servers.keep_first(kept, "")
+    servers.forget_first(other.ip_address)
+    assert servers.first() == kept.ip_address
+    servers.forget_first(kept.ip_address)
+    assert servers.first() == ""
+
+
+def test_entries_are_picked_by_address(servers: Servers) -> None:
+    wanted = [entry.ip_address for entry in order(servers)[5:8]]
+    assert {entry.ip_address for entry in servers.pick([*wanted, "192.0.2.1"], "SE")} == set(wanted)
+    assert list(servers.pick(wanted, "CH")) == []
+
+
+def test_everybody_is_everybody(servers: Servers) -> None:
+    everybody = {entry.ip_address for entry in servers.everybody()}
+    assert everybody == {entry.ip_address for entry in order(servers)}

@@ -1,5 +1,7 @@
 """Who is tried first."""
 
+from typing import Any
+
 from headrace.base.rng import SeededRng
 from headrace.establishment.dial_settings import DialSettings
 from headrace.establishment.order import front
@@ -7,14 +9,8 @@ from headrace.establishment.order import front
 RECENT = ["b", "c", "a", "d"]
 
 
-def order(favourite: str = "a", seed: int = 1, *, first_round: bool = True, **settings: float) -> list[str]:
-    return front(
-        favourite,
-        RECENT,
-        SeededRng(seed),
-        DialSettings(**settings),
-        first_round=first_round,  # type: ignore[arg-type]
-    )
+def order(favourite: str = "a", seed: int = 1, *, first_round: bool = True, **settings: Any) -> list[str]:
+    return front(favourite, RECENT, SeededRng(seed), DialSettings(**settings), first_round=first_round)
 
 
 def test_the_server_used_last_is_followed_by_those_that_worked_in_any_order() -> None:

@@ -57,10 +57,8 @@ def test_what_worked_is_done_again_in_the_same_way() -> None:
     assert again is not None
     first = life.attempt
     assert (again.protocol, again.padding, again.seed) == (first.protocol, first.padding, first.seed)
-    assert (again.identification, again.latency_multiplier) == (
-        first.identification,
-        first.latency_multiplier,
-    )
+    assert again.identification == first.identification
+    assert again.latency_multiplier == first.latency_multiplier
     assert (again.candidate_number, again.is_replay, again.network_id) == (7, True, "WIFI-home")
     assert life.client().recent() == [ADDRESS]
 

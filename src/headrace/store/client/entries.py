@@ -193,7 +193,8 @@ class EntryStore:
             last = rows[-1][0]
             for _, address, text in rows:
                 with suppress(DocumentError):
-                    yield ServerEntry.from_fields(parse_fields(address, text) or {})
+                    if (fields := parse_fields(address, text)) is not None:
+                        yield ServerEntry.from_fields(fields)
 
     def addresses(self, rng: Rng, *, region: str = "", first: Sequence[str] = ()) -> Iterator[str]:
         """Yield every address, or those of a region: the `first` that are there, then the others at random.

@@ -222,6 +222,7 @@ def test_loading_deletes_what_was_damaged(store: ClientStore, told: list[str], t
         store.entries.store(entry(number), replace=True)
     store._database.execute("UPDATE entry SET fields = ? WHERE id > 1", text)
     assert store.entries.get(address_of(1)) is None
+    assert [found.ip_address for found in store.entries.everything()] == [address_of(0)]
     assert [store.entries.load(address_of(number), None) is None for number in range(3)] == [
         False,
         True,
@@ -229,6 +230,21 @@ def test_loading_deletes_what_was_damaged(store: ClientStore, told: list[str], t
     ]
     assert store.entries.count() == 1
     assert told == ["a server entry in the client store is damaged; it is removed"], "once"
+
+
+def test_all_of_them_can_be_counted_some_at_a_time(store: ClientStore) -> None:
+    for fields in entries(120):
+        store.entries.store(fields, replace=True)
+    store.entries.store(entry(120, sshPort="no number"), replace=True)
+    found = []
+    for number, each in enumerate(store.entries.everything()):
+        if number == 60:  # changes meanwhile do no harm
+            store.entries.delete(address_of(3))
+            store.entries.delete(address_of(119))
+            store.entries.store(entry(130), replace=True)
+        found.append(each.ip_address)
+    assert found == [address_of(number) for number in [*range(119), 130]]
+    assert store.entries.count() == 120, "the one that cannot be used is still there"
 
 
 def test_regions(store: ClientStore) -> None:
