@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import itertools
 import json
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -142,7 +143,7 @@ async def test_others_have_their_turn_meanwhile() -> None:
         await asyncio.sleep(0)
         turns.append(len(looked))
     assert len(turns) >= 10
-    assert max(after - before for before, after in zip(turns, turns[1:], strict=False)) <= SLICE
+    assert max(after - before for before, after in itertools.pairwise(turns)) <= SLICE
     assert task.result().count == 10 * SLICE
 
 
