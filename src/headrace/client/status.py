@@ -7,7 +7,7 @@ connecting ──► connected ◄──► reconnecting
 import enum
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -19,6 +19,10 @@ __all__ = ["State", "Status", "StatusBoard"]
 
 _MAX_PROBLEM = 500  # characters
 _MAX_HOMEPAGES = 20
+
+
+#: What a clock shows, or a time it takes; more would be no date.
+_Seconds = Annotated[float, msgspec.Meta(ge=0, le=2e11)]
 
 
 class State(enum.Enum):
@@ -35,8 +39,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A client as it is. Regions are countries of two letters, "" where they are not known."""
 
     state: State
-    since: float  #: when it came to this state, in seconds since 1970-01-01 UTC
-    seconds: float  #: it has been in this state
+    since: _Seconds  #: when it came to this state, in seconds since 1970-01-01 UTC
+    seconds: _Seconds  #: it has been in this state
     process: int = 0  #: its ID
     tunnels: int = 0
     protocol: str = ""

@@ -11,7 +11,7 @@ import enum
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 
@@ -30,6 +30,10 @@ MAX_TRIALS: Final = 1000
 _VERSION: Final = 1
 _MAX_REASON = 300  # characters
 _MAX_DOCUMENT = 4 << 20  # bytes
+
+
+#: What a clock shows, or a time it takes; more would be no date.
+_Seconds = Annotated[float, msgspec.Meta(ge=0, le=2e11)]
 
 
 class Outcome(enum.Enum):
@@ -52,8 +56,8 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     prefix: str = ""  #: name of its spec
     is_replay: bool = False
     head_start: bool = False
-    began: float  #: seconds after the establishment did
-    took: float  #: seconds; so far, if it is under way
+    began: _Seconds  #: seconds after the establishment did
+    took: _Seconds  #: seconds; so far, if it is under way
     reached: str  #: name of a Stage in lower case
     outcome: Outcome | None = None
     reason: str = ""
@@ -71,8 +75,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """An establishment as it stood at one moment, oldest attempt first."""
 
     version: int = _VERSION
-    begun: float  #: seconds since 1970-01-01 UTC
-    seconds: float  #: it lasted, or has lasted so far
+    begun: _Seconds  #: seconds since 1970-01-01 UTC
+    seconds: _Seconds  #: it lasted, or has lasted so far
     finished: bool = False
     connected: bool = False  #: it led to a tunnel
     reason: str = ""  #: why it ended without one
@@ -120,7 +124,7 @@ class Journal:
     def begin(self, now: float, wall: float) -> None:
         """An establishment begins; the one before is forgotten. `wall` is the date, in seconds since 1970."""
         self.revision += 1
-        self._begun, self._begun_wall = now, wall
+        self._begun, self._begun_wall = now, max(0.0, wall)
         self._ended, self._connected, self._reason = None, False, ""
         self._under_way.clear()
         self._trials.clear()

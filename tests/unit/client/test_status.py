@@ -227,5 +227,5 @@ def test_it_hears_what_is_not_shown() -> None:
     clock = Clock()
     notices, board = Notices(io.StringIO(), clock), StatusBoard(clock)
     notices.listen(board.hear)
-    notices.emit("ConnectingServer", diagnosticID="x", region="DE", protocol="SSH")
+    notices.emit("ConnectingServer", diagnosticID="x", region="DE", protocol="SSH", candidateNumber=1)
     assert board.status().attempt_regions == {"DE": 1}

@@ -222,6 +222,8 @@ GOOD_TRIAL = {
         b"[" * 100_000,
         json.dumps({"begun": 0, "seconds": 0, "version": 2}).encode(),
         json.dumps({"begun": "x", "seconds": 0}).encode(),
+        json.dumps({"begun": 1e300, "seconds": 0}).encode(),
+        json.dumps({"begun": 0, "seconds": -1}).encode(),
         json.dumps({"begun": 0, "seconds": 0, "trials": [{**GOOD_TRIAL, "reached": "nowhere"}]}).encode(),
         json.dumps({"begun": 0, "seconds": 0, "trials": [{**GOOD_TRIAL, "outcome": "won"}]}).encode(),
         json.dumps({"begun": 0, "seconds": 0, "earlier": {"won": 1}}).encode(),

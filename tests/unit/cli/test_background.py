@@ -1,0 +1,63 @@
+"""The words with which a client is started in the background."""
+
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from headrace.cli.background import arguments
+from headrace.cli.client import client
+from headrace.cli.connect import connect
+from headrace.cli.root import headrace
+
+
+def words(*given: str, environment: dict[str, str] | None = None) -> list[str]:
+    """Return what a command of several kinds of options would hand on."""
+    kept: list[str] = []
+
+    @click.command()
+    @click.option("--file")
+    @click.option("--number", type=int, default=5, envvar="NUMBER")
+    @click.option("--flag", is_flag=True)
+    @click.option("--colour/--no-colour", default=True)
+    @click.option("--many", multiple=True)
+    @click.option("--own")
+    @click.pass_context
+    def command(context: click.Context, /, **options: Any) -> None:
+        kept.extend(arguments(context, context.command.params[:-1]))
+
+    result = CliRunner().invoke(command, given, env=environment, catch_exceptions=False)
+    assert result.exit_code == 0
+    return kept
+
+
+@pytest.mark.parametrize(
+    ("given", "handed_on"),
+    [
+        ([], []),
+        (["--own", "x"], []),
+        (["--file", "a b", "--number=0"], ["--file=a b", "--number=0"]),
+        (["--file", "--flag"], ["--file=--flag"]),
+        (["--file", ""], ["--file="]),
+        (["--flag", "--no-colour"], ["--flag", "--no-colour"]),
+        (["--many", "1", "--many", "2"], ["--many=1", "--many=2"]),
+    ],
+)
+def test_what_was_given_is_handed_on_and_nothing_else(given: list[str], handed_on: list[str]) -> None:
+    assert words(*given) == handed_on
+
+
+def test_what_comes_from_the_environment_is_there_anyway() -> None:
+    assert words(environment={"NUMBER": "7"}) == []
+
+
+def test_connect_takes_what_a_client_takes() -> None:
+    shown = {name for param in client.params if not getattr(param, "hidden", False) for name in param.opts}
+    own = {"--name", "--wait", "--keep-trying"}
+    assert {name for param in connect.params for name in param.opts} == shown | own
+
+
+def test_nobody_starts_a_client_under_a_name_that_is_none() -> None:
+    result = CliRunner().invoke(headrace, ["connect", "--name", "../x"])
+    assert "--name" in str(result.exception)
