@@ -1,5 +1,6 @@
 """What the client's requests carry."""
 
+import dataclasses
 import json
 import re
 
@@ -13,6 +14,7 @@ from headrace.client.api import Identity
 from headrace.codec.packed_parameters import unpack
 from headrace.documents.server_entry import ServerEntry
 from headrace.establishment.dial_parameters import DialParameters, choose
+from headrace.server.api_parameters import HANDSHAKE, validate
 
 ENTRY = ServerEntry.from_fields(
     {
@@ -104,15 +106,58 @@ def test_the_handshake_says_how_the_server_was_reached() -> None:
         "server_entry_source": "EMBEDDED",
         "server_entry_timestamp": "2024-05-06T07:00:00Z",  # the hour is enough
         "missing_server_entry_signature": "dGhlIHRhZw==",
+        "missing_server_entry_provider_id": "dGhlIHRhZw==",
         "is_replay": "0",
+        "established_tunnels_count": "0",
     }
     assert expected.items() <= parameters.items()
     assert str(parameters["ssh_client_version"]).startswith("SSH-2.0-OpenSSH_")
 
 
-def test_a_signed_entry_needs_no_signature() -> None:
-    parameters = api.handshake_parameters(identity(), dial(signature="signed"), SeededRng(1))
-    assert "missing_server_entry_signature" not in parameters
+def test_an_entry_that_lacks_nothing_is_not_asked_for() -> None:
+    whole = dial(signature="signed", provider_id="somebody")
+    parameters = api.handshake_parameters(identity(), whole, SeededRng(1))
+    assert not [name for name in parameters if name.startswith("missing")]
+
+
+def test_the_handshake_says_how_the_tunnel_came_about() -> None:
+    known = api.Circumstances(network_type="WIFI", established_tunnels=2, dial_duration=1.2346)
+    parameters = api.handshake_parameters(identity(), dial(), SeededRng(1), known)
+    expected = {"network_type": "WIFI", "established_tunnels_count": "2", "dial_duration": "1235"}
+    assert expected.items() <= parameters.items()
+    bare = api.handshake_parameters(identity(), dial(), SeededRng(1))
+    assert not {"network_type", "dial_duration", "replay_ignored_change"} & set(bare)
+
+
+def test_the_handshake_says_that_an_attempt_was_a_replay() -> None:
+    replay = dataclasses.replace(dial(), is_replay=True, replay_ignored_change=True)
+    parameters = api.handshake_parameters(identity(), replay, SeededRng(1))
+    assert (parameters["is_replay"], parameters["replay_ignored_change"]) == ("1", "1")
+
+
+def test_of_an_upstream_proxy_only_the_kind_is_told() -> None:
+    who = identity(UpstreamProxyURL="SOCKS5://ann:secret@192.0.2.9:1080")
+    parameters = api.handshake_parameters(who, dial(), SeededRng(1))
+    assert parameters["upstream_proxy_type"] == "socks5"
+    assert not [value for value in parameters.values() if "192.0.2.9" in str(value)]
+
+
+def test_a_server_takes_every_request() -> None:
+    known = api.Circumstances(network_type="WIFI", established_tunnels=2, dial_duration=1.2346)
+    who = identity(UpstreamProxyURL="http://192.0.2.9:1080", EgressRegion="CH", ClientPlatform="Linux_x")
+    parameters = api.handshake_parameters(who, dial(), SeededRng(1), known)
+    understood = unpack(api.encode(who, dial(), dict(parameters)))
+    assert parameters.items() - {("padding", "")} <= validate(understood, HANDSHAKE).items() | {
+        (name, understood[name]) for name in ("client_session_id", "pad_response", "padding")
+    }
+
+
+def test_two_attempts_made_alike_are_described_alike() -> None:
+    who = identity()
+    first = api.about_attempt(who, dial(), "WIFI")
+    second = api.about_attempt(who, dataclasses.replace(dial(), candidate_number=9), "WIFI")
+    assert [*first.items()] == [*second.items()]
+    assert "192.0.2.1" not in str(first)
 
 
 @pytest.mark.parametrize("encoding", ["", "cbor", "json"])
@@ -166,3 +211,27 @@ def test_a_status_request_is_json_whatever_the_encoding() -> None:
 )
 def test_the_connected_reply(reply: bytes | None, stamp: str) -> None:
     assert api.connected_timestamp(reply) == stamp
+
+
+@pytest.mark.parametrize(
+    ("reply", "tags"),
+    [
+        (b'{"invalid_server_entry_tags": ["a", "b"], "padding": " "}', ["a", "b"]),
+        (b'{"invalid_server_entry_tags": ["a", 5, null, ["b"]]}', ["a"]),
+        (b'{"invalid_server_entry_tags": null}', []),
+        (b'{"invalid_server_entry_tags": "ab"}', []),
+        (b"{}", []),
+        (b"[]", []),
+        (b"", []),
+        (None, []),
+        (b"\xff", []),
+        (b"[" * 100_000, []),
+    ],
+)
+def test_the_status_reply(reply: bytes | None, tags: list[str]) -> None:
+    assert api.invalid_tags(reply) == tags
+
+
+def test_the_status_reply_is_bounded() -> None:
+    reply = json.dumps({"invalid_server_entry_tags": ["tag"] * 100_000}).encode()
+    assert len(api.invalid_tags(reply)) == api.MAX_TAGS

@@ -51,3 +51,16 @@ def test_what_was_on_its_way_is_reported_again_after_a_restart(tmp_path: Path) -
         store.statistics.add("tunnel", b"record")
         assert store.statistics.take("tunnel", 100) == [b"record"]
         store.close()
+
+
+def test_what_is_being_reported_does_not_wait(store: ClientStore) -> None:
+    assert not store.statistics.waiting()
+    store.statistics.add("tunnel", b"record")
+    store.statistics.add("list", b"record")
+    assert store.statistics.waiting()
+    store.statistics.take("tunnel", 100)
+    assert store.statistics.waiting()
+    store.statistics.take("list", 100)
+    assert not store.statistics.waiting()
+    store.statistics.put_back("list", [b"record"])
+    assert store.statistics.waiting()
