@@ -1,9 +1,13 @@
 """Every test gets the loops, networks and markers that ship in `headrace.testing`."""
 
+import functools
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
+from tests.notice_schema import check_notice
+
+from headrace.client.notices import Notices
 
 pytest_plugins = ["headrace.testing.plugin"]
 
@@ -22,3 +26,20 @@ def _interruptible() -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _notices_are_as_declared() -> Iterator[None]:
+    """Whatever a client says in a test is what docs/notices.schema.json has programs expect."""
+    emit = Notices.emit
+
+    @functools.wraps(emit)
+    def checked(
+        notices: Notices, name: str, /, network: Mapping[str, object] | None = None, **data: object
+    ) -> None:
+        check_notice(name, {**data, **(network or {})})
+        emit(notices, name, network, **data)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Notices, "emit", checked)
+        yield

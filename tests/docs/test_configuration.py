@@ -1,4 +1,4 @@
-"""docs/configuration.md lists the fields and notices there are, with defaults, and says which are of use."""
+"""docs/configuration.md lists the fields there are, with defaults, and says which are of use."""
 
 import ast
 import re
@@ -8,7 +8,6 @@ import msgspec
 import pytest
 from tests.docs.documents import ROOT, documents, tables
 
-from headrace.client.notices import NOTICE_TYPES, Kind
 from headrace.documents import traffic_rules
 from headrace.documents.client_config import ClientConfig, ClientRateLimits, NoticeFileSettings
 from headrace.documents.osl.config import Scheme, SeedSpec
@@ -21,15 +20,6 @@ SOURCE = ROOT / "src" / "headrace"
 every_configuration = pytest.mark.parametrize(
     ("name", "kind"), [("client", ClientConfig), ("server", ServerConfig)], ids=["client", "server"]
 )
-
-#: What a kind of notice needs to be shown.
-SWITCHES = {
-    Kind.DIAGNOSTIC: "EmitDiagnosticNotices",
-    Kind.NETWORK: "EmitDiagnosticNetworkParameters",
-    Kind.BYTES: "EmitBytesTransferred",
-    Kind.ADDRESS: "EmitClientAddress",
-    Kind.ALERT: "EmitServerAlerts",
-}
 
 
 def wire_fields(kind: type[msgspec.Struct]) -> dict[str, msgspec.structs.FieldInfo]:
@@ -113,41 +103,6 @@ def test_traffic_rules(name: str, kind: type[msgspec.Struct]) -> None:
             assert int(default) == by_name[plain(field)], field
         elif default.startswith("`"):
             assert msgspec.json.decode(plain(default)) == by_name[plain(field)], field
-
-
-def emitted() -> set[str]:
-    """Return the types of notice that the code emits."""
-    found = set()
-    for path in SOURCE.rglob("*.py"):
-        for call in ast.walk(ast.parse(path.read_text())):
-            if isinstance(call, ast.Call) and "emit" in (
-                getattr(call.func, "attr", ""),
-                getattr(call.func, "id", ""),
-            ):
-                found |= types_of(call.args[0])
-    return found
-
-
-def types_of(argument: ast.expr) -> set[str]:
-    """Return the types that an argument may be: a text, or one with the name of a local proxy in it."""
-    if isinstance(argument, ast.Constant):
-        return {str(argument.value)}
-    if isinstance(argument, ast.JoinedStr):
-        parts = [str(part.value) if isinstance(part, ast.Constant) else "{}" for part in argument.values]
-        return {"".join(parts).format(proxy) for proxy in ("Socks", "Http")}
-    return set()
-
-
-def test_notices_are_those_that_are_emitted() -> None:
-    assert {plain(row[0]) for row in TABLES["notices"]} == emitted()
-
-
-def test_notices_say_when_they_are_shown() -> None:
-    for notice, shown, _ in TABLES["notices"]:
-        kind = NOTICE_TYPES[plain(notice)]
-        assert [name for switch, name in SWITCHES.items() if switch in kind] == re.findall(
-            r"`(\w+)`", shown
-        ), notice
 
 
 def test_the_filter_conditions_are_named() -> None:

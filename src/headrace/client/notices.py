@@ -3,10 +3,9 @@
     {"data":{"count":1},"noticeType":"Tunnels","timestamp":"2024-01-02T03:04:05.678Z"}
 
 Programs match these lines as text, so order, spacing and escapes are fixed. IP addresses are taken out of
-every line but the few whose purpose is to show one.
+every line but the few whose purpose is to show one. What types there are is for notice_types.
 """
 
-import enum
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,91 +15,17 @@ from typing import TextIO
 from headrace.base.clock import Clock
 from headrace.base.errors import LocalProtocolError
 from headrace.base.redact import scrub_addresses
+from headrace.client.notice_files import NoticeFiles
+from headrace.client.notice_types import NOTICE_TYPES, Kind
 from headrace.documents.client_config import ClientConfig
 from headrace.documents.json_canonical import encode_canonical
 
-__all__ = ["NOTICE_TYPES", "Kind", "Listener", "NoticeOptions", "Notices"]
+__all__ = ["Listener", "NoticeOptions", "Notices"]
 
 #: What hears a notice: its type and its data.
 Listener = Callable[[str, Mapping[str, object]], None]
 
 _MAX_REMEMBERED = 1000  # distinct notices of the once-only types
-
-
-class Kind(enum.Flag):
-    """How a type of notice is treated."""
-
-    PLAIN = 0
-    DIAGNOSTIC = enum.auto()  # only when diagnostics are asked for
-    NETWORK = enum.auto()  # only when network parameters are asked for
-    SHOWS_ADDRESS = enum.auto()  # not scrubbed
-    ON_CHANGE = enum.auto()  # not repeated while the content stays the same
-    ONE_REPEAT = enum.auto()  # the same, but said twice
-    ONCE = enum.auto()  # each content once in a run
-    BYTES = enum.auto()  # these three have a switch of their own
-    ADDRESS = enum.auto()
-    ALERT = enum.auto()
-
-
-_P, _D, _C = Kind.PLAIN, Kind.DIAGNOSTIC, Kind.ON_CHANGE
-_TRACE = Kind.DIAGNOSTIC | Kind.NETWORK
-
-NOTICE_TYPES: Mapping[str, Kind] = {
-    "Info": _D,
-    "Warning": _D,
-    "Error": _D,
-    "InternalError": _P,
-    "UserLog": _D,
-    "BuildInfo": _D,
-    "SessionId": _D,
-    "NetworkID": _C,
-    "ApplicationParameters": _C,
-    "ListeningSocksProxyPort": _P,
-    "ListeningHttpProxyPort": _P,
-    "SocksProxyPortInUse": _P,
-    "HttpProxyPortInUse": _P,
-    "ListeningSocksProxyUnixPath": _P,
-    "ListeningHttpProxyUnixPath": _P,
-    "AvailableEgressRegions": _C,
-    "CandidateServers": _D,
-    "ConnectingServer": _D,
-    "ConnectedServer": _D,
-    "RequestingTactics": _D,
-    "RequestedTactics": _D,
-    "LivenessTest": _TRACE,
-    "ClientRegion": _P,
-    "ClientAddress": Kind.SHOWS_ADDRESS | Kind.ADDRESS,
-    "SplitTunnelRegions": _P,
-    "Homepage": _P,
-    "ClientUpgradeAvailable": _P,
-    "ClientIsLatestVersion": _P,
-    "ServerTimestamp": _P,
-    "ActiveAuthorizationIDs": _P,
-    "TrafficRateLimits": _P,
-    "Tunnels": _P,
-    "ActiveTunnel": _D,
-    "ConnectedServerRegion": _P,
-    "BytesTransferred": Kind.BYTES,
-    "TotalBytesTransferred": _D,
-    "Untunneled": Kind.SHOWS_ADDRESS | _C,
-    "UpstreamProxyError": _C,
-    "LocalProxyError": _D | Kind.ONE_REPEAT,
-    "SkipServerEntry": Kind.ONCE,
-    "ServerAlert": Kind.ONCE | Kind.ALERT,
-    "SLOKSeeded": _D,
-    "RemoteServerListResourceDownloadedBytes": _D,
-    "RemoteServerListResourceDownloaded": _D,
-    "ClientUpgradeDownloadedBytes": _D,
-    "ClientUpgradeDownloaded": _P,
-    "PruneServerEntry": _D,
-    "BindToDevice": _C,
-    "Fragmentor": _TRACE,
-    "Bursts": _TRACE,
-    "HoldOffTunnel": _TRACE,
-    "EstablishTunnelTimeout": _P,
-    "Exiting": _P,
-}
-"""Every type there is, and how it is treated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,10 +64,20 @@ class NoticeOptions:
 
 
 class Notices:
-    """Write notices to a text stream, a line at a time."""
+    """Write notices to a text stream, a line at a time; to files too, where there are `files`.
 
-    def __init__(self, stream: TextIO, clock: Clock, options: NoticeOptions | None = None) -> None:
+    Then home pages and what is for diagnosis go to the files only.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        clock: Clock,
+        options: NoticeOptions | None = None,
+        files: NoticeFiles | None = None,
+    ) -> None:
         self._stream = stream
+        self._files = files
         self._clock = clock
         self._options = options or NoticeOptions()
         self._last: dict[str, tuple[bytes, int]] = {}  # type to content and how often it was repeated
@@ -162,9 +97,9 @@ class Notices:
 
         `network` holds more of the content, shown only when network parameters are asked for.
         """
-        kind = NOTICE_TYPES.get(notice_type)
-        if kind is None:
+        if notice_type not in NOTICE_TYPES:
             raise LocalProtocolError(f"{notice_type} is no type of notice")
+        kind = NOTICE_TYPES[notice_type].kind
         shown = {**data, **network} if network and self._options.network_parameters else data
         content = encode_canonical(shown)
         if Kind.ONCE in kind and self._was_said(notice_type, content):
@@ -180,9 +115,26 @@ class Notices:
             listener(notice_type, data)
         if not self._options.shows(kind):
             return
-        line = self._format(notice_type, content.decode())
+        self._write(kind, notice_type, content.decode())
+
+    def _write(self, kind: Kind, notice_type: str, content: str) -> None:
+        milliseconds = int(self._clock.time() * 1000)
+        whole = datetime.fromtimestamp(milliseconds // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        timestamp = f"{whole}.{milliseconds % 1000:03d}Z"
+        if Kind.SHOWS_ADDRESS not in kind:
+            content = scrub_addresses(content)
+        line = f'{{"data":{content},"noticeType":"{notice_type}","timestamp":"{timestamp}"}}'
+        if self._files is not None:
+            if Kind.HOMEPAGE in kind:
+                self._files.write_homepage(line)
+            elif not kind & (Kind.SHOWS_ADDRESS | Kind.BYTES):
+                self._files.write(line)
+            if kind & (Kind.HOMEPAGE | Kind.DIAGNOSTIC):
+                return
+        if self._options.human:
+            line = f"{timestamp} {notice_type} {content}"
         with suppress(OSError):  # a full disk, or nobody who listens any more, is no reason to end a tunnel
-            self._stream.write((line if Kind.SHOWS_ADDRESS in kind else scrub_addresses(line)) + "\n")
+            self._stream.write(line + "\n")
             self._stream.flush()
 
     def info(self, message: str) -> None:
@@ -196,14 +148,6 @@ class Notices:
     def error(self, message: str) -> None:
         """Say why the client stops."""
         self.emit("Error", message=message)
-
-    def _format(self, notice_type: str, content: str) -> str:
-        milliseconds = int(self._clock.time() * 1000)
-        whole = datetime.fromtimestamp(milliseconds // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        timestamp = f"{whole}.{milliseconds % 1000:03d}Z"
-        if self._options.human:
-            return f"{timestamp} {notice_type} {content}"
-        return f'{{"data":{content},"noticeType":"{notice_type}","timestamp":"{timestamp}"}}'
 
     def _count_repeats(self, notice_type: str, content: bytes) -> int:
         last, repeats = self._last.get(notice_type, (None, 0))

@@ -1,5 +1,6 @@
 """Notices, as the programs that read them expect them."""
 
+import inspect
 import io
 import json
 
@@ -7,9 +8,16 @@ import pytest
 
 from headrace.base.clock import SYSTEM_CLOCK
 from headrace.base.errors import LocalProtocolError
-from headrace.client.notices import NOTICE_TYPES, NoticeOptions, Notices
+from headrace.client.notice_types import NOTICE_TYPES
+from headrace.client.notices import NoticeOptions, Notices
 from headrace.documents.client_config import ClientConfig
 
+ATTEMPT: dict[str, object] = {
+    "diagnosticID": "x",
+    "region": "NL",
+    "protocol": "OSSH",
+    "candidateNumber": 1,
+}
 ALL = NoticeOptions(
     diagnostics=True,
     network_parameters=True,
@@ -59,8 +67,8 @@ def test_exact_text() -> None:
 
 def test_keys_are_sorted_at_every_level() -> None:
     recorder = Recorder(ALL)
-    recorder.notices.emit("BuildInfo", z=1, buildInfo={"b": 1, "a": {"d": 1, "c": [{"f": 1, "e": 2}]}})
-    assert '{"buildInfo":{"a":{"c":[{"e":2,"f":1}],"d":1},"b":1},"z":1}' in recorder.text
+    recorder.notices.emit("BuildInfo", buildInfo={"b": 1, "a": {"d": 1, "c": [{"f": 1, "e": 2}]}})
+    assert '{"buildInfo":{"a":{"c":[{"e":2,"f":1}],"d":1},"b":1}}' in recorder.text
 
 
 def test_human_format() -> None:
@@ -74,7 +82,7 @@ def test_diagnostics_only_when_asked_for() -> None:
     recorder.notices.info("a")
     recorder.notices.warning("b")
     recorder.notices.error("c")
-    recorder.notices.emit("ActiveTunnel", protocol="OSSH")
+    recorder.notices.emit("ActiveTunnel", diagnosticID="x", protocol="OSSH")
     assert recorder.text == ""
     recorder = Recorder(NoticeOptions(diagnostics=True))
     recorder.notices.info("a")
@@ -84,35 +92,45 @@ def test_diagnostics_only_when_asked_for() -> None:
 
 
 def test_network_parameters_only_when_asked_for() -> None:
+    trace = {"diagnosticID": "x", "duration": "1s"}
     for options, expected in (
-        (NoticeOptions(diagnostics=True), [{"region": "NL"}]),
-        (ALL, [{"region": "NL", "networkType": "WIFI"}, {"success": True}]),
+        (NoticeOptions(diagnostics=True), [ATTEMPT]),
+        (ALL, [ATTEMPT | {"OSSHPrefix": "HTTP"}, trace]),
     ):
         recorder = Recorder(options)
-        recorder.notices.emit("ConnectingServer", region="NL", network={"networkType": "WIFI"})
-        recorder.notices.emit("LivenessTest", success=True)
+        recorder.notices.emit("ConnectingServer", {"OSSHPrefix": "HTTP"}, **ATTEMPT)
+        recorder.notices.emit("HoldOffTunnel", None, **trace)
         assert recorder.data == expected
 
 
 @pytest.mark.parametrize(
-    ("notice_type", "option"),
+    ("notice_type", "option", "data"),
     [
-        ("BytesTransferred", NoticeOptions(bytes_transferred=True)),
-        ("ClientAddress", NoticeOptions(client_address=True)),
-        ("ServerAlert", NoticeOptions(server_alerts=True)),
+        (
+            "BytesTransferred",
+            NoticeOptions(bytes_transferred=True),
+            {"diagnosticID": "x", "sent": 1, "received": 2},
+        ),
+        ("ClientAddress", NoticeOptions(client_address=True), {"address": "192.0.2.1"}),
+        (
+            "ServerAlert",
+            NoticeOptions(server_alerts=True),
+            {"reason": "a", "subject": "b", "actionURLs": []},
+        ),
     ],
 )
-def test_switches(notice_type: str, option: NoticeOptions) -> None:
+def test_switches(notice_type: str, option: NoticeOptions, data: dict[str, object]) -> None:
     for options, shown in ((NoticeOptions(), False), (option, True)):
         recorder = Recorder(options)
-        recorder.notices.emit(notice_type, x=1)
+        recorder.notices.emit(notice_type, None, **data)
         assert bool(recorder.text) is shown
 
 
 def test_addresses_are_taken_out_but_where_they_are_the_point() -> None:
     for notice_type in NOTICE_TYPES:
         recorder = Recorder(ALL)
-        recorder.notices.emit(notice_type, address="192.0.2.1:80", nested=[{"2001:db8::1": "192.0.2.2"}])
+        emit = inspect.unwrap(Notices.emit)  # without the check of what a type's data is
+        emit(recorder.notices, notice_type, address="192.0.2.1:80", nested=[{"2001:db8::1": "192.0.2.2"}])
         shown = notice_type in ("ClientAddress", "Untunneled")
         assert ("192.0.2.1:80" in recorder.text) is shown
         assert ("2001:db8::1" in recorder.text) is shown
@@ -171,9 +189,9 @@ def test_listeners_hear_what_is_not_shown_but_no_network_parameters() -> None:
     recorder = Recorder(NoticeOptions(network_parameters=True))
     heard: list[tuple[str, object]] = []
     recorder.notices.listen(lambda name, data: heard.append((name, dict(data))))
-    recorder.notices.emit("ConnectingServer", region="NL", network={"networkType": "WIFI"})
+    recorder.notices.emit("ConnectingServer", {"OSSHPrefix": "HTTP"}, **ATTEMPT)
     recorder.notices.emit("Tunnels", count=1)
-    assert heard == [("ConnectingServer", {"region": "NL"}), ("Tunnels", {"count": 1})]
+    assert heard == [("ConnectingServer", ATTEMPT), ("Tunnels", {"count": 1})]
     assert recorder.data == [{"count": 1}]
 
 
