@@ -73,6 +73,8 @@ def advice(status: Status, name_option: str) -> list[str]:
 
 def time_span(seconds: float) -> str:
     """Return seconds as people say them."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     whole = timedelta(seconds=int(seconds))

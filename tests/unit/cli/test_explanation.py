@@ -60,11 +60,11 @@ def test_a_row_for_each_attempt() -> None:
         trial(5, outcome=Outcome.SKIPPED, reason="its port may not be dialled\x1b"),
     ) == [
         "no. server region over began took got to how it ended",
-        "1 AbCdEfGh NL OSSH 0.2 s 2.0 s no connection the connection was refused",
-        "2 AbCdEfGh NL OSSH, prefix http, as before, head start 0.2 s 2.0 s connected, heard nothing failed",
-        "3 AbCdEfGh NL OSSH 0.2 s 2.0 s agreed on keys under way",
-        "4 AbCdEfGh NL SSH 0.2 s 2.0 s ready for use in use: the fastest",
-        "5 AbCdEfGh NL OSSH 0.2 s not tried: its port may not be dialled�",
+        "1 AbCdEfGh NL OSSH 250 ms 2.0 s no connection the connection was refused",
+        "2 AbCdEfGh NL OSSH, prefix http, as before, head start 250 ms 2.0 s connected, heard nothing failed",
+        "3 AbCdEfGh NL OSSH 250 ms 2.0 s agreed on keys under way",
+        "4 AbCdEfGh NL SSH 250 ms 2.0 s ready for use in use: the fastest",
+        "5 AbCdEfGh NL OSSH 250 ms not tried: its port may not be dialled�",
     ]
 
 

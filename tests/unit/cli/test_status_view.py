@@ -98,7 +98,8 @@ def test_what_to_do_now() -> None:
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
-        (0, "0.0 s"),
+        (0, "0 ms"),
+        (0.25, "250 ms"),
         (3.14, "3.1 s"),
         (59.4, "59 s"),
         (60, "1 min 0 s"),
