@@ -5,7 +5,8 @@ import re
 import pytest
 from tests.docs.documents import documents
 
-from headrace.client import establish, local_connection, monitor, search, tunnel
+from headrace.client import establish, local_connection, search, tunnel
+from headrace.client.operate_settings import OperateSettings
 from headrace.codec import http_head, udpgw
 from headrace.crypto import shamir
 from headrace.documents import server_list, signed_package
@@ -95,8 +96,8 @@ WORDS = {
         "two seconds": search.PAUSE == 2.0,
         "after a minute": search.WORK_TIME == 60.0,
         "every five seconds": worker.SWEEP == 5.0,
-        "every one or two minutes": monitor.KEEPALIVE_PERIOD == (60, 120),
-        "for ten seconds": monitor.IDLE == 10.0,
+        "every one or two minutes": OperateSettings().keepalive_period == (60, 120),
+        "for ten seconds": OperateSettings().keepalive_idle == 10.0,
     },
     "docs/operating.md": {
         "after one second at first and then ever later up to a minute": (

@@ -39,5 +39,29 @@ class OperateSettings:
 
     @classmethod
     def from_config(cls, config: ClientConfig) -> "OperateSettings":
-        """Return what a configuration asks for."""
-        return cls(periodic=not config.disable_periodic_ssh_keep_alive)
+        """Return what a configuration asks for; what it leaves open is as here."""
+        least, most = cls().keepalive_period
+        least = _seconds(config.ssh_keep_alive_period_min_milliseconds, least)
+        most = _seconds(config.ssh_keep_alive_period_max_milliseconds, max(least, most))
+        reset = config.ssh_keep_alive_reset_on_failure_probability
+        after = config.replay_target_tunnel_duration_seconds
+        return cls(
+            periodic=not config.disable_periodic_ssh_keep_alive,
+            keepalive_period=(min(least, most), most),
+            keepalive_idle=_seconds(
+                config.ssh_keep_alive_periodic_inactive_period_milliseconds, cls().keepalive_idle
+            ),
+            keepalive_timeout=_seconds(
+                config.ssh_keep_alive_periodic_timeout_milliseconds, cls().keepalive_timeout
+            ),
+            probe_idle=_seconds(config.ssh_keep_alive_probe_inactive_period_milliseconds, cls().probe_idle),
+            probe_timeout=_seconds(config.ssh_keep_alive_probe_timeout_milliseconds, cls().probe_timeout),
+            reset_probability=cls().reset_probability if reset is None else reset,
+            proven_after=cls().proven_after if after is None else after,
+            proven_sent=config.replay_target_upstream_bytes,
+            proven_received=config.replay_target_downstream_bytes,
+        )
+
+
+def _seconds(milliseconds: int | None, otherwise: float) -> float:
+    return otherwise if milliseconds is None else milliseconds / 1000
