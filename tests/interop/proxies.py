@@ -110,8 +110,12 @@ async def squid(
         config = here / "squid.conf"
         config.write_text("\n".join(lines) + "\n")
         async with running(executable, "-N", "-d", "1", "-f", config, directory=here) as child:
-            await child.says("Accepting HTTP Socket connections")
-            yield port
+            await child.says("Accepting HTTP Socket connections")  # which is a little early
+            await _listening(host, port)
+            try:
+                yield port
+            finally:
+                child.process.kill()  # asked to end it takes two seconds, and there is nothing to be saved
 
 
 def helper(name: str) -> str:
