@@ -41,13 +41,14 @@ class OperateSettings:
     def from_config(cls, config: ClientConfig) -> "OperateSettings":
         """Return what a configuration asks for; what it leaves open is as here."""
         least, most = cls().keepalive_period
-        least = _seconds(config.ssh_keep_alive_period_min_milliseconds, least)
-        most = _seconds(config.ssh_keep_alive_period_max_milliseconds, max(least, most))
         reset = config.ssh_keep_alive_reset_on_failure_probability
         after = config.replay_target_tunnel_duration_seconds
         return cls(
             periodic=not config.disable_periodic_ssh_keep_alive,
-            keepalive_period=(min(least, most), most),
+            keepalive_period=(
+                _seconds(config.ssh_keep_alive_period_min_milliseconds, least),
+                _seconds(config.ssh_keep_alive_period_max_milliseconds, most),
+            ),
             keepalive_idle=_seconds(
                 config.ssh_keep_alive_periodic_inactive_period_milliseconds, cls().keepalive_idle
             ),
