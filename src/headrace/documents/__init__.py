@@ -11,7 +11,8 @@
     packed_entry     a server entry in CBOR
     osl              lists that open to clients with a certain traffic history: a room of its own
     config_reader    what the configuration files have in common
-    client_config    the client's configuration file; upstream_proxy_url is a part
+    client_config    the client's configuration file; its fields and checks are modules of their own, and
+                     upstream_proxy_url, custom_headers and additional_parameters are parts
     server_config    the server's configuration file
     traffic_rules    limits on clients; traffic_filter and port_policy are its parts
     prefix_specs     the prefixes that both sides may be configured with

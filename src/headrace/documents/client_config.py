@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from headrace.base.errors import DocumentError
+from headrace.documents.additional_parameters import read_additional_parameters
 from headrace.documents.client_config_checks import check_client_config
 from headrace.documents.client_config_fields import ClientConfig, ClientRateLimits, NoticeFileSettings
 from headrace.documents.config_reader import convert_config, fold, fold_deep, read_object
@@ -50,19 +51,32 @@ _LEGACY: Final[Mapping[str, tuple[str, Callable[[object], object]]]] = {
 }
 
 
+def _fields(fields: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:
+    """Return the fields there are under today's official names, and the others."""
+    known, unknown = fold(fields, [*_NAMES, *_LEGACY])
+    for name, (new_name, promote) in _LEGACY.items():
+        legacy = known.pop(name, None)
+        if legacy and new_name not in known:
+            known[new_name] = promote(legacy)
+    return known, unknown
+
+
 def read_client_config(
     data: bytes, file: str = "configuration", overrides: Mapping[str, object] | None = None
 ) -> ClientConfig:
     """Return the configuration in `data`, read from `file`. Raises DocumentError.
 
-    `overrides` are fields from the command line; they win over the file's.
+    `overrides` are fields from the command line; they win over the file's, and over those that are sealed in
+    the file's AdditionalParameters.
     """
-    fields = read_object(data, file)
-    known, unknown = fold({**fields, **(overrides or {})}, [*_NAMES, *_LEGACY])
-    for name, (new_name, promote) in _LEGACY.items():
-        legacy = known.pop(name, None)
-        if legacy and new_name not in known:
-            known[new_name] = promote(legacy)
+    known, unknown = _fields(read_object(data, file))
+    if sealed := known.get("AdditionalParameters"):
+        try:
+            more, more_unknown = _fields(read_additional_parameters(str(sealed)))
+        except DocumentError as error:
+            raise DocumentError(f"{file}: AdditionalParameters: {error}") from error
+        known, unknown = {**known, **more}, {**unknown, **more_unknown}
+    known |= _fields(overrides or {})[0]
     for name in ("PropagationChannelId", "SponsorId"):
         if not known.get(name):
             raise DocumentError(

@@ -12,6 +12,7 @@ from headrace.crypto.rsa_signing import PackageVerifyingKey
 from headrace.crypto.signing import VerifyingKey
 from headrace.documents.capabilities import TUNNEL_PROTOCOLS
 from headrace.documents.client_config_fields import ClientConfig, ClientRateLimits, NoticeFileSettings
+from headrace.documents.custom_headers import read_custom_headers
 from headrace.documents.port_policy import parse_ports
 from headrace.documents.prefix_specs import read_prefix_specs
 from headrace.documents.upstream_proxy_url import ProxyURL
@@ -96,6 +97,7 @@ class _Checks:
             "LocalHttpProxyPort",
             "is the same as LocalSocksProxyPort: choose another, or 0",
         )
+        self._insist_on_reading("CustomHeaders", lambda: read_custom_headers(config.custom_headers))
         if config.upstream_proxy_url:
             self._insist_on_reading("UpstreamProxyURL", lambda: ProxyURL.parse(config.upstream_proxy_url))
 

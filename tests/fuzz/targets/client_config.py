@@ -1,6 +1,9 @@
 """Client configurations: any file is read or refused with a DocumentError that names it."""
 
+import base64
+
 from headrace.base.errors import DocumentError
+from headrace.crypto.secret_box import seal_box
 from headrace.documents.client_config import read_client_config
 
 SEEDS = [
@@ -9,6 +12,13 @@ SEEDS = [
         b'"x{1,9}"]]},"OSSHPrefixScopedSpecNames":{"":["a"],"80":[]},"OSSHPrefixProbability":0.5,'
         b'"OSSHPrefixSplitMaxDelayMilliseconds":9,"TunnelProtocol":"OSSH"}'
     ),
+    (
+        b'{"PropagationChannelId":"F","SponsorId":"F","LimitTunnelDialPortNumbers":{"All":[443,[8000,8100]]},'
+        b'"RateLimits":{"ReadBytesPerSecond":1},"UseNoticeFiles":{},"UpstreamProxyCustomHeaders":{"X":["a"]},'
+        b'"DataStoreDirectory":"a","SSHKeepAlivePeriodMinMilliseconds":1,"SSHKeepAlivePeriodMaxMilliseconds":2,'
+        b'"AdditionalParameters":"%s"}'
+    )
+    % base64.b64encode(bytes(32) + seal_box(bytes(32), b'{"EgressRegion":"NL","tunnelprotocol":"SSH"}')),
 ]
 
 
@@ -22,3 +32,4 @@ def fuzz(data: bytes) -> None:
         least, most = config.prefixes().split_delay
         assert least <= most
         assert config.embedded_server_entries is not None
+        assert repr(config)

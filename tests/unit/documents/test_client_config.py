@@ -2,12 +2,20 @@
 
 import base64
 import json
+from collections.abc import Callable
 
 import pytest
+from rich.pretty import pretty_repr
 from tests.package_keys import KEY
 
 from headrace.base.errors import DocumentError
-from headrace.documents.client_config import ClientConfig, read_client_config
+from headrace.crypto.secret_box import seal_box
+from headrace.documents.client_config import (
+    ClientConfig,
+    ClientRateLimits,
+    NoticeFileSettings,
+    read_client_config,
+)
 from headrace.obfuscation.prefix import PrefixSpecs
 
 MINIMAL: dict[str, object] = {"PropagationChannelId": "FFFFFFFFFFFFFFFF", "SponsorId": "FFFFFFFFFFFFFFFF"}
@@ -15,6 +23,10 @@ MINIMAL: dict[str, object] = {"PropagationChannelId": "FFFFFFFFFFFFFFFF", "Spons
 
 def read(changes: dict[str, object], **overrides: object) -> ClientConfig:
     return read_client_config(json.dumps(MINIMAL | changes).encode(), "client.config", overrides)
+
+
+def sealed(content: bytes, key: bytes = bytes(range(32))) -> str:
+    return base64.b64encode(key + seal_box(key, content)).decode()
 
 
 def test_a_file_from_the_field_loads_unchanged() -> None:
@@ -160,12 +172,170 @@ def test_prefix() -> None:
         ({"OSSHPrefixScopedSpecNames": {"": "get"}}, "OSSHPrefixScopedSpecNames.*expected a list, got text"),
         ({"OSSHPrefixProbability": True}, "OSSHPrefixProbability: expected a number, got true or false"),
         ({"OSSHPrefixSplitMaxDelayMilliseconds": 10_001}, "prefix split delays must rise and stay within"),
+        (
+            {"InitialLimitTunnelProtocols": ["ossh"]},
+            "InitialLimitTunnelProtocols: ossh is no tunnel protocol",
+        ),
+        ({"InitialLimitTunnelProtocols": ["SSH"]}, "InitialLimitTunnelProtocols: works together with"),
+        ({"InitialLimitTunnelProtocolsCandidateCount": 5}, "InitialLimitTunnelProtocols: works together"),
+        ({"LimitTunnelDialPortNumbers": {"ossh": [1]}}, "LimitTunnelDialPortNumbers: ossh is no tunnel"),
+        ({"LimitTunnelDialPortNumbers": {"OSSH": [0]}}, r"LimitTunnelDialPortNumbers.OSSH: 0 is neither"),
+        ({"LimitTunnelDialPortNumbers": {"All": [[9, 1]]}}, r"LimitTunnelDialPortNumbers.All: \[9, 1\] is"),
+        ({"LimitTunnelDialPortNumbers": [443]}, "LimitTunnelDialPortNumbers: expected an object, got a list"),
+        ({"TunnelPoolSize": 33}, "TunnelPoolSize: write 32 at most"),
+        ({"ConnectionWorkerPoolMaxSize": -1}, "ConnectionWorkerPoolMaxSize: -1 is below zero"),
+        (
+            {"LimitIntensiveConnectionWorkers": 1.5},
+            "LimitIntensiveConnectionWorkers.*without a decimal point",
+        ),
+        (
+            {"EstablishTunnelPausePeriodSeconds": -0.1},
+            "EstablishTunnelPausePeriodSeconds: -0.1 is below zero",
+        ),
+        (
+            {"EstablishTunnelSelectionPolicy": "best"},
+            'EstablishTunnelSelectionPolicy: write "first-ready" or',
+        ),
+        ({"NetworkLatencyMultiplier": 0.5}, "NetworkLatencyMultiplier: write 1 or more"),
+        ({"NetworkLatencyMultiplierLambda": -1}, "NetworkLatencyMultiplierLambda: -1.* is below zero"),
+        ({"TargetAPIProtocol": "web"}, 'TargetAPIProtocol: write "ssh"'),
+        (
+            {"LivenessTestMinUpstreamBytes": 1},
+            "LivenessTestMaxUpstreamBytes: is below LivenessTestMinUpstream",
+        ),
+        ({"LivenessTestMinDownstreamBytes": 1}, "LivenessTestMaxDownstreamBytes: is below"),
+        ({"LivenessTestMaxDownstreamBytes": -1}, "LivenessTestMaxDownstreamBytes: is below"),
+        ({"ReplayCandidateCount": -2}, "ReplayCandidateCount: -2 is below -1"),
+        ({"ReplayDialParametersTTLSeconds": -1}, "ReplayDialParametersTTLSeconds: -1.* is below zero"),
+        ({"ReplayRetainFailedProbability": 2}, "ReplayRetainFailedProbability: write a number from 0 to 1"),
+        (
+            {"SSHKeepAlivePeriodMinMilliseconds": 1},
+            "SSHKeepAlivePeriodMinMilliseconds: give SSHKeepAlivePeriodMax",
+        ),
+        (
+            {"SSHKeepAlivePeriodMinMilliseconds": 2, "SSHKeepAlivePeriodMaxMilliseconds": 1},
+            "SSHKeepAlivePeriodMaxMilliseconds: is below SSHKeepAlivePeriodMin",
+        ),
+        (
+            {"SSHKeepAlivePeriodMinMilliseconds": 0, "SSHKeepAlivePeriodMaxMilliseconds": 0},
+            "SSHKeepAlivePeriodMaxMilliseconds: is not above zero",
+        ),
+        ({"RateLimits": {"ReadBytesPerSecond": -1}}, r"RateLimits.ReadBytesPerSecond: -1 is below zero"),
+        (
+            {"RateLimits": {"readbytespersecond": "1"}},
+            r"RateLimits.ReadBytesPerSecond: expected a whole number",
+        ),
+        ({"RateLimits": 5}, "RateLimits: expected an object"),
+        ({"UseNoticeFiles": True}, "UseNoticeFiles: expected an object"),
+        ({"UseNoticeFiles": {"RotatingFileSize": -5}}, "UseNoticeFiles.RotatingFileSize: -5 is below zero"),
+        ({"CustomHeaders": {"X": "a"}}, "CustomHeaders.*expected a list, got text"),
+        ({"CustomHeaders": {"X Y": ["a"]}}, "CustomHeaders: has a header name that HTTP does not allow"),
+        ({"UpstreamProxyCustomHeaders": {"X": ["a\nb"]}}, "CustomHeaders: has a value of X"),
+        ({"AdditionalParameters": "?"}, "AdditionalParameters: cannot be opened: copy it whole"),
+        ({"AdditionalParameters": "AAAA"}, "AdditionalParameters: cannot be opened"),
+        (
+            {"AdditionalParameters": sealed(b"[]")},
+            "AdditionalParameters: what it holds: the file must hold one",
+        ),
+        ({"AdditionalParameters": sealed(b'{"EgressRegion": "de"}')}, "EgressRegion: write a country"),
         ({"EmbeddedServerEntryList": 5}, "EmbeddedServerEntryList: expected text or a list"),
     ],
 )
 def test_mistakes_name_file_field_and_remedy(changes: dict[str, object], problem: str) -> None:
     with pytest.raises(DocumentError, match="^client.config: " + problem):
         read(changes)
+
+
+def test_sealed_fields_override_unless_they_are_zero() -> None:
+    fields = {
+        "egressregion": "NL",
+        "LocalSocksProxyPort": 0,
+        "DisableApi": False,
+        "TunnelProtocol": "SSH",
+        "ClientPlatform": "",
+        "DeviceRegion": None,
+        "Novelty": 1,
+    }
+    file = {
+        "EgressRegion": "DE",
+        "LocalSocksProxyPort": 1080,
+        "DisableApi": True,
+        "LimitTunnelProtocols": ["OSSH"],
+        "ClientPlatform": "Linux",
+        "DeviceRegion": "AT",
+        "additionalparameters": sealed(json.dumps(fields).encode()),
+    }
+    config = read(file)
+    assert (config.egress_region, config.local_socks_proxy_port, config.disable_api) == ("NL", 1080, True)
+    assert (config.limit_tunnel_protocols, config.client_platform) == (["SSH"], "Linux")
+    assert (config.device_region, config.unknown_fields) == ("AT", ["Novelty"])
+    assert read(file, EgressRegion="FR").egress_region == "FR"
+
+
+def test_what_names_the_network_may_be_sealed_too() -> None:
+    text = json.dumps({"AdditionalParameters": sealed(json.dumps(MINIMAL).encode())})
+    assert read_client_config(text.encode()).sponsor_id == "F" * 16
+
+
+def test_fields_of_older_programs() -> None:
+    config = read(
+        {
+            "UpstreamProxyUrl": "http://proxy.example:8080",
+            "UpstreamProxyCustomHeaders": {"X-Plan": ["free"]},
+            "DataStoreDirectory": "a",
+            "RemoteServerListDownloadFilename": "b",
+            "ObfuscatedServerListDownloadDirectory": "c",
+            "UpgradeDownloadFilename": "d",
+            "MigrateUpgradeDownloadFilename": "e",
+        }
+    )
+    assert config.upstream_proxy_url == "http://proxy.example:8080"
+    assert config.custom_headers == {"X-Plan": ["free"]}
+    assert [
+        config.migrate_data_store_directory,
+        config.migrate_remote_server_list_download_filename,
+        config.migrate_obfuscated_server_list_download_directory,
+        config.migrate_upgrade_download_filename,
+    ] == ["a", "b", "c", "e"]
+    assert config.unknown_fields == []
+
+
+def test_objects_within() -> None:
+    config = read(
+        {
+            "RateLimits": {"readBytesPerSecond": 5, "CloseAfterExhausted": None, "Other": 1},
+            "UseNoticeFiles": {"rotatingfilesize": 100},
+            "LimitTunnelDialPortNumbers": {"All": [443, [8000, 8100]]},
+        }
+    )
+    assert config.rate_limits == ClientRateLimits(read_bytes_per_second=5)
+    assert config.use_notice_files == NoticeFileSettings(rotating_file_size=100)
+    assert config.limit_tunnel_dial_port_numbers == {"All": [443, [8000, 8100]]}
+    assert read({"RateLimits": None, "UseNoticeFiles": {}}).use_notice_files == NoticeFileSettings()
+
+
+SECRETS: dict[str, object] = {
+    "UpstreamProxyURL": "http://annalise:hidden@proxy.example:80",
+    "Authorizations": ["hidden"],
+    "TargetServerEntry": "hidden",
+    "EmbeddedServerEntryList": ["hidden"],
+    "CustomHeaders": {"X": ["hidden"]},
+    "NetworkID": "WIFI-hidden",
+    "DeviceLocation": "hidden",
+}
+
+
+@pytest.mark.parametrize("show", [repr, str, lambda config: pretty_repr(config)])
+def test_what_it_shows_of_itself(show: Callable[[ClientConfig], str]) -> None:
+    box = sealed(b'{"SessionID": "0123456789abcdef0123456789abcdef"}')
+    config = read(SECRETS | {"EgressRegion": "NL", "AdditionalParameters": box})
+    assert config.session_id
+    text = show(config)
+    assert "egress_region='NL'" in text
+    assert text.count("[secret]") == len(SECRETS) + 2
+    for secret in ("hidden", "annalise", box, config.session_id):
+        assert secret not in text
+    assert "disable_api" not in text
 
 
 def test_equal_ports_are_fine_when_one_proxy_is_off() -> None:
