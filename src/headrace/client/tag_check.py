@@ -27,7 +27,7 @@ REPEAT_RATIO: Final = 0.1
 #: Seconds until tags are looked for again when there were none old enough.
 NO_TAGS: Final = DAY
 #: Entries looked at, or removed, before others have their turn.
-SLICE: Final = 20
+SLICE: Final = 10
 #: Where the store keeps when the last check ended, in seconds since 1970.
 _LAST: Final = "serverEntryTagCheckEnd"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.memory_network import client_config
+from tests.memory_network import MemoryServer, Network, client_config, make_tunnel, settle
 from tests.store_contents import SetClock
 from tests.unit.client.scripted_tunnel import ScriptedTunnel, now
 
@@ -174,6 +174,29 @@ async def test_a_record_that_the_disk_has_spoilt_is_dropped(store: ClientStore, 
     await client.reports.report(tunnel)
     assert said(tunnel)[0]["failed_tunnel_stats"] == [{"good": "1"}]
     assert store.statistics.take(FAILED_TUNNELS, 10**6) == [b'{"good":"1"}']
+
+
+async def test_a_real_server_takes_a_report_with_everything_in_it(
+    store: ClientStore, clock: SetClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    remember(store, 1500)
+    for number in range(60):
+        for kind in (DOWNLOADS, FAILED_TUNNELS):
+            store.statistics.add(kind, json.dumps({"number": number, "text": "x" * 500}).encode())
+    tunnel = make_tunnel(MemoryServer(Network.install(monkeypatch), tmp_path).entry)
+    await tunnel.connect()
+    await tunnel.handshake()
+    client = Client(store, clock)
+    client.reports.moved(1, 2)
+    before = tunnel.bytes_transferred[0]
+    assert await client.reports.report(tunnel)
+    assert tunnel.bytes_transferred[0] - before > 100_000  # one request with all of it
+    assert not store.statistics.waiting()
+    store.statistics.add(DOWNLOADS, b'{"later":"1"}')
+    assert await client.reports.report(tunnel)
+    assert not tunnel.ended.done()
+    tunnel.close()
+    await settle()
 
 
 # ---- tags of servers --------------------------------------------------------------------------------------
