@@ -12,7 +12,6 @@ from typing import Final
 
 import h11
 
-from headrace.base.errors import NetworkError
 from headrace.base.rng import Rng
 from headrace.codec.host_names import authority
 from headrace.codec.http_challenges import parse_challenges
@@ -52,7 +51,8 @@ _ANY_REMEDY: Final = "check that UpstreamProxyURL names a proxy that lets you co
 class HttpConnect(Negotiation):
     """Asks an HTTP proxy for `host`:`port`. Raises NetworkError for what no host can be called.
 
-    `headers` go with every request; a Host among them takes the place of ours, and the destination stays.
+    `headers`, which documents.custom_headers has found good, go with every request; a Host among them takes
+    the place of ours, and the destination stays.
     """
 
     def __init__(
@@ -65,7 +65,6 @@ class HttpConnect(Negotiation):
         self._challenged = self._logging_in = self._heard = False
         self._page = 0
         self._http = _fresh()
-        self._write()  # whether h11 takes the name is known here, not in the middle
 
     def start(self) -> bytes:
         self._login.reconnected()
@@ -78,7 +77,7 @@ class HttpConnect(Negotiation):
         self._challenged, self._page = False, 0
         return self._write(self._login.authorization(self._target))
 
-    def _write(self, authorization: str = "") -> bytes:
+    def _write(self, authorization: str) -> bytes:
         own = [(name, value) for name, value in self._headers if name.lower() != "host"]
         host = next((value for name, value in self._headers if name.lower() == "host"), self._target)
         headers = [("Host", host), *own]
@@ -86,14 +85,11 @@ class HttpConnect(Negotiation):
             headers = [header for header in headers if header[0].lower() != "proxy-authorization"]
             headers.append(("Proxy-Authorization", authorization))
         self._logging_in = bool(authorization)
-        try:
-            request = h11.Request(
-                method="CONNECT",
-                target=self._target,
-                headers=[(name.encode(), value.encode(*_TEXT)) for name, value in headers],
-            )
-        except h11.LocalProtocolError as error:
-            raise NetworkError("no host has such a name") from error
+        request = h11.Request(
+            method="CONNECT",
+            target=self._target,
+            headers=[(name.encode(), value.encode(*_TEXT)) for name, value in headers],
+        )
         data = self._http.send(request)
         assert data is not None
         self._http.send(h11.EndOfMessage())

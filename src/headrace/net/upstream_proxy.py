@@ -58,14 +58,10 @@ class UpstreamProxy:
 
     @classmethod
     def from_config(cls, config: ClientConfig) -> Self | None:
-        """Return the configured proxy, if there is one. Raises DocumentError."""
+        """Return the configured proxy, if there is one."""
         if not config.upstream_proxy_url:
             return None
-        try:
-            headers = read_custom_headers(config.custom_headers)
-        except DocumentError as error:
-            raise DocumentError(f"CustomHeaders {error}") from None
-        return cls.parse(config.upstream_proxy_url, headers)
+        return cls.parse(config.upstream_proxy_url, read_custom_headers(config.custom_headers))
 
     @property
     def kind(self) -> str:

@@ -432,3 +432,54 @@ async def test_from_a_configuration() -> None:
     made = UpstreamProxy.from_config(config)
     assert made is not None
     assert SECRET not in repr(made)
+    assert made.kind == "socks5"
+
+
+async def test_headers_from_a_configuration(network: Network) -> None:
+    headers = {"X-Plan": [SECRET, "best"], "Host": ["allowed.example"]}
+    made = UpstreamProxy.from_config(
+        client_config(UpstreamProxyURL="http://proxy.example:8080", CustomHeaders=headers)
+    )
+    assert made is not None
+    assert (made.kind, made.header_names) == ("http", ["X-Plan", "Host"])
+    assert SECRET not in repr(made)
+    asked = b""
+
+    class Recording(Destination):
+        def data_received(self, data: bytes) -> None:
+            nonlocal asked
+            asked += data
+            assert self.tcp is not None
+            self.tcp.write(b"HTTP/1.1 200 OK\r\n\r\n")
+
+    network.places[PROXY] = Recording
+    (await made.connect(*THERE, 5)).close()
+    assert asked.startswith(b"CONNECT list.example:443 HTTP/1.1\r\nHost: allowed.example\r\n")
+    assert f"X-Plan: {SECRET}\r\nX-Plan: best\r\n".encode() in asked
+    assert UpstreamProxy.parse("socks5://proxy:1080", [("X-Plan", "x")]).header_names == []
+
+
+async def test_a_connection_that_was_reset_is_replaced(network: Network) -> None:
+    """A proxy may have hung up by the time the log-in comes; TCP then says so with a reset."""
+    connections = 0
+
+    class HangsUp(Destination):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            nonlocal connections
+            super().connection_made(transport)
+            connections += 1
+
+        def data_received(self, data: bytes) -> None:
+            assert self.tcp is not None
+            if b"Proxy-Authorization" not in data:
+                self.tcp.write(response(407, b"", [("Proxy-Authenticate", "Basic realm=x")]))
+            elif connections == 1:
+                self.tcp.abort()
+            else:
+                self.tcp.write(b"HTTP/1.1 200 OK\r\n\r\n")
+
+    network.places[PROXY] = HangsUp
+    (await proxy("http", f"ann:{SECRET}@").connect(*THERE, 5)).close()
+    assert connections == 2
+    await settle()
+    assert left_open(network) == []
