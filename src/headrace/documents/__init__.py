@@ -13,6 +13,7 @@
     config_reader    what the configuration files have in common
     client_config    the client's configuration file; its fields and checks are modules of their own, and
                      upstream_proxy_url, custom_headers and additional_parameters are parts
+    proxy_environment  the upstream proxy that the environment names
     server_config    the server's configuration file
     traffic_rules    limits on clients; traffic_filter and port_policy are its parts
     prefix_specs     the prefixes that both sides may be configured with
