@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from tests.docs.documents import ROOT, documents, tables
 
+from headrace.cli import stock
 from headrace.documents import traffic_rules
 from headrace.documents.client_config import ClientConfig, ClientRateLimits, NoticeFileSettings
 from headrace.documents.osl.config import Scheme, SeedSpec
@@ -103,6 +104,15 @@ def test_traffic_rules(name: str, kind: type[msgspec.Struct]) -> None:
             assert int(default) == by_name[plain(field)], field
         elif default.startswith("`"):
             assert msgspec.json.decode(plain(default)) == by_name[plain(field)], field
+
+
+def test_the_stock_options() -> None:
+    listed = [plain(cell).replace(", ", "\n").splitlines() for cell, _ in TABLES["stock options"]]
+    assert [name.split()[0].lstrip("-") for names in listed for name in names] == list(stock.OPTIONS)
+    for cell, same in TABLES["stock options"]:
+        if same.startswith("`"):
+            (written, *value), ours = plain(cell).split(), plain(same).split()
+            assert [*stock.translate(written), *value] == ours
 
 
 def test_the_filter_conditions_are_named() -> None:

@@ -6,61 +6,38 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import click
 
 from headrace.base.clock import SYSTEM_CLOCK
 from headrace.base.errors import DocumentError, OperatorError
 from headrace.cli.files import read_file
+from headrace.cli.stock import StockCommand, build_info, notices_file, show_version, stock_errors
 from headrace.client.control_place import ControlPlace, usable_place
 from headrace.client.data_directory import DataDirectory, default_data_directory
+from headrace.client.migration import migrate
+from headrace.client.notice_files import NoticeFiles
 from headrace.client.notices import NoticeOptions, Notices
 from headrace.client.servers import FixedServers, Servers, StoredServers
 from headrace.crypto.signing import VerifyingKey
-from headrace.documents.client_config import ClientConfig, read_client_config
+from headrace.documents.client_config import ClientConfig, NoticeFileSettings, read_client_config
 from headrace.documents.server_entry import ServerEntry
 from headrace.net.interfaces import listening_address
 from headrace.store.client.store import ClientStore
 
 __all__ = ["client"]
 
-#: Options of the deployed console client, which take one dash or two (client spec §6.2).
-_STOCK_OPTIONS = {
-    "config": "--config",
-    "dataRootDirectory": "--data-root-directory",
-    "formatNotices": "--format-notices",
-    "listenInterface": "--listen-interface",
-    "notices": "--notices",
-    "serverList": "--server-list",
-}
-_STOCK_FLAGS = {"formatNotices"}
 #: Without a configuration file there is no network to name; the deployed programs use this for testing.
 _TEST_ID = "F" * 16
+_SIZE = click.IntRange(min=0)
 #: Characters in the longest file name; an entry is longer.
 _LONGEST_NAME = 255
 
 
-class _StockSpelling(click.Command):
-    """Also understands the deployed client's way of writing options."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, [word for arg in args for word in _translate(arg)])
-
-
-def _translate(arg: str) -> Iterable[str]:
-    name, equals, value = arg.lstrip("-").partition("=")
-    if not arg.startswith("-") or name not in _STOCK_OPTIONS:
-        return (arg,)
-    if name in _STOCK_FLAGS:
-        return () if value.lower() in ("false", "0", "f") else (_STOCK_OPTIONS[name],)
-    return (_STOCK_OPTIONS[name], value) if equals else (_STOCK_OPTIONS[name],)
-
-
-@click.command(cls=_StockSpelling, epilog="The options of the stock console client work too: -config FILE.")
+@click.command(cls=StockCommand, epilog="The options of the stock console client work too: -config FILE.")
 @click.option("--config", type=click.Path(path_type=Path), help="Configuration file, in the stock format.")
 @click.option("--entry", help="A server entry, or a file that holds one; instead of a configuration file.")
 @click.option("--server-list", type=click.Path(path_type=Path), help="File with one server entry per line.")
@@ -71,6 +48,12 @@ def _translate(arg: str) -> Iterable[str]:
 @click.option("--listen-interface", help='Where to listen: "" for this machine only, "any" for everybody.')
 @click.option("--notices", type=click.Path(), help="Append notices to this file instead of standard error.")
 @click.option("--format-notices", is_flag=True, help="Write notices for people instead of programs.")
+@click.option("--use-notice-files", is_flag=True, help="Write notices to files in the data directory, too.")
+@click.option("--rotating-file-size", type=_SIZE, help="Bytes in such a file before the next; 0 is 1 MiB.")
+@click.option("--rotating-sync-frequency", type=_SIZE, help="Lines between writing them to disk; 0 is 100.")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, hidden=True, callback=show_version
+)
 @click.option("--control", metavar="NAME", hidden=True, help="Run as the client of this name, to be asked.")
 def client(
     config: Path | None,
@@ -90,28 +73,61 @@ def client(
     headrace client --entry server-entry.dat --socks-port 1080
     curl --proxy socks5h://127.0.0.1:1080 https://example.com/
     """
-    settings = _read_settings(config, entry, options)
-    target = _target(settings, "TargetServerEntry" if entry is None else "--entry")
-    embedded = {"EmbeddedServerEntryList": settings.embedded_server_entries}
-    if server_list is not None:
-        text = read_file(server_list, "the server list").decode("ascii", "replace")
-        embedded[str(server_list)] = text.splitlines()
     with contextlib.ExitStack() as stack:
+        stack.enter_context(stock_errors(notices, human=format_notices))
+        settings = _read_settings(config, entry, options)
+        target = _target(settings, "TargetServerEntry" if entry is None else "--entry")
+        embedded = {"EmbeddedServerEntryList": settings.embedded_server_entries}
+        if server_list is not None:
+            text = read_file(server_list, "the server list").decode("ascii", "replace")
+            embedded[str(server_list)] = text.splitlines()
         place = usable_place(control) if control is not None else None
         if place is not None:
             stack.enter_context(place.held())
-            notices = notices or os.devnull  # nobody is there to read them
-        stream = stack.enter_context(_notices_file(notices)) if notices else sys.stderr
-        told = Notices(stream, SYSTEM_CLOCK, NoticeOptions.from_config(settings, human=format_notices))
+        directory = _data_directory(settings)
+        told = _notices(stack, settings, directory, notices, human=format_notices, unseen=place is not None)
+        told.emit("BuildInfo", buildInfo=build_info())
         if listening_address(settings.listen_interface) != "127.0.0.1":
             click.echo("headrace: anybody who reaches this machine can use its proxies", err=True)
-        directory = _data_directory(settings)
+        if directory is not None:
+            migrate(settings, directory, told)
         store = ClientStore.open(directory.store if directory else None, SYSTEM_CLOCK, notify=told.warning)
         stack.callback(store.close)
         servers = FixedServers([target]) if target is not None else StoredServers(store, _entry_key(settings))
         if target is not None:
             embedded = {}  # nobody else will be dialled
         _run(settings, servers, told, store=store, directory=directory, embedded=embedded, place=place)
+
+
+def _notices(
+    stack: contextlib.ExitStack,
+    settings: ClientConfig,
+    directory: DataDirectory | None,
+    file: str | None,
+    *,
+    human: bool,
+    unseen: bool,
+) -> Notices:
+    """Return notices to wherever they are wanted; of a client that is `unseen` nobody reads the stream."""
+    files = None
+    wanted = settings.use_notice_files
+    if unseen and file is None:
+        file = os.devnull
+        wanted = wanted or (NoticeFileSettings() if directory is not None else None)
+    if wanted is not None:
+        if directory is None:
+            raise OperatorError(
+                "notice files are kept in the data directory; name one with --data-root-directory"
+            )
+        try:
+            files = NoticeFiles(directory.path, wanted)
+        except OSError as error:
+            raise OperatorError(
+                f"the notice files in {directory.path} cannot be written: {error.strerror}"
+            ) from error
+        stack.callback(files.close)
+    stream = stack.enter_context(notices_file(file)) if file else sys.stderr
+    return Notices(stream, SYSTEM_CLOCK, NoticeOptions.from_config(settings, human=human), files)
 
 
 def _run(
@@ -167,6 +183,11 @@ def _read_settings(config: Path | None, entry: str | None, options: dict[str, An
         "ListenInterface": options["listen_interface"],
     }
     overrides: dict[str, object] = {name: value for name, value in fields.items() if value is not None}
+    if options["use_notice_files"]:
+        overrides["UseNoticeFiles"] = {
+            "RotatingFileSize": options["rotating_file_size"],
+            "RotatingSyncFrequency": options["rotating_sync_frequency"],
+        }
     if entry is not None:
         overrides["TargetServerEntry"] = _entry_line(entry)
     if options["prefix"]:
@@ -215,17 +236,3 @@ def _entry_key(settings: ClientConfig) -> VerifyingKey | None:
 
 def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:00:00Z")
-
-
-@contextlib.contextmanager
-def _notices_file(name: str) -> Iterator[TextIO]:
-    try:
-        descriptor = os.open(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise OperatorError(f"the notices file {name} cannot be written: {error.strerror}") from error
-    stream = os.fdopen(descriptor, "a", encoding="utf-8")
-    try:
-        yield stream
-    finally:
-        with contextlib.suppress(OSError):  # what the disk did not take is lost
-            stream.close()

@@ -25,6 +25,11 @@ class DataDirectory:
         """The common list while it is fetched."""
         return self.path / "remote_server_list"
 
+    @property
+    def upgrade(self) -> Path:
+        """A newer client, once it is fetched."""
+        return self.path / "upgrade"
+
     def obfuscated(self, name: str) -> Path:
         """A file of the obfuscated lists: the registry, or a list."""
         return self.path / "osl" / name

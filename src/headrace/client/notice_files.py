@@ -96,7 +96,8 @@ class _LineFile:
     def put_aside(self) -> None:
         """Begin a new file; the old one gets `.1` after its name, or is emptied if it cannot."""
         try:
-            self._path.replace(self._path.with_name(f"{self._path.name}.1"))
+            with suppress(FileNotFoundError):  # somebody took it away: a new one is due all the same
+                self._path.replace(self._path.with_name(f"{self._path.name}.1"))
             handle = _open(self._path)
         except OSError:
             self.clear()

@@ -81,29 +81,6 @@ def config_file(directory: Path, **fields: object) -> Path:
 # ---- spelling
 
 
-@pytest.mark.parametrize(
-    ("written", "read"),
-    [
-        ("-config", ["--config"]),
-        ("-config=a=b", ["--config", "a=b"]),
-        ("--config=x", ["--config", "x"]),
-        ("--dataRootDirectory", ["--data-root-directory"]),
-        ("-serverList=", ["--server-list", ""]),
-        ("-formatNotices", ["--format-notices"]),
-        ("-formatNotices=true", ["--format-notices"]),
-        ("-formatNotices=false", []),
-        ("--format-notices", ["--format-notices"]),
-        ("-listenInterface=any", ["--listen-interface", "any"]),
-        ("config", ["config"]),
-        ("-", ["-"]),
-        ("-h", ["-h"]),
-        ("-nonsense", ["-nonsense"]),
-    ],
-)
-def test_stock_spellings(written: str, read: list[str]) -> None:
-    assert [*module._translate(written)] == read
-
-
 @pytest.mark.parametrize("option", ["-config", "--config"])
 @pytest.mark.parametrize("joined", [False, True])
 def test_a_stock_command_line(option: str, joined: bool, start: Start, tmp_path: Path) -> None:
