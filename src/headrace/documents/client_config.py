@@ -76,7 +76,8 @@ def read_client_config(
         except DocumentError as error:
             raise DocumentError(f"{file}: AdditionalParameters: {error}") from error
         known, unknown = {**known, **more}, {**unknown, **more_unknown}
-    known |= _fields(overrides or {})[0]
+    over, over_unknown = _fields(overrides or {})
+    known, unknown = {**known, **over}, {**unknown, **over_unknown}
     for name in ("PropagationChannelId", "SponsorId"):
         if not known.get(name):
             raise DocumentError(
