@@ -5,19 +5,21 @@ import re
 import pytest
 from tests.docs.documents import documents
 
-from headrace.client import establish, local_connection, search, tunnel
+from headrace.client import local_connection, tunnel
 from headrace.client.operate_settings import OperateSettings
 from headrace.codec import http_head, udpgw
 from headrace.crypto import shamir
 from headrace.documents import server_list, signed_package
 from headrace.documents.osl import key_shares, registry
 from headrace.documents.server_config import ServerConfig
+from headrace.establishment.settings import EstablishmentSettings
 from headrace.net import relay, resolve, tunnel_socket
 from headrace.obfuscation import padding_lines, preamble, regex_syntax, seed_history
 from headrace.server import api_parameters, process, supervisor, worker
 from headrace.ssh import auth, channel, clear, connection, liveness, protection, transport
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+SETTINGS = EstablishmentSettings()
 CONFIG = ServerConfig(server_ip_address="")
 HANDSHAKE = CONFIG.ssh_handshake_timeout_milliseconds // 1000
 QUEUE = CONFIG.ssh_begin_handshake_timeout_milliseconds // 1000
@@ -38,8 +40,7 @@ PHRASES = {
         f"| {HANDSHAKE}, `SSHHandshakeTimeoutMilliseconds`",
         f"| {QUEUE}, `SSHBeginHandshakeTimeoutMilliseconds`",
         f"a tunnel from which no byte comes | {worker.SILENCE:.0f} |",
-        f"client: TCP connection | {tunnel.CONNECT_TIMEOUT:.0f} |",
-        f"from there to the log-in | {tunnel.LOGIN_TIMEOUT:.0f} |",
+        f"client: until it is logged in | {tunnel.CONNECT_TIMEOUT:.0f} |",
         f"an API request | {tunnel.REQUEST_TIMEOUT:.0f} |",
         f"reads on for {tunnel_socket.FIN_GRACE:.0f} seconds",
         f"at most {api_parameters._MAX_PADDING:,})",
@@ -77,8 +78,8 @@ PHRASES = {
         f"seed history | {seed_history.SEED_CAPACITY:,} seeds",
     ],
     "docs/configuration.md": [
-        f"| {search.ESTABLISH_TIMEOUT:.0f} | give up",
-        f"attempts at once; 0 is {establish.WORKERS}",
+        f"| {SETTINGS.give_up:.0f} | give up",
+        f"attempts at once; 0 is {SETTINGS.workers}",
     ],
     "docs/operating.md": [
         f"open tunnels get {process.DRAIN:.0f} seconds",
@@ -92,9 +93,9 @@ PHRASES = {
 WORDS = {
     "docs/protocol-ossh.md": {"Six attempts": auth.MAX_ATTEMPTS == 6},
     "docs/how-it-works.md": {
-        "up to ten attempts at once": establish.WORKERS == 10,
-        "two seconds": search.PAUSE == 2.0,
-        "after a minute": search.WORK_TIME == 60.0,
+        "up to ten attempts at once": SETTINGS.workers == 10,
+        "two seconds": SETTINGS.pause == 2.0,
+        "after a minute": SETTINGS.work_time == 60.0,
         "every five seconds": worker.SWEEP == 5.0,
         "every one or two minutes": OperateSettings().keepalive_period == (60, 120),
         "for ten seconds": OperateSettings().keepalive_idle == 10.0,

@@ -327,7 +327,6 @@ async def test_nobody_can_be_reached_in_time(tmp_path: Path, silent_entry: str) 
     assert "not connected: no server could be reached within 1s" in done.err
 
 
-@pytest.mark.xfail(reason="the establishment driver keeps no journal yet")
 async def test_why_it_is_connected_or_not(tmp_path: Path, entry: str) -> None:
     """Asked of the running client, and of what it left when it ended, in an orderly way or not."""
     config, data = tmp_path / "client.config", tmp_path / "data"

@@ -30,18 +30,20 @@ from tests.package_keys import KEY, new_key
 from headrace.base.clock import SYSTEM_CLOCK
 from headrace.base.rng import SYSTEM_RNG
 from headrace.client.data_directory import DataDirectory
-from headrace.client.search import WORK_TIME
 from headrace.documents.osl.config import read_osl_config
 from headrace.documents.osl.paver import current_osl_id, pave
 from headrace.documents.server_entry import ServerEntry
 from headrace.documents.server_list import encode_list
 from headrace.documents.signed_package import make_package
+from headrace.establishment.settings import EstablishmentSettings
 from headrace.store.client.store import FILE_NAME, ClientStore
 from headrace.testing.censor import CLOSE, REFUSE, RESET, STALL, Censor, Rule
 from headrace.testing.dead_ends import refusing, silent
 from headrace.testing.entries import address_of, make_entries
 from headrace.testing.loopback import LoopbackServer
 from headrace.testing.origin import PAGE, Origin, payload
+
+DEFAULTS = EstablishmentSettings()
 
 ALIVE = "127.0.0.2"
 #: Seconds until establishing takes long: then lists are fetched.
@@ -209,7 +211,7 @@ async def test_a_list_leads_a_client_out_when_everybody_it_knows_is_dead(
                 assert len(told(child, "ConnectingServer")) >= DEAD - SILENT
                 assert told(child, "RemoteServerListResourceDownloaded") == [{"url": "[redacted]"}]
                 assert warnings(child) == []
-                assert took(child) < PROMPTLY < WORK_TIME
+                assert took(child) < PROMPTLY < DEFAULTS.work_time
                 assert await end(child) == 0
     assert stored(tmp_path)[ALIVE].local_source == "REMOTE"
 

@@ -174,10 +174,14 @@ async def test_nothing_leaks_into_logs_and_notices_at_default_level(protocol: st
 
 
 async def test_a_dead_server_does_not_hold_up_a_live_one() -> None:
-    with silent() as port:
-        (dead,) = make_entries(1, port=port, capabilities=["OSSH"])
-        entry = ServerEntry.from_fields({**dead, "ipAddress": "127.0.0.1"})
-        async with LoopbackNetwork(others=[entry] * 5) as network:
+    addresses = [f"127.0.0.{number}" for number in range(2, 7)]
+    with silent(addresses) as port:
+        made = make_entries(len(addresses), port=port, capabilities=["OSSH"])
+        dead = [
+            ServerEntry.from_fields({**fields, "ipAddress": address})
+            for fields, address in zip(made, addresses, strict=True)
+        ]
+        async with LoopbackNetwork(others=dead) as network:
             assert network.controller.connected.is_set()
 
 

@@ -791,7 +791,7 @@ async def test_storage_hears_nothing_that_tells_clients_apart(
     names = {name for request in requests for name in request.headers}
     assert names == {"host", "user-agent", "range", "if-match", "if-none-match"}
     agents = {request.headers["user-agent"] for request in requests}
-    assert agents == {f"psiphon-tunnel-core/0 ({run.controller._identity.platform})"}
+    assert agents == {f"psiphon-tunnel-core/0 ({run.controller._shared.identity.platform})"}
     assert {request.headers["host"] for request in requests} <= {storage.host, f"{storage.host}:80"}
     given = {etag(content) for content in storage.objects.values()}
     sent = [request.headers.get(name) for request in requests for name in ("if-match", "if-none-match")]

@@ -14,6 +14,7 @@ import click
 
 from headrace.base.clock import SYSTEM_CLOCK
 from headrace.base.errors import DocumentError, OperatorError
+from headrace.base.rng import SYSTEM_RNG
 from headrace.cli.files import read_file
 from headrace.cli.stock import StockCommand, build_info, notices_file, show_version, stock_errors
 from headrace.client.control_place import ControlPlace, usable_place
@@ -135,20 +136,26 @@ def _run(
 ) -> None:
     from headrace.client.attended import attended
     from headrace.client.controller import Controller
+    from headrace.client.journal_file import JournalFile
+    from headrace.client.surroundings import Machine
     from headrace.establishment.journal import Journal
     from headrace.net.loop import run
 
     async def main() -> None:
-        controller = Controller(settings, servers, notices, **kept)
+        machine = Machine.of(settings, kept["store"], SYSTEM_RNG, SYSTEM_CLOCK)
+        journal = Journal()
+        controller = Controller(settings, servers, notices, surroundings=machine, journal=journal, **kept)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, controller.stop)
         async with contextlib.AsyncExitStack() as stack:
+            data = kept["directory"].path if kept["directory"] is not None else None
             if place is not None:
-                data = kept["directory"].path if kept["directory"] is not None else None
                 address = listening_address(settings.listen_interface)
-                asked = attended(place, notices, Journal(), controller.stop, data=data, address=address)
+                asked = attended(place, notices, journal, controller.stop, data=data, address=address)
                 await stack.enter_async_context(asked)
+            elif data is not None:  # to be explained afterwards
+                await stack.enter_async_context(JournalFile(data).following(journal, SYSTEM_CLOCK))
             await controller.run()
 
     run(main())

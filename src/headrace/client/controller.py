@@ -1,46 +1,44 @@
-"""The client as a whole: local proxies that stay up, and a tunnel behind them that is made anew when lost.
+"""The client as a whole: local proxies that stay up, and tunnels behind them that are made anew when lost.
 
-run ──► listen ──► establish ──► operate ──► (tunnel lost) ──► establish ...
+run ──► listen ──► establish ──► operate ──► (a tunnel lost) ──► establish ...
                     │  └─ no first tunnel in time: EstablishTunnelTimeout, and the run is over
                     └─ takes long: server lists are fetched meanwhile, and what they bring is tried at once
+
+What it may be at is drawn in `phases`. One owner of everything: whatever is begun here is ended here.
 """
 
 import asyncio
-import errno
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from headrace.base.clock import SYSTEM_CLOCK, Clock
-from headrace.base.errors import DocumentError, NetworkError, OperatorError
+from headrace.base.errors import DocumentError, OperatorError
 from headrace.base.rng import SYSTEM_RNG, Rng
-from headrace.client import api
-from headrace.client.connected_reporter import ConnectedReporter
 from headrace.client.data_directory import DataDirectory
 from headrace.client.list_import import Importer
-from headrace.client.local_connection import LocalConnection
-from headrace.client.local_http import HttpConnection
-from headrace.client.local_socks import SocksConnection
-from headrace.client.monitor import TunnelMonitor
+from headrace.client.local_proxies import LocalProxies
 from headrace.client.notices import Notices
-from headrace.client.operate_settings import OperateSettings
-from headrace.client.search import Search, describe
+from headrace.client.operation import Operation
+from headrace.client.phases import TRANSITIONS, Phase, Turn
+from headrace.client.region_reporter import RegionReporter
+from headrace.client.search import Search
 from headrace.client.server_lists import ServerLists
 from headrace.client.server_requests import ServerRequests
 from headrace.client.servers import Servers
-from headrace.client.status_reporter import StatusReporter
+from headrace.client.shared import Shared
+from headrace.client.surroundings import Surroundings
 from headrace.client.tunnel import Tunnel
+from headrace.client.tunnel_report import report_tunnel
 from headrace.codec.handshake_response import HandshakeResponse
+from headrace.crypto.signing import VerifyingKey
 from headrace.documents.client_config import ClientConfig
 from headrace.establishment.dial_parameters import DialParameters
-from headrace.net.dial import listen
+from headrace.establishment.journal import Journal
 from headrace.net.http import direct, through
-from headrace.net.interfaces import listening_address
 from headrace.net.relay import Relay
 from headrace.net.relay_pool import RelayPool
 from headrace.net.streams import ByteStream
-from headrace.net.upstream_proxy import UpstreamProxy
 from headrace.ssh.channel import Channel, Endpoint
 from headrace.ssh.forwarding import Destination
 from headrace.store.client.store import ClientStore
@@ -49,8 +47,6 @@ __all__ = ["Controller"]
 
 #: Seconds between looks at whether lists have gone stale, while there is a tunnel.
 REFRESH_PERIOD: Final = 3600.0
-#: A tunnel that lasted fewer seconds was of no use: as many pass before the next, and others have a chance.
-SHORT_LIVED: Final = 2.0
 #: Seconds between looks at port forwards that wait for nothing any more.
 SWEEP: Final = 5.0
 
@@ -69,26 +65,41 @@ class Controller:
         directory: DataDirectory | None = None,
         embedded: Mapping[str, Sequence[str]] | None = None,
         clock: Clock = SYSTEM_CLOCK,
+        surroundings: Surroundings | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self.config = config
-        self.ports: dict[str, int] = {}  #: local proxies by name, once they listen
+        self.phase = Phase.STARTING
+        self.loop = asyncio.get_running_loop()
+        self.connected = asyncio.Event()  #: set while there is a tunnel
+        self.disconnected = asyncio.Event()  #: set while there is none
+        self.disconnected.set()
+        self._shared = shared = Shared.of(
+            config, servers, notices, rng, clock, store, surroundings or Surroundings()
+        )
         self._servers = servers
         self._notices = notices
-        self._rng = rng
-        self._store = store
         self._embedded = embedded or {}
-        self._identity = api.Identity.from_config(config)
-        self._proxy = UpstreamProxy.from_config(config)
-        self._tunnel: Tunnel | None = None
-        self._monitor: TunnelMonitor | None = None
+        self._proxies = LocalProxies(config, self, notices)
+        self._relays = RelayPool()
+        self._regions = RegionReporter(config, shared.dial_settings, servers, notices)
+        self._operation = Operation(shared, self._lost)
+        requests = ServerRequests(notices, store, self._seeded, show_keys=config.emit_sloks)
         self._search = Search(
-            config, servers, notices, rng, self._make, self._want_servers, self._insist_on_servers
+            shared,
+            journal if journal is not None else Journal(),
+            self._keep,
+            requests.answer,
+            new_round=self._new_round,
+            want_servers=self._want_servers,
         )
         self._importer: Importer | None = None
         self._import_error = ""
         self._lists: ServerLists | None = None
         if store is not None:
-            self._importer = Importer(store, notices, self._arrived, clock)
+            text = config.server_entry_signature_public_key
+            key = VerifyingKey.from_text(text) if text else None
+            self._importer = Importer(store, notices, self._arrived, clock, key)
         if self._importer is not None and store is not None and directory is not None:
             self._lists = ServerLists(
                 config,
@@ -99,79 +110,76 @@ class Controller:
                 rng,
                 clock,
                 connect=self._connect,
-                tunneled=lambda: self._tunnel is not None,
-                user_agent=f"psiphon-tunnel-core/{config.client_version} ({self._identity.platform})",
+                tunneled=self.connected.is_set,
+                user_agent=f"psiphon-tunnel-core/{config.client_version} ({shared.identity.platform})",
             )
-        self._requests = ServerRequests(notices, store, self._seeded, show_keys=config.emit_sloks)
+        self._one_is_missing = asyncio.Event()
         self._stopping = asyncio.Event()
-        self._connected_reporter = ConnectedReporter(self._identity, rng, notices, store)
-        self._status_reporter = StatusReporter(self._identity, rng, notices, clock, store)
-        self._listeners: list[asyncio.Server] = []
-        self.connected = asyncio.Event()  #: set while there is a tunnel
-        self.disconnected = asyncio.Event()  #: set while there is none
-        self.disconnected.set()
-        self.loop = asyncio.get_running_loop()
-        self._relays = RelayPool()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._broken: asyncio.Future[None] = self.loop.create_future()
+
+    @property
+    def ports(self) -> Mapping[str, int]:
+        """Ports of the local proxies by name, once they listen."""
+        return self._proxies.ports
 
     # ---- life -----------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Run until stopped. Raises OperatorError without a local port, or anybody to connect to."""
-        self._notices.emit("SessionId", sessionId=self._identity.session_id)
+        shared = self._shared
+        self._notices.emit("SessionId", sessionId=shared.identity.session_id)
         if self.config.unknown_fields:
             self._notices.info(f"configuration fields not used: {', '.join(self.config.unknown_fields)}")
-        self._notices.emit("AvailableEgressRegions", regions=self._servers.regions())
-        tasks: list[asyncio.Task[object]] = []
         try:
-            await self._listen()
+            await self._proxies.open()
+            self._turn(Turn.LISTENING)
             self._notices.emit("Tunnels", count=0)
-            work = asyncio.create_task(self._keep_connected())
-            stopped = asyncio.create_task(self._stopping.wait())
-            tasks = [work, stopped, asyncio.create_task(self._sweep())]
+            work = self._spawn(self._keep_connected())
+            stopped = self._spawn(self._stopping.wait())
+            self._spawn(self._sweep())
+            self._spawn(self._regions.run())
             if self._lists is not None:
-                fetching = asyncio.create_task(self._lists.run())
-                fetching.add_done_callback(self._fetching_ended)
-                tasks += [fetching, asyncio.create_task(self._keep_lists_fresh(self._lists))]
-            await asyncio.wait((work, stopped), return_when=asyncio.FIRST_COMPLETED)
-            await self._say_goodbye()
-            if work.done():
-                work.result()  # raises what went wrong
+                self._spawn(self._fetch(self._lists))
+                self._spawn(self._keep_lists_fresh(self._lists))
+            self._spawn(shared.surroundings.watch(self._network_changed, self._operation.resumed))
+            await asyncio.wait((work, stopped, self._broken), return_when=asyncio.FIRST_COMPLETED)
+            self._turn(Turn.STOP)
+            work.cancel()
+            await self._operation.say_goodbye()
+            if self._broken.done():
+                self._broken.result()  # raises what went wrong
         finally:
-            for listener in self._listeners:
-                listener.close()
+            self._proxies.close()
+            if self.phase is not Phase.STOPPING:
+                self._turn(Turn.STOP)
+            tasks = tuple(self._tasks)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            self._broken.cancel()
+            self._turn(Turn.DONE)
             self._notices.emit("Exiting")
 
     def stop(self) -> None:
         """End the run in an orderly way."""
         self._stopping.set()
 
-    async def _listen(self) -> None:
-        config = self.config
-        host = listening_address(config.listen_interface)
-        proxies: list[tuple[str, bool, int, type[LocalConnection]]] = [
-            ("Socks", config.disable_local_socks_proxy, config.local_socks_proxy_port, SocksConnection),
-            ("Http", config.disable_local_http_proxy, config.local_http_proxy_port, HttpConnection),
-        ]
-        for name, disabled, port, kind in proxies:
-            if disabled:
-                continue
-            try:
-                server = await listen(
-                    partial(kind, self),
-                    host,
-                    port,
-                    what=f"the local {name.upper()} proxy (Local{name}ProxyPort)",
-                )
-            except OperatorError as error:
-                if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EADDRINUSE:
-                    self._notices.emit(f"{name}ProxyPortInUse", port=port)
-                raise
-            self._listeners.append(server)
-            self.ports[name] = server.sockets[0].getsockname()[1]
-            self._notices.emit(f"Listening{name}ProxyPort", port=self.ports[name])
+    def _turn(self, turn: Turn) -> None:
+        self.phase = TRANSITIONS[self.phase][turn]
+
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Have something done until the run ends; a mistake in it ends the run."""
+        task = self.loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not self._broken.done():
+            self._broken.set_exception(error)
 
     async def _sweep(self) -> None:
         """End port forwards whose far side has finished and whose application has gone quiet."""
@@ -179,29 +187,46 @@ class Controller:
             await asyncio.sleep(SWEEP)
             self._relays.sweep(SWEEP)
 
-    # ---- connecting -----------------------------------------------------------------------------------
+    # ---- tunnels --------------------------------------------------------------------------------------
 
     async def _keep_connected(self) -> None:
         # A client that knows nobody has to wait for what it brought along; any other begins with those.
-        importing = asyncio.create_task(self._import_embedded())
-        try:
-            if not self._servers.count():
-                await importing
-            useful = True
-            while True:
-                begun = self.loop.time()
-                outcome = await self._search.find(head_start=useful)
-                if outcome is None:
-                    return
-                tunnel, response = outcome
-                connected = self.loop.time()
-                await self._operate(tunnel, response, connected - begun)
-                useful = self.loop.time() - connected >= SHORT_LIVED
-                if not useful:
-                    await asyncio.sleep(SHORT_LIVED)
-        finally:
-            importing.cancel()
-            await asyncio.gather(importing, return_exceptions=True)
+        importing = self._spawn(self._import_embedded())
+        if not self._servers.count():
+            await asyncio.wait((importing,))
+        while True:
+            self._one_is_missing.clear()
+            if not await self._search.find(lambda: self._operation.pool.addresses):
+                return
+            if self.phase is Phase.FILLING:
+                self._turn(Turn.COMPLETE)
+            await self._one_is_missing.wait()
+
+    def _keep(self, tunnel: Tunnel, response: HandshakeResponse, took: float) -> None:
+        """Use a tunnel from now on."""
+        attempt = tunnel.dial_parameters
+        self._servers.keep_first(attempt.entry, self.config.egress_region)
+        self._operation.pool.add(tunnel)
+        self.connected.set()
+        self.disconnected.clear()
+        self._turn(Turn.GAINED)
+        report_tunnel(self._notices, attempt, response, count=len(self._operation.pool))
+        if response.encoded_server_list and self._importer is not None:
+            self._spawn(self._import_discovered(self._importer, attempt, response))
+        self._spawn(self._operate(tunnel, took))
+
+    async def _operate(self, tunnel: Tunnel, took: float) -> None:
+        await self._operation.run(tunnel, took)
+        self._one_is_missing.set()
+        self._search.lost(tunnel.dial_parameters.entry.ip_address)
+
+    def _lost(self, count: int) -> None:
+        """There is a tunnel less."""
+        if not count:
+            self.connected.clear()
+            self.disconnected.set()
+        if self.phase is not Phase.STOPPING:
+            self._turn(Turn.LOST_ONE if count else Turn.LOST_LAST)
 
     # ---- more servers ---------------------------------------------------------------------------------
 
@@ -216,33 +241,44 @@ class Controller:
                 self._import_error = f"{where}: {error}"
                 self._notices.error(self._import_error)
 
-    def _insist_on_servers(self) -> None:
-        """Raise OperatorError if there is nobody to connect to, and nowhere to learn of anybody."""
-        if self._servers.count() or (self._lists is not None and self._lists.any):
-            return
-        raise OperatorError(
-            self._import_error
-            or "there is no server entry to connect to, or none that can be used; add TargetServerEntry, "
-            "EmbeddedServerEntryList or RemoteServerListURLs to the configuration, or name a list with "
-            "--server-list"
-        )
+    async def _import_discovered(
+        self, importer: Importer, attempt: DialParameters, response: HandshakeResponse
+    ) -> None:
+        lines = response.encoded_server_list
+        try:
+            await importer.import_discovered(lines, response.server_time(), attempt.entry)
+        except (DocumentError, OperatorError) as error:
+            self._notices.warning(f"servers learned of from a server: {error}")
+
+    def _new_round(self, number: int) -> None:
+        if number == 0:
+            self._regions.begin()
 
     def _arrived(self, addresses: list[str]) -> None:
         """Servers are known that were not known before."""
-        self._notices.emit("AvailableEgressRegions", regions=self._servers.regions())
-        self._search.try_next(addresses)
+        self._regions.want()
+        self._search.arrived(addresses)
 
     def _want_servers(self) -> None:
-        if self._lists is not None:
+        if self._lists is not None and self._lists.any:
             self._lists.want()
+        elif not self._servers.count():
+            raise OperatorError(
+                self._import_error
+                or "there is no server entry to connect to, or none that can be used; add TargetServerEntry, "
+                "EmbeddedServerEntryList or RemoteServerListURLs to the configuration, or name a list with "
+                "--server-list"
+            )
 
     def _seeded(self) -> None:
         if self._lists is not None:
             self._lists.seeded()
 
-    def _fetching_ended(self, task: asyncio.Task[None]) -> None:
-        """Tell of a mistake of ours; the client goes on with the servers it knows."""
-        if not task.cancelled() and (error := task.exception()) is not None:
+    async def _fetch(self, lists: ServerLists) -> None:
+        """Fetch lists as they are wanted; without them the client goes on with the servers it knows."""
+        try:
+            await lists.run()
+        except Exception as error:
             self._notices.emit("InternalError", message=f"server lists are fetched no more: {error!r}")
 
     async def _keep_lists_fresh(self, lists: ServerLists) -> None:
@@ -256,89 +292,22 @@ class Controller:
 
     async def _connect(self, host: str, port: int, timeout: float) -> ByteStream:
         """Connect for a request of ours: through the tunnel if there is one, else as tunnels are dialled."""
-        if self._tunnel is not None:
-            connect = through(self._tunnel.open_channel)
+        if self._operation.pool:
+            connect = through(self._operation.pool.next().open_channel)
         else:
-            connect = direct if self._proxy is None else self._proxy.connect
+            connect = direct if self._shared.proxy is None else self._shared.proxy.connect
         return await connect(host, port, timeout)
 
-    def _make(self, attempt: DialParameters) -> Tunnel:
-        return Tunnel(attempt, self._identity, self._rng, self._requests.answer, self._proxy)
+    # ---- what the machine and the local proxies say ---------------------------------------------------
 
-    # ---- connected ------------------------------------------------------------------------------------
-
-    async def _operate(self, tunnel: Tunnel, response: HandshakeResponse, took: float) -> None:
-        attempt = tunnel.dial_parameters
-        self._tunnel = tunnel
-        self._servers.keep_first(attempt.entry, self.config.egress_region)
-        self._monitor = TunnelMonitor(
-            tunnel,
-            self._rng,
-            OperateSettings.from_config(self.config),
-            moved=partial(self._moved, attempt),
-        )
-        self._report_tunnel(attempt, response)
-        self.connected.set()
-        self.disconnected.clear()
-        try:
-            async with asyncio.TaskGroup() as group:
-                if not self.config.disable_api:
-                    group.create_task(self._connected_reporter.run(tunnel, took, self.forward_failed))
-                    group.create_task(self._status_reporter.run(tunnel, self.forward_failed))
-                group.create_task(self._monitor.run())
-        finally:
-            self.connected.clear()
-            self.disconnected.set()
-            self._tunnel = self._monitor = None
-            sent, received = tunnel.bytes_transferred
-            identity = attempt.diagnostic_id
-            self._notices.emit("TotalBytesTransferred", diagnosticID=identity, sent=sent, received=received)
-            self._notices.emit("Tunnels", count=0)
-            tunnel.close()
-
-    def _report_tunnel(self, attempt: DialParameters, response: HandshakeResponse) -> None:
-        """Tell of a new tunnel, in the order that front ends rely on (client spec §1.8)."""
-        emit = self._notices.emit
-        identity = attempt.diagnostic_id
-        emit("ConnectedServer", None, **describe(attempt))
-        if response.client_address:
-            emit("ClientAddress", address=response.client_address)
-        if response.client_region:
-            emit("ClientRegion", region=response.client_region)
-        for url in response.homepages:
-            emit("Homepage", url=url)
-        if response.upgrade_client_version:
-            emit("ClientUpgradeAvailable", version=response.upgrade_client_version)
-        if response.server_timestamp:
-            emit("ServerTimestamp", diagnosticID=identity, timestamp=response.server_timestamp)
-        emit("ActiveAuthorizationIDs", diagnosticID=identity, IDs=response.active_authorization_ids)
-        emit(
-            "TrafficRateLimits",
-            diagnosticID=identity,
-            upstreamBytesPerSecond=response.upstream_bytes_per_second,
-            downstreamBytesPerSecond=response.downstream_bytes_per_second,
-        )
-        emit("Tunnels", count=1)
-        emit("ActiveTunnel", diagnosticID=identity, protocol=attempt.protocol)
-        emit("ConnectedServerRegion", serverRegion=attempt.entry.region)
-
-    def _moved(self, attempt: DialParameters, sent: int, received: int) -> None:
-        """Tell and count what has passed since the last time."""
-        self._status_reporter.moved(sent, received)
-        identity = attempt.diagnostic_id
-        self._notices.emit("BytesTransferred", diagnosticID=identity, sent=sent, received=received)
-
-    async def _say_goodbye(self) -> None:
-        if self._tunnel is not None and self._monitor is not None and not self.config.disable_api:
-            self._monitor.look()
-            await self._status_reporter.last_words(self._tunnel)
-
-    # ---- what the local proxies ask for ---------------------------------------------------------------
+    def _network_changed(self) -> None:
+        """Connections that began on another network lead nowhere: begin anew on this one."""
+        self._notices.info("the network has changed")
+        self._operation.network_changed()
+        self._search.begin_anew()
 
     def open_forward(self, destination: Destination, endpoint: Endpoint) -> Channel:
-        if self._tunnel is None:
-            raise NetworkError("no active tunnels")
-        return self._tunnel.open(destination, endpoint)
+        return self._operation.pool.next().open(destination, endpoint)
 
     def make_relay(self) -> Relay:
         relay = self._relays.make()
@@ -346,5 +315,4 @@ class Controller:
         return relay
 
     def forward_failed(self) -> None:
-        if self._monitor is not None:
-            self._monitor.forward_failed()
+        self._operation.forward_failed()

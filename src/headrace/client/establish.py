@@ -1,147 +1,204 @@
-"""Establishment: dial many candidates at once, keep the first that completes its handshake."""
+"""Carries out what the scheduler decides: dials, ends what was outrun, hands over the tunnels that are kept.
+
+    scheduler ──► Dial, Activate, Drop ──► tasks and tunnels
+        ▲                                        │
+        └──────── connected, failed, activated ◄─┘
+
+Nothing waits in between: whatever a tunnel comes to is told to the scheduler at once, in the same step of the
+loop as its answer is carried out. So no tunnel is ever anybody's but the scheduler's or the `keep`er's.
+"""
 
 import asyncio
-from collections.abc import Callable, Collection
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, Protocol
 
-from headrace.base.errors import HeadraceError
+from headrace.base.errors import HeadraceError, NetworkError
 from headrace.client.tunnel import Tunnel
 from headrace.codec.handshake_response import HandshakeResponse
 from headrace.establishment.dial_parameters import DialParameters
+from headrace.establishment.scheduler import Action, Activate, Dial, Drop, NewRound, Scheduler, WantServers
+from headrace.establishment.states import ENDINGS, State
 
-__all__ = ["Attempts", "Establishment"]
-
-#: How many dials run at once, unless configured.
-WORKERS: Final = 10
-#: How many more run when they are for servers that were not known when the race began.
-SPARE: Final = 5
-#: Seconds for which an attempt with a head start is alone, unless configured.
-GRACE: Final = 1.0
-
-Outcome = tuple[Tunnel, HandshakeResponse]
+__all__ = ["Establisher", "Listener"]
 
 
-class Attempts(Protocol):
-    """What to try, in order."""
+class Listener(Protocol):
+    """Who hears how an establishment goes."""
 
-    arrived: asyncio.Event  #: set when there is more to try than was thought
+    def new_round(self, number: int) -> None:
+        """Everybody known is tried, for the first time in round 0."""
+        ...
 
-    def take(self, *, newcomers: bool = False) -> DialParameters | None:
-        """Return the next attempt, None if there is none for now; `newcomers` leaves out who was known."""
+    def want_servers(self) -> None:
+        """It takes long, or nobody is known."""
+        ...
+
+    def dialling(self, tunnel: Tunnel) -> None:
+        """An attempt begins."""
+        ...
+
+    def connected(self, tunnel: Tunnel) -> None:
+        """A server has let us in."""
+        ...
+
+    def failed(self, tunnel: Tunnel, error: HeadraceError) -> None:
+        """An attempt came to nothing."""
+        ...
+
+    def dropped(self, tunnel: Tunnel, outrun: bool) -> None:
+        """An attempt was ended by ourselves, because another was faster or for want of a use for it."""
         ...
 
 
-class Establishment:
-    """Races. `make` builds a tunnel for an attempt; `failed` hears why an attempt came to nothing.
+class Establisher:
+    """One establishment, carried out. `keep` gets each tunnel that is ready for use.
 
-    At most `workers` attempts run at once, and a few more for servers learned of meanwhile; `stagger` seconds
-    pass between the starts of any two. An attempt with a head start is followed by others once it failed, or
-    after `grace` seconds.
+    `make` builds a tunnel for an attempt. Without `handshake` a tunnel is ready once it is through log-in.
     """
 
     def __init__(
         self,
+        scheduler: Scheduler,
         make: Callable[[DialParameters], Tunnel],
+        keep: Callable[[Tunnel, HandshakeResponse], None],
+        listener: Listener,
         *,
         handshake: bool = True,
-        workers: int = WORKERS,
-        stagger: float = 0.0,
-        grace: float = GRACE,
-        started: Callable[[DialParameters], None] = lambda attempt: None,
-        failed: Callable[[DialParameters, HeadraceError], None] = lambda attempt, error: None,
     ) -> None:
+        self._scheduler = scheduler
         self._make = make
+        self._keep = keep
+        self._listener = listener
         self._handshake = handshake
-        self._workers = workers
-        self._stagger = stagger
-        self._grace = grace
-        self._started = started
-        self._failed = failed
-        self._made: set[Tunnel] = set()  # tunnels of the race that is on, but for those that failed
-        self._turn = asyncio.Lock()  # starts are staggered one after the other
-        self._ahead: tuple[asyncio.Task[Any], float] | None = (
-            None  # who has a head start, until which loop time
-        )
-        self._begun = False
+        self._loop = loop = asyncio.get_running_loop()
+        self._over: asyncio.Future[None] = loop.create_future()
+        self._tunnels: dict[int, Tunnel] = {}  # by candidate number; the scheduler's, not yet kept
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._alarm: asyncio.TimerHandle | None = None
 
-    async def race(self, attempts: Attempts) -> Outcome | None:
-        """Return the first tunnel that is ready for use, or None when every attempt failed.
+    async def run(self, *, wanted: int = 1, active: Iterable[str] = (), give_up: float = 0.0) -> bool:
+        """Find as many tunnels as `wanted`, besides those to the `active` addresses; False if in vain.
 
-        The losers are closed before this returns; so is everything if it is cancelled.
+        When this returns or is cancelled, nothing is left of any attempt but the tunnels that were kept.
         """
-        kept: Tunnel | None = None
         try:
-            winner = await self._first(attempts)
-            kept = winner[0] if winner is not None else None
-            return winner
-        finally:  # without waiting for anything: a cancellation meanwhile would leave the winner to nobody
-            for tunnel in self._made - {kept}:
-                tunnel.abort()  # also one that was through before the cancellation reached it
-            self._made.clear()
-
-    async def _first(self, attempts: Attempts) -> Outcome | None:
-        """Return the first outcome, None if there is none; no attempt is under way any more."""
-        running: set[asyncio.Task[Outcome | None]] = set()
-        news = asyncio.create_task(_renewed(attempts.arrived))
-        winner: Outcome | None = None
-        try:
-            while winner is None:
-                while (attempt := self._next(attempts, len(running))) is not None:
-                    running.add(asyncio.create_task(self._attempt(attempt)))
-                if not running and not attempts.arrived.is_set():
-                    break
-                await asyncio.wait((*running, news), return_when=asyncio.FIRST_COMPLETED)
-                if news.done():
-                    news = asyncio.create_task(_renewed(attempts.arrived))
-                done = {task for task in running if task.done()}
-                running -= done
-                winner = next(filter(None, (task.result() for task in done)), None)
-            return winner
+            self._scheduler.begin(self._loop.time(), wanted=wanted, active=active, give_up=give_up)
+            self._go_on()
+            await self._over
+            return self._scheduler.state is State.FULL
         finally:
-            await _cancel({*running, news})
+            self._scheduler.abandon()
+            for action in self._scheduler.take_actions():
+                if isinstance(action, Drop):
+                    self._carry_out(action)
+            if self._alarm is not None:
+                self._alarm.cancel()
+            if self._tasks:
+                await asyncio.wait(self._tasks.values())
 
-    def _next(self, attempts: Attempts, running: int) -> DialParameters | None:
-        """Return what to begin next, if there is a worker for it."""
-        if running < self._workers:
-            return attempts.take()
-        # With everybody known hanging, whoever was just learned of need not wait for them to time out.
-        return attempts.take(newcomers=True) if running < self._workers + SPARE else None
+    def arrived(self, addresses: Sequence[str]) -> None:
+        """The servers at these addresses were not known before: they are tried next."""
+        self._scheduler.arrived(addresses, self._loop.time())
+        self._go_on()
 
-    async def _attempt(self, attempt: DialParameters) -> Outcome | None:
-        async with self._turn:
-            await self._wait_for_start()
-            if attempt.head_start and (task := asyncio.current_task()):
-                self._ahead = task, asyncio.get_running_loop().time() + self._grace
-        self._started(attempt)
-        tunnel = self._make(attempt)
-        self._made.add(tunnel)
+    def lost(self, address: str) -> None:
+        """The tunnel to this address has ended, and another is wanted in its place."""
+        self._scheduler.lost(address, self._loop.time())
+        self._go_on()
+
+    # ---- carrying out ---------------------------------------------------------------------------------
+
+    def _go_on(self) -> None:
+        """Do what the scheduler wants done, and be there when it wants to be asked again."""
+        scheduler = self._scheduler
+        while actions := scheduler.take_actions():
+            for action in actions:
+                self._carry_out(action)
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if scheduler.state in ENDINGS:
+            if not self._over.done():
+                self._over.set_result(None)
+        elif scheduler.wake is not None:
+            self._alarm = self._loop.call_at(scheduler.wake, self._tick, scheduler.wake)
+
+    def _tick(self, due: float) -> None:
+        self._alarm = None
+        self._scheduler.tick(max(due, self._loop.time()))  # a loop may be early by its clock's resolution
+        self._go_on()
+
+    def _carry_out(self, action: Action) -> None:
+        match action:
+            case Dial(attempt, patience):
+                tunnel = self._tunnels[attempt.candidate_number] = self._make(attempt)
+                self._listener.dialling(tunnel)
+                self._begin(tunnel, self._dial(tunnel, patience))
+            case Activate(attempt):
+                tunnel = self._tunnels[attempt.candidate_number]
+                self._begin(tunnel, self._activate(tunnel))
+            case Drop(attempt, outrun):
+                self._drop(attempt.candidate_number, outrun)
+            case WantServers():
+                self._listener.want_servers()
+            case NewRound(number):
+                self._listener.new_round(number)
+
+    def _begin(self, tunnel: Tunnel, work: Any) -> None:
+        number = tunnel.dial_parameters.candidate_number
+        task = self._tasks[number] = self._loop.create_task(work)
+        task.add_done_callback(partial(self._ended, number))
+
+    def _ended(self, number: int, task: asyncio.Task[None]) -> None:
+        if self._tasks.get(number) is task:
+            del self._tasks[number]
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not self._over.done():  # a mistake of ours: whoever runs us is to hear of it
+            self._over.set_exception(error)
+
+    def _drop(self, number: int, outrun: bool) -> None:
+        tunnel = self._tunnels.pop(number)
+        if (task := self._tasks.get(number)) is not None:
+            task.cancel()
+        self._listener.dropped(tunnel, outrun)
+        tunnel.abort()
+
+    # ---- what becomes of an attempt -------------------------------------------------------------------
+
+    async def _dial(self, tunnel: Tunnel, patience: float) -> None:
         try:
-            await tunnel.connect()
-            return tunnel, (await tunnel.handshake() if self._handshake else HandshakeResponse())
+            await tunnel.connect(patience)
         except HeadraceError as error:
-            tunnel.abort()
-            self._made.discard(tunnel)
-            self._failed(attempt, error)
-            return None
+            self._fail(tunnel, error)
+            return
+        self._listener.connected(tunnel)
+        tunnel.ended.add_done_callback(partial(self._lost_while_waiting, tunnel))
+        self._scheduler.connected(tunnel.dial_parameters, self._loop.time())
+        self._go_on()
 
-    async def _wait_for_start(self) -> None:
-        if self._ahead is not None:
-            task, until = self._ahead
-            await asyncio.wait((task,), timeout=until - asyncio.get_running_loop().time())
-            self._ahead = None
-        if self._begun:
-            await asyncio.sleep(self._stagger)
-        self._begun = True
+    def _lost_while_waiting(self, tunnel: Tunnel, ended: asyncio.Future[Exception | None]) -> None:
+        number = tunnel.dial_parameters.candidate_number
+        if self._tunnels.get(number) is tunnel and number not in self._tasks:
+            self._fail(tunnel, NetworkError("the server closed the connection after the log-in"))
 
+    async def _activate(self, tunnel: Tunnel) -> None:
+        try:
+            response = await tunnel.handshake() if self._handshake else HandshakeResponse()
+        except HeadraceError as error:
+            self._fail(tunnel, error)
+            return
+        attempt = tunnel.dial_parameters
+        self._keep(tunnel, response)
+        del self._tunnels[attempt.candidate_number]
+        self._scheduler.activated(attempt, self._loop.time())
+        self._go_on()
 
-async def _cancel(tasks: Collection[asyncio.Task[Any]]) -> None:
-    """Cancel tasks and wait for their ends."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _renewed(event: asyncio.Event) -> None:
-    """Wait for the event, and have it ready for the next time."""
-    await event.wait()
-    event.clear()
+    def _fail(self, tunnel: Tunnel, error: HeadraceError) -> None:
+        attempt = tunnel.dial_parameters
+        if self._tunnels.pop(attempt.candidate_number, None) is None:  # dropped in the same moment
+            return
+        self._listener.failed(tunnel, error)
+        tunnel.abort()
+        self._scheduler.failed(attempt, self._loop.time())
+        self._go_on()

@@ -85,6 +85,8 @@ class Importer:
                     continue
                 fields = decode_fields(line, _DISCOVERY, timestamp)
                 if used is not None and _is_asked_for(used) and entry_tag(fields) == used.effective_tag:
+                    if not fields.get("signature"):  # no better than ours, which a list may have mended
+                        continue
                     fields |= {"localSource": used.local_source, "localTimestamp": used.local_timestamp}
                 validate_fields(fields)
                 if self._key is not None and fields.get("signature"):

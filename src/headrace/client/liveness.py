@@ -6,14 +6,21 @@ It catches censors who let a handshake through and then freeze what follows.
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from headrace.base.errors import NetworkError
 from headrace.base.rng import Rng
-from headrace.client.tunnel import Tunnel
+from headrace.ssh.channel import Channel, Endpoint
 from headrace.ssh.forwarding import LIVENESS
 from headrace.ssh.liveness import LivenessRequest, RandomExchange
 
 __all__ = ["LivenessClient", "LivenessFailed", "LivenessResult", "run_liveness"]
+
+
+class Carrier(Protocol):
+    """A tunnel."""
+
+    def open_channel(self, kind: bytes, extra: bytes, endpoint: Endpoint) -> Channel: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,7 @@ class LivenessClient(RandomExchange):
         self._finished(self.complete and self.received >= self._wanted)
 
 
-async def run_liveness(tunnel: Tunnel, request: LivenessRequest, rng: Rng) -> LivenessResult:
+async def run_liveness(tunnel: Carrier, request: LivenessRequest, rng: Rng) -> LivenessResult:
     """Do the test on a tunnel that is logged in; the caller bounds the time.
 
     Raises LivenessFailed, or another NetworkError if the tunnel is gone already.

@@ -1,16 +1,21 @@
 """One tunnel, from the dial to its end: TCP, the tunnel protocol's layer, SSH, log-in, and requests.
 
-dial ──► keys ──► logged in ──► handshake ──► port forwards ... ──► lost
+dial ──► keys ──► logged in ──► liveness test ──► handshake ──► port forwards ... ──► lost
+
+What of it is behind us is the tunnel's `stage`.
 """
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
 from headrace.base.errors import HandshakeTimeout, HeadraceError, NetworkError, RemoteProtocolError
 from headrace.base.rng import Rng
 from headrace.client import api
+from headrace.client.liveness import LivenessResult, run_liveness
 from headrace.codec.handshake_response import HandshakeResponse, decode_handshake_response
 from headrace.establishment.dial_parameters import DialParameters
+from headrace.establishment.stages import Stage
 from headrace.net.dial import dial
 from headrace.net.tunnel_socket import TunnelSocket
 from headrace.net.upstream_proxy import UpstreamProxy
@@ -25,13 +30,17 @@ from headrace.transports import ClientSide, tunnel_protocol
 
 __all__ = ["Tunnel"]
 
-#: Seconds for the TCP connection, and for everything from there until we are logged in.
-CONNECT_TIMEOUT, LOGIN_TIMEOUT = 15.0, 20.0
-REQUEST_TIMEOUT = 20.0
+#: Seconds until a tunnel is ready for its handshake, and for the answer to a request: at a latency of 1.
+CONNECT_TIMEOUT: Final = 20.0
+REQUEST_TIMEOUT: Final = 10.0
 
 
 class Tunnel:
-    """A tunnel in the making, then in use. `ended` is a future that ends with the tunnel; it never raises."""
+    """A tunnel in the making, then in use. `ended` is a future that ends with the tunnel; it never raises.
+
+    All its timeouts are longer by the factor `latency`, and by the one that was drawn for the attempt.
+    `circumstances` are what the server is told of, given the seconds that dial and log-in took.
+    """
 
     def __init__(
         self,
@@ -40,55 +49,98 @@ class Tunnel:
         rng: Rng,
         on_server_request: Callable[[bytes, memoryview], bytes | None],
         proxy: UpstreamProxy | None = None,
+        *,
+        latency: float = 1.0,
+        circumstances: Callable[[float], api.Circumstances] | None = None,
     ) -> None:
-        loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
         self.dial_parameters = dial_parameters
+        self.latency = latency * dial_parameters.latency_multiplier
+        self.liveness: LivenessResult | None = None  #: of the test, once there was one
         self.ended: asyncio.Future[Exception | None] = loop.create_future()
         self.identity = identity
         self._rng = rng
         self._on_server_request = on_server_request
         self._proxy = proxy
+        self._circumstances = circumstances
+        self._dial_duration = 0.0
         self._logged_in: asyncio.Future[None] = loop.create_future()
         self._socket: TunnelSocket | None = None
         self._transport: Transport | None = None
         self._connection: Connection | None = None
+        self._keyed = self._live = self._active = False
+
+    @property
+    def stage(self) -> Stage:
+        """How far it has come."""
+        socket = self._socket
+        heard = socket is not None and socket.bytes_in > 0
+        connected = self._transport is not None or (socket is not None and socket.connected) or heard
+        reached = (connected, heard, self._keyed, self._connection is not None, self._live, self._active)
+        behind = [stage for stage, done in zip(list(Stage)[1:], reached, strict=True) if done]
+        return max(behind, default=Stage.DIALLING)
 
     # ---- making it ------------------------------------------------------------------------------------
 
-    async def connect(self) -> None:
-        """Dial and log in. Raises NetworkError or RemoteProtocolError; the tunnel is closed then."""
+    async def connect(self, patience: float = CONNECT_TIMEOUT) -> None:
+        """Dial, log in, and pass the liveness test if there is one.
+
+        Raises NetworkError or RemoteProtocolError; the tunnel is closed then. So it is if the server shows no
+        sign of life for `patience` seconds: no connection, or silence before we are logged in.
+        """
         parameters = self.dial_parameters
         protocol = tunnel_protocol(parameters.protocol)
         keyword = parameters.entry.ssh_obfuscated_key.encode()
         side = ClientSide(keyword, self._rng, parameters.prefix, parameters.padding, parameters.shape())
         layer = protocol.client_layer(side)
+        begun = self._loop.time()
+        limit, patience = CONNECT_TIMEOUT * self.latency, patience * self.latency
         try:
-            self._socket = TunnelSocket(layer, self)
-            socket = self._socket
-            connect = dial if self._proxy is None else self._proxy.dial
-            await connect(parameters.host, parameters.port, lambda: socket, CONNECT_TIMEOUT)
-            async with asyncio.timeout(LOGIN_TIMEOUT):
+            async with asyncio.timeout(limit):
+                self._socket = socket = TunnelSocket(layer, self)
+                connect = dial if self._proxy is None else self._proxy.dial
+                await connect(parameters.host, parameters.port, lambda: socket, min(patience, limit))
+                self._listen(patience)
                 await self._logged_in
+                if parameters.liveness is not None:
+                    self.liveness = await run_liveness(self, parameters.liveness, self._rng)
+                self._dial_duration = self._loop.time() - begun
+                self._live = True
         except TimeoutError as error:
             self.abort()
-            raise HandshakeTimeout(f"not logged in within {LOGIN_TIMEOUT:g} s") from error
+            raise HandshakeTimeout(f"not ready within {limit:.3g} s") from error
         except BaseException:
             self.abort()
             raise
 
+    def _listen(self, patience: float) -> None:
+        """End the attempt once nothing was heard for so long; log-in is question and answer throughout."""
+        if self._logged_in.done() or self._socket is None:
+            return
+        left = patience - self.silent_for
+        if left <= 0:
+            self._socket.abort(HandshakeTimeout(f"the server said nothing for {patience:.3g} s"))
+        else:
+            self._loop.call_later(left, self._listen, patience)
+
     async def handshake(self) -> HandshakeResponse:
         """Introduce ourselves to the server. Raises NetworkError or RemoteProtocolError."""
-        parameters = api.handshake_parameters(self.identity, self.dial_parameters, self._rng)
+        known = None if self._circumstances is None else self._circumstances(self._dial_duration)
+        parameters = api.handshake_parameters(self.identity, self.dial_parameters, self._rng, known)
         payload = api.encode(self.identity, self.dial_parameters, parameters)
         reply = await self.request(b"psiphon-handshake", payload)
         if reply is None:
             raise NetworkError("the server refused the handshake")
-        return decode_handshake_response(reply)
+        response = decode_handshake_response(reply)
+        self._active = True
+        return response
 
     # ---- using it -------------------------------------------------------------------------------------
 
-    async def request(self, name: bytes, payload: bytes, timeout: float = REQUEST_TIMEOUT) -> bytes | None:
+    async def request(self, name: bytes, payload: bytes, timeout: float | None = None) -> bytes | None:
         """Make an API request; return the reply, None if it was refused.
+
+        A `timeout` of one's own is taken as it is, whatever the latency.
 
         Raises NetworkError if the tunnel is gone, HandshakeTimeout if no answer came in time.
         """
@@ -101,6 +153,7 @@ class Tunnel:
             if not reply.done():
                 reply.set_result(data)
 
+        timeout = REQUEST_TIMEOUT * self.latency if timeout is None else timeout
         connection.request(name, payload, answered)
         try:
             async with asyncio.timeout(timeout):
@@ -181,6 +234,7 @@ class Tunnel:
 
     def _log_in(self) -> None:
         assert self._transport is not None
+        self._keyed = True
         secret = api.password(self.identity, self.dial_parameters)
         ClientAuth(self._transport, self.dial_parameters.entry.ssh_username, secret, self._on_login)
 

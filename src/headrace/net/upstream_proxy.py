@@ -69,6 +69,11 @@ class UpstreamProxy:
         return self._url.scheme
 
     @property
+    def host(self) -> str:
+        """Its name or address."""
+        return self._url.host
+
+    @property
     def header_names(self) -> list[str]:
         """The names of the headers that are added, each once, as they go into reports."""
         return list(dict.fromkeys(name for name, _ in self._headers)) if self.kind == "http" else []

@@ -50,7 +50,8 @@ class ScriptedTunnel(Tunnel):
     def bytes_transferred(self) -> tuple[int, int]:
         return self.transferred
 
-    async def request(self, name: bytes, payload: bytes, timeout: float = REQUEST_TIMEOUT) -> bytes | None:
+    async def request(self, name: bytes, payload: bytes, timeout: float | None = None) -> bytes | None:
+        timeout = REQUEST_TIMEOUT if timeout is None else timeout
         self.requests.append((now(), name.decode(), timeout, payload))
         if self.error is not None:
             raise self.error

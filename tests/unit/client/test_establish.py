@@ -1,11 +1,11 @@
-"""Establishment: who is tried, when, and that whatever is not kept is closed. All on virtual time."""
+"""Establishment carried out: what the scheduler decides is done, and whatever is not kept is closed."""
 
 import asyncio
 import base64
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.memory_network import (
@@ -17,7 +17,7 @@ from tests.memory_network import (
     make_tunnel,
     settle,
 )
-from tests.unit.client.dialable import entry
+from tests.unit.establishment.line import Line, address
 
 from headrace.base.errors import (
     ConnectTimeout,
@@ -29,291 +29,219 @@ from headrace.base.errors import (
 from headrace.base.rng import SeededRng
 from headrace.client import api
 from headrace.client.api import Identity
-from headrace.client.establish import GRACE, SPARE, Establishment
-from headrace.client.tunnel import CONNECT_TIMEOUT, LOGIN_TIMEOUT, Tunnel
+from headrace.client.establish import Establisher
+from headrace.client.tunnel import CONNECT_TIMEOUT, REQUEST_TIMEOUT, Tunnel
 from headrace.codec.handshake_response import HandshakeResponse
 from headrace.establishment.dial_parameters import DialParameters, choose
+from headrace.establishment.scheduler import Scheduler
+from headrace.establishment.settings import EstablishmentSettings
 from headrace.ssh import numbers
 
 pytestmark = pytest.mark.virtual_time
-
-
-class Prepared:
-    """Attempts that a test made; `add` brings more, and says so."""
-
-    def __init__(self, attempts: Iterable[DialParameters]) -> None:
-        self.arrived = asyncio.Event()
-        self._attempts = deque(attempts)
-        self._new: deque[DialParameters] = deque()
-
-    def take(self, *, newcomers: bool = False) -> DialParameters | None:
-        if self._new:
-            return self._new.popleft()
-        return self._attempts.popleft() if self._attempts and not newcomers else None
-
-    def add(self, attempt: DialParameters) -> None:
-        self._new.append(attempt)
-        self.arrived.set()
-
-
-def attempt(number: int) -> DialParameters:
-    return choose(entry(number), "OSSH", SeededRng(1), number)
-
-
-def attempts(count: int, *, head_start: bool = False) -> Prepared:
-    """Return that many; the first one may have a head start."""
-    return Prepared(replace(attempt(number), head_start=head_start and not number) for number in range(count))
-
-
-# ---- the race, with scripted tunnels ----------------------------------------------------------------------
-
-Script = Callable[[DialParameters], tuple[float, HeadraceError | None]]
-
-
-class ScriptedTunnel(Tunnel):
-    """Is connected after `delay` seconds, or fails then."""
-
-    def __init__(self, attempt: DialParameters, delay: float, error: HeadraceError | None) -> None:
-        identity = Identity.from_config(client_config())
-        super().__init__(attempt, identity, SeededRng(1), lambda name, payload: None)
-        self.delay, self.error = delay, error
-        self.aborted_at: float | None = None
-
-    async def connect(self) -> None:
-        await asyncio.sleep(self.delay)
-        if self.error is not None:
-            raise self.error
-
-    async def handshake(self) -> HandshakeResponse:
-        return HandshakeResponse(client_region="handshake")
-
-    def abort(self) -> None:
-        if self.aborted_at is None:
-            self.aborted_at = asyncio.get_running_loop().time()
-
-
-class Race:
-    """A race of scripted tunnels; `started` maps candidates to the times they were begun."""
-
-    def __init__(self, script: Script, *, workers: int = 10, stagger: float = 0.0) -> None:
-        self.script = script
-        self.tunnels: dict[int, ScriptedTunnel] = {}
-        self.started: dict[int, float] = {}
-        self.failed: list[tuple[int, str]] = []
-        self.establishment = Establishment(
-            self._make,
-            workers=workers,
-            stagger=stagger,
-            started=self._started,
-            failed=lambda attempt, error: self.failed.append((attempt.candidate_number, str(error))),
-        )
-
-    def _make(self, attempt: DialParameters) -> Tunnel:
-        tunnel = ScriptedTunnel(attempt, *self.script(attempt))
-        self.tunnels[attempt.candidate_number] = tunnel
-        return tunnel
-
-    def _started(self, attempt: DialParameters) -> None:
-        self.started[attempt.candidate_number] = asyncio.get_running_loop().time()
-
-    async def run(self, count: int, *, head_start: bool = False) -> int | None:
-        """Race; return the number of the winner."""
-        outcome = await self.establishment.race(attempts(count, head_start=head_start))
-        if outcome is None:
-            return None
-        assert isinstance(outcome[0], ScriptedTunnel)
-        assert outcome[1].client_region == "handshake"
-        assert outcome[0].aborted_at is None
-        return outcome[0].dial_parameters.candidate_number
-
-    @property
-    def open(self) -> list[int]:
-        """Tunnels that nobody has closed."""
-        return [number for number, tunnel in self.tunnels.items() if tunnel.aborted_at is None]
 
 
 def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-async def test_the_first_good_one_wins_and_the_losers_are_closed_at_once() -> None:
-    race = Race(lambda attempt: ([3.0, 0.5, 0.2, 9.0][attempt.candidate_number], None))
-    assert await race.run(4) == 2
-    assert now() == pytest.approx(0.2)
-    assert race.open == [2]
-    assert [race.tunnels[number].aborted_at for number in (0, 1, 3)] == pytest.approx([0.2] * 3)
-    assert race.failed == []  # losing is no failure
+class ScriptedTunnel(Tunnel):
+    """Is through after `delay` seconds, or fails then; its handshake takes `handshake` seconds, or fails."""
+
+    def __init__(
+        self,
+        attempt: DialParameters,
+        delay: float,
+        error: HeadraceError | None = None,
+        handshake: float | HeadraceError = 0.0,
+    ) -> None:
+        identity = Identity.from_config(client_config())
+        super().__init__(attempt, identity, SeededRng(1), lambda name, payload: None)
+        self._delay, self._failure, self._answer = delay, error, handshake
+        self.aborted_at: float | None = None
+
+    async def connect(self, patience: float = CONNECT_TIMEOUT) -> None:
+        await asyncio.sleep(self._delay)
+        if self._failure is not None:
+            raise self._failure
+
+    async def handshake(self) -> HandshakeResponse:
+        if isinstance(self._answer, HeadraceError):
+            raise self._answer
+        await asyncio.sleep(self._answer)
+        return HandshakeResponse(client_region="handshake")
+
+    def abort(self) -> None:
+        if self.aborted_at is None:
+            self.aborted_at = now()
+
+
+class Race:
+    """An establishment of scripted tunnels and all that is told; `script` says what each letter does."""
+
+    def __init__(
+        self, script: Callable[[str], tuple[Any, ...]], names: str = "abcdefgh", **settings: Any
+    ) -> None:
+        self.tunnels: dict[str, ScriptedTunnel] = {}
+        self.told: list[tuple[float, str, str]] = []
+        self.kept: list[str] = []
+        self.script = script
+        self.line = Line(*names)
+        scheduler = Scheduler(EstablishmentSettings(jitter=0.0, **settings), self.line, SeededRng(1))
+        self.establisher = Establisher(scheduler, self.make, self.keep, self)
+
+    def make(self, attempt: DialParameters) -> Tunnel:
+        name = name_of(attempt)
+        self.tunnels[name] = ScriptedTunnel(attempt, *self.script(name))
+        return self.tunnels[name]
+
+    def keep(self, tunnel: Tunnel, response: HandshakeResponse) -> None:
+        assert response.client_region == "handshake"
+        self.kept.append(name_of(tunnel.dial_parameters))
+
+    def new_round(self, number: int) -> None:
+        self.told.append((now(), "round", str(number)))
+
+    def want_servers(self) -> None:
+        self.told.append((now(), "want", ""))
+
+    def dialling(self, tunnel: Tunnel) -> None:
+        self.told.append((now(), "dial", name_of(tunnel.dial_parameters)))
+
+    def connected(self, tunnel: Tunnel) -> None:
+        self.told.append((now(), "connected", name_of(tunnel.dial_parameters)))
+
+    def failed(self, tunnel: Tunnel, error: HeadraceError) -> None:
+        self.told.append((now(), "failed", name_of(tunnel.dial_parameters)))
+
+    def dropped(self, tunnel: Tunnel, outrun: bool) -> None:
+        self.told.append((now(), "outrun" if outrun else "dropped", name_of(tunnel.dial_parameters)))
+
+    def when(self, what: str) -> dict[str, float]:
+        return {name: at for at, told, name in self.told if told == what}
+
+    @property
+    def open(self) -> list[str]:
+        """Tunnels that nobody has closed."""
+        return [name for name, tunnel in self.tunnels.items() if tunnel.aborted_at is None]
+
+
+def name_of(attempt: DialParameters) -> str:
+    return chr(int(attempt.host.rpartition(".")[2]) - 1 + ord("a"))
+
+
+NO = NetworkError("no")
+
+
+async def test_the_first_that_is_ready_is_kept_and_the_others_are_closed_at_once() -> None:
+    race = Race(lambda name: ({"a": 3.0, "b": 0.5, "c": 0.2, "d": 9.0}[name], None, 0.1), "abcd")
+    assert await race.establisher.run()
+    assert race.kept == ["c"]
+    assert now() == pytest.approx(0.3)
+    assert race.open == ["c"]
+    assert set(race.when("outrun")) == {"a", "b", "d"}
+    assert race.when("failed") == {}  # losing is no failure
 
 
 async def test_no_more_are_tried_at_once_than_there_are_workers() -> None:
-    race = Race(lambda attempt: (1.0, NetworkError("no")), workers=3)
-    assert await race.run(8) is None
-    assert race.started == {0: 0, 1: 0, 2: 0, 3: 1, 4: 1, 5: 1, 6: 2, 7: 2}
-    assert [number for number, _ in race.failed] == list(range(8))
-    assert race.open == []
+    race = Race(lambda name: (1.0, None if name == "h" else NO), workers=3)
+    assert await race.establisher.run()
+    assert list(race.when("dial").values()) == [0, 0, 0, 1, 1, 1, 2, 2]
+    assert race.open == ["h"]
 
 
-async def test_a_winner_ends_the_race_before_the_rest_is_tried() -> None:
-    race = Race(
-        lambda attempt: (1.0, None if attempt.candidate_number == 1 else NetworkError("no")), workers=2
-    )
-    assert await race.run(100) == 1
-    assert set(race.started) == {0, 1}
+async def test_a_handshake_that_fails_is_a_failure_and_the_next_one_is_kept() -> None:
+    race = Race(lambda name: (0.1, None, NO) if name == "a" else (0.2, None, 0.0), "ab")
+    assert await race.establisher.run()
+    assert race.kept == ["b"]
+    assert set(race.when("failed")) == {"a"}
+    assert race.open == ["b"]
 
 
-async def test_starts_are_staggered() -> None:
-    race = Race(lambda attempt: (5.0, None), stagger=0.5)
-    assert await race.run(4) == 0
-    assert race.started == {0: 0, 1: 0.5, 2: 1.0, 3: 1.5}
-
-
-async def test_a_quick_failure_does_not_make_the_next_start_sooner() -> None:
-    race = Race(lambda attempt: (0.01, NetworkError("Connection refused")), stagger=0.5)
-    assert await race.run(4) is None
-    assert race.started == pytest.approx({0: 0, 1: 0.5, 2: 1.0, 3: 1.5})
-
-
-async def test_staggered_starts_wait_for_a_worker_too() -> None:
-    race = Race(lambda attempt: (2.0, NetworkError("no")), workers=2, stagger=0.5)
-    assert await race.run(4) is None
-    assert race.started == pytest.approx({0: 0, 1: 0.5, 2: 2.5, 3: 3.0})
-
-
-@pytest.mark.parametrize(("takes", "winner", "begun"), [(0.8, 0, {0}), (1.05, 0, {0, 1}), (1.5, 1, {0, 1})])
-async def test_the_server_used_last_has_a_head_start(takes: float, winner: int, begun: set[int]) -> None:
-    race = Race(lambda attempt: (0.1 if attempt.candidate_number else takes, None))
-    assert await race.run(2, head_start=True) == winner
-    assert set(race.started) == begun
-    assert now() == pytest.approx(min(takes, GRACE + 0.1))
-    assert race.open == [winner]
-
-
-async def test_a_head_start_is_over_with_a_failure() -> None:
-    race = Race(lambda attempt: (0.3, None if attempt.candidate_number else NetworkError("no")), stagger=0.5)
-    assert await race.run(3, head_start=True) == 1
-    assert race.started == pytest.approx({0: 0, 1: 0.8})
-
-
-async def test_a_head_start_holds_up_nobody_who_comes_later() -> None:
-    race = Race(lambda attempt: (20.0 if attempt.head_start else 0.5, None))
-    known = attempts(1, head_start=True)
-    task = asyncio.create_task(race.establishment.race(known))
-    await asyncio.sleep(5)
-    known.add(attempt(1))
-    assert await task is not None
-    assert race.started == pytest.approx({0: 0, 1: 5})
-
-
-async def test_of_two_winners_in_the_same_instant_one_is_kept() -> None:
-    race = Race(lambda attempt: (1.0, None))
-    winner = await race.run(10)
-    assert winner is not None
-    assert race.open == [winner]
-
-
-async def test_whoever_is_learned_of_during_a_race_is_tried_at_once() -> None:
-    race = Race(lambda attempt: (20.0 if attempt.candidate_number < 3 else 0.5, None))
-    known = attempts(3)
-    task = asyncio.create_task(race.establishment.race(known))
-    for number in (3, 4):
-        await asyncio.sleep(0.25)
-        known.add(attempt(number))
-    outcome = await task
-    assert outcome is not None
-    assert outcome[0].dial_parameters.candidate_number == 3
-    assert race.started == pytest.approx({0: 0, 1: 0, 2: 0, 3: 0.25, 4: 0.5})
-    assert race.open == [3]
-
-
-async def test_whoever_is_learned_of_need_not_wait_for_those_who_hang() -> None:
-    race = Race(lambda attempt: (20.0 if attempt.candidate_number < 8 else 0.5, None), workers=2)
-    known = attempts(8)
-    task = asyncio.create_task(race.establishment.race(known))
+async def test_a_tunnel_that_dies_while_it_waits_is_forgotten() -> None:
+    race = Race(lambda name: (0.1 if name == "a" else 0.2, None, 1.0), "ab")
+    task = asyncio.create_task(race.establisher.run())
     await asyncio.sleep(0.5)
-    known.add(attempt(8))
-    assert await task is not None
-    assert race.started == {0: 0, 1: 0, 8: 0.5}
-    assert race.open == [8]
+    race.tunnels["b"].ended.set_result(None)
+    assert await task
+    assert race.when("failed") == {"b": pytest.approx(0.5)}
 
 
-async def test_there_are_only_so_many_workers_for_whoever_is_learned_of() -> None:
-    race = Race(lambda attempt: (1.0, NetworkError("no")), workers=2)
-    known = attempts(2)
-    task = asyncio.create_task(race.establishment.race(known))
-    await asyncio.sleep(0.5)
-    for number in range(2, 2 + SPARE + 2):
-        known.add(attempt(number))
-    assert await task is None
-    assert race.started == {0: 0, 1: 0, **{2 + number: 0.5 for number in range(SPARE)}, 7: 1, 8: 1}
-
-
-async def test_nobody_to_try() -> None:
-    assert await Race(lambda attempt: (0.0, None)).run(0) is None
-
-
-async def test_cancellation_closes_everything() -> None:
-    race = Race(lambda attempt: (100.0, None), workers=5, stagger=1.0)
-    task = asyncio.create_task(race.run(10))
-    await asyncio.sleep(2.5)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert set(race.started) == {0, 1, 2}
+async def test_giving_up_closes_everything() -> None:
+    race = Race(lambda name: (100.0,))
+    assert not await race.establisher.run(give_up=30.0)
+    assert now() == pytest.approx(30.0)
     assert race.open == []
-    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert race.when("failed") == {}
 
 
-async def test_cancelled_in_the_instant_of_winning_nothing_stays_open() -> None:
-    """The timeout of an establishment may strike while the losers are being closed."""
-
-    class Reluctant(ScriptedTunnel):
-        async def connect(self) -> None:
-            try:
-                await asyncio.sleep(100)
-            except asyncio.CancelledError:
-                await asyncio.sleep(1)  # its end takes a while
-                raise
-
-    race = Race(lambda attempt: (0.5, None))
-    race.establishment._make = lambda attempt: (
-        race.tunnels.setdefault(1, Reluctant(attempt, 0, None))
-        if attempt.candidate_number == 1
-        else race._make(attempt)
-    )
-    task = asyncio.create_task(race.run(2))
-    await asyncio.sleep(0.75)
-    assert not task.done()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    await asyncio.sleep(2)
-    assert race.open == []
+async def test_newcomers_are_tried_at_once() -> None:
+    race = Race(lambda name: (0.5,) if name == "z" else (20.0,), "abc")
+    task = asyncio.create_task(race.establisher.run())
+    await asyncio.sleep(0.25)
+    race.establisher.arrived([address("z")])
+    assert await task
+    assert race.kept == ["z"]
+    assert now() == pytest.approx(0.75)
 
 
-@pytest.mark.parametrize("turns", range(8))
-async def test_whenever_the_winner_is_cancelled_it_is_returned_or_closed(turns: int) -> None:
-    race = Race(lambda attempt: (0.5, None))
-    task = asyncio.create_task(race.run(2))
-    await asyncio.sleep(0.5)
+async def test_a_pool_is_filled_and_one_that_is_lost_meanwhile_replaced() -> None:
+    race = Race(lambda name: (1.0 + ord(name) - ord("a"),), workers=2, pool_size=2)
+    task = asyncio.create_task(race.establisher.run(wanted=2))
+    await asyncio.sleep(1.5)
+    race.establisher.lost(address("a"))
+    assert await task
+    assert len(race.kept) == 3
+
+
+async def test_a_mistake_of_ours_is_heard_of() -> None:
+    race = Race(lambda name: (0.1,), "ab")
+    race.establisher._keep = lambda tunnel, response: 1 / 0  # type: ignore[assignment]
+    with pytest.raises(ZeroDivisionError):
+        await race.establisher.run()
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.25, 0.5, 0.55, 0.6, 1.0])
+@pytest.mark.parametrize("turns", range(5))
+async def test_whenever_it_is_cancelled_what_is_not_kept_is_closed(moment: float, turns: int) -> None:
+    race = Race(lambda name: (0.5, None, 0.1) if name == "a" else (100.0,), stagger=0.2)
+    task = asyncio.create_task(race.establisher.run())
+    await asyncio.sleep(moment)
     for _ in range(turns):
         await asyncio.sleep(0)
     task.cancel()
-    try:
-        returned = [await task]
-    except asyncio.CancelledError:
-        returned = []
-    assert race.open == returned
+    await asyncio.gather(task, return_exceptions=True)
+    assert race.open == race.kept
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_an_end_that_takes_a_while_is_waited_for() -> None:
+    class Reluctant(ScriptedTunnel):
+        async def connect(self, patience: float = CONNECT_TIMEOUT) -> None:
+            try:
+                await asyncio.sleep(100)
+            except asyncio.CancelledError:
+                await asyncio.sleep(1)
+                raise
+
+    race = Race(lambda name: (0.5,), "ab")
+    make = race.make
+    race.establisher._make = lambda attempt: (
+        Reluctant(attempt, 0.0) if name_of(attempt) == "b" else make(attempt)
+    )
+    assert await race.establisher.run()
+    assert now() == pytest.approx(1.5)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def test_without_a_handshake_the_login_is_enough() -> None:
-    class Unanswering(ScriptedTunnel):
-        async def handshake(self) -> HandshakeResponse:
-            pytest.fail("DisableApi says not to")
-
-    establishment = Establishment(lambda attempt: Unanswering(attempt, 0.1, None), handshake=False)
-    outcome = await establishment.race(attempts(1))
-    assert outcome is not None
-    assert outcome[1] == HandshakeResponse()
+    kept: list[HandshakeResponse] = []
+    race = Race(lambda name: (0.1, None, NO), "a")
+    scheduler = Scheduler(EstablishmentSettings(), race.line, SeededRng(1))
+    establisher = Establisher(
+        scheduler, race.make, lambda tunnel, response: kept.append(response), race, handshake=False
+    )
+    assert await establisher.run()
+    assert kept == [HandshakeResponse()]
 
 
 # ---- against real sessions --------------------------------------------------------------------------------
@@ -330,14 +258,14 @@ def server(network: Network, tmp_path: Path) -> MemoryServer:
 
 
 async def fate(tunnel: Tunnel, network: Network) -> HeadraceError:
-    """Let the tunnel race alone; it must lose, and leave no connection behind. Return why."""
-    errors: list[HeadraceError] = []
-    establishment = Establishment(lambda attempt: tunnel, failed=lambda attempt, error: errors.append(error))
-    assert await establishment.race(Prepared([tunnel.dial_parameters])) is None
+    """Have a tunnel made; it must fail and leave no connection behind. Return why."""
+    with pytest.raises(HeadraceError) as caught:
+        await tunnel.connect()
+        await tunnel.handshake()
+    tunnel.abort()
+    await settle()
     assert [wire for wire in network.wires[::2] if not wire.is_closing()] == []
-    assert tunnel.ended.done() or not network.wires
-    (error,) = errors
-    return error
+    return caught.value
 
 
 @pytest.mark.parametrize("protocol", ["OSSH", "SSH"])
@@ -358,10 +286,10 @@ async def test_a_refused_password_is_told_once(network: Network, server: MemoryS
     assert server.worker.tunnels == 0
 
 
-async def test_a_refused_handshake_loses(
+async def test_a_refused_handshake_fails(
     network: Network, server: MemoryServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api, "handshake_parameters", lambda identity, dial, rng: {})
+    monkeypatch.setattr(api, "handshake_parameters", lambda identity, dial, rng, known: {})
     error = await fate(make_tunnel(server.entry), network)
     assert str(error) == "the server refused the handshake"
 
@@ -369,18 +297,30 @@ async def test_a_refused_handshake_loses(
 async def test_a_server_that_accepts_and_says_nothing(network: Network, server: MemoryServer) -> None:
     silent = Destination()
     network.places[server.address, 4001] = lambda: silent
-    error = await fate(make_tunnel(server.entry), network)
+    tunnel = make_tunnel(server.entry)
+    error = await fate(tunnel, network)
     assert isinstance(error, HandshakeTimeout)
-    assert now() == pytest.approx(LOGIN_TIMEOUT)
-    await settle()
+    assert now() == pytest.approx(CONNECT_TIMEOUT * tunnel.latency)
     assert silent.lost
+
+
+async def test_silence_is_waited_out_with_patience_wherever_it_begins(
+    network: Network, server: MemoryServer
+) -> None:
+    network.places[server.address, 4001] = lambda: Destination()
+    network.delays[server.address, 4001] = 1.0
+    tunnel = make_tunnel(server.entry)
+    with pytest.raises(HandshakeTimeout, match="said nothing"):
+        await tunnel.connect(patience=2.0)
+    assert now() == pytest.approx(1.0 + 2.0 * tunnel.latency)
 
 
 async def test_an_address_that_swallows_everything(network: Network, server: MemoryServer) -> None:
     network.places[server.address, 4001] = HANGS
-    error = await fate(make_tunnel(server.entry), network)
-    assert isinstance(error, ConnectTimeout)
-    assert now() == pytest.approx(CONNECT_TIMEOUT)
+    tunnel = make_tunnel(server.entry)
+    with pytest.raises(ConnectTimeout):
+        await tunnel.connect(patience=3.0)
+    assert now() == pytest.approx(3.0 * tunnel.latency)
 
 
 async def test_a_server_that_hangs_up(network: Network, server: MemoryServer) -> None:
@@ -408,45 +348,48 @@ async def test_a_server_that_talks_nonsense(network: Network, server: MemoryServ
 
 
 async def test_a_server_that_lets_us_in_and_never_answers_the_handshake(
-    network: Network, server: MemoryServer, monkeypatch: pytest.MonkeyPatch
+    network: Network, server: MemoryServer
 ) -> None:
     tunnel = make_tunnel(server.entry)
     await tunnel.connect()
     network.wires[0].stuck = True  # nothing that we say arrives any more
     with pytest.raises(HandshakeTimeout, match="psiphon-handshake"):
         await tunnel.handshake()
-    assert now() == pytest.approx(20)
+    assert now() == pytest.approx(REQUEST_TIMEOUT * tunnel.latency)
     tunnel.abort()
 
 
 async def test_many_servers_one_is_good(network: Network, server: MemoryServer) -> None:
     """Black holes, refusals, silence and a slow good one: it is kept, all other connections are closed."""
-
-    def bad(number: int, place: object) -> DialParameters:
-        host = f"198.51.100.{number}"
-        network.places[host, 4001] = place  # type: ignore[assignment]
-        return replace(choose(server.entry, "OSSH", SeededRng(number)), host=host)
-
-    good = choose(server.entry, "OSSH", SeededRng(1))
-    network.delays[server.address, 4001] = 0.3
     silent = [Destination() for _ in range(3)]
-    tried = [
-        *(bad(number, HANGS) for number in range(3)),
-        *(bad(number, NetworkError("Connection refused")) for number in range(3, 6)),
-        *(bad(number + 6, lambda number=number: silent[number]) for number in range(3)),
-        good,
-    ]
+    for number in range(3):
+        network.places[f"198.51.100.{number}", 4001] = HANGS
+        network.places[f"198.51.100.{3 + number}", 4001] = NetworkError("Connection refused")
+        network.places[f"198.51.100.{6 + number}", 4001] = lambda number=number: silent[number]  # type: ignore[misc]
+    network.delays[server.address, 4001] = 0.3
+
+    race = Race(lambda name: (0.0,), "abcdefghij")
+    good = choose(server.entry, "OSSH", SeededRng(1))
     identity = Identity.from_config(client_config())
-    establishment = Establishment(
-        lambda attempt: Tunnel(attempt, identity, SeededRng(4), lambda name, payload: None)
-    )
-    outcome = await establishment.race(Prepared(tried))
-    assert outcome is not None
-    assert outcome[0].dial_parameters is good
+    made: list[Tunnel] = []
+
+    def make(attempt: DialParameters) -> Tunnel:
+        number = ord(name_of(attempt)) - ord("a")
+        host = server.address if number == 9 else f"198.51.100.{number}"
+        real = replace(good, host=host, candidate_number=attempt.candidate_number)
+        made.append(Tunnel(real, identity, SeededRng(4), lambda name, payload: None))
+        return made[-1]
+
+    race.keep = lambda tunnel, response: race.kept.append(tunnel.dial_parameters.host)  # type: ignore[method-assign]
+    race.dialling = race.connected = race.failed = lambda *told: None  # type: ignore[method-assign, assignment]
+    race.dropped = lambda tunnel, outrun: None  # type: ignore[method-assign]
+    scheduler = Scheduler(EstablishmentSettings(), race.line, SeededRng(1))
+    assert await Establisher(scheduler, make, race.keep, race).run()
+    assert race.kept == [server.address]
     assert now() == pytest.approx(0.3, abs=0.1)
     await settle()
     assert all(place.lost for place in silent)
     assert len(network.open) == 2  # the winner's connection has two ends
-    outcome[0].close()
+    made[9].close()
     await settle()
     assert network.open == []

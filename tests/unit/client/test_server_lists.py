@@ -22,7 +22,6 @@ from headrace.client.data_directory import DataDirectory
 from headrace.client.downloads import STATISTICS, Downloads
 from headrace.client.fetcher import RETRY_PERIOD, STALE_PERIOD
 from headrace.client.notices import NoticeOptions, Notices
-from headrace.client.search import ESTABLISH_TIMEOUT, PAUSE, WORK_TIME
 from headrace.client.servers import FixedServers, StoredServers
 from headrace.crypto.rsa_signing import PackageSigningKey
 from headrace.documents.osl.config import OslConfig
@@ -31,10 +30,13 @@ from headrace.documents.osl.sloks import derive_slok
 from headrace.documents.server_entry import ServerEntry
 from headrace.documents.server_list import encode_list
 from headrace.documents.signed_package import make_package
+from headrace.establishment.settings import EstablishmentSettings
 from headrace.net.http import HttpClient, direct
 from headrace.net.streams import ByteStream
 from headrace.store.client.store import ClientStore
 from headrace.testing.entries import make_entries
+
+DEFAULTS = EstablishmentSettings()
 
 pytestmark = pytest.mark.virtual_time
 
@@ -195,15 +197,15 @@ async def test_a_client_that_knows_nobody_fetches_the_list_at_once(
 ) -> None:
     storage.objects[LIST] = package(key, fields_of(server))
     run = await Run(store, tmp_path, key, RemoteServerListURLs=listed(storage.url(LIST))).connected()
-    assert run.took < PAUSE
+    assert run.took < DEFAULTS.pause
     (request,) = storage.requests
     assert request.headers == {
         "host": "storage.example:80",
-        "user-agent": f"psiphon-tunnel-core/0 ({run.controller._identity.platform})",
+        "user-agent": f"psiphon-tunnel-core/0 ({run.controller._shared.identity.platform})",
         "range": "bytes=0-",
     } or request.headers == {
         "host": "storage.example",
-        "user-agent": f"psiphon-tunnel-core/0 ({run.controller._identity.platform})",
+        "user-agent": f"psiphon-tunnel-core/0 ({run.controller._shared.identity.platform})",
         "range": "bytes=0-",
     }
     entry = store.entries.load(server.address, None)
@@ -230,12 +232,12 @@ async def test_when_everybody_known_is_dead_the_list_brings_one_who_is_not(
     known = dead(30, network, place)
     storage.objects[LIST] = package(key, *known, fields_of(server))
     run = Run(store, tmp_path, key, known=known, RemoteServerListURLs=listed(storage.url(LIST)))
-    await asyncio.sleep(WORK_TIME - 1)
+    await asyncio.sleep(DEFAULTS.work_time - 1)
     assert storage.requests == []
     assert len(run.told("ConnectingServer")) > 30
     await run.connected()
     assert storage.paths == [LIST]
-    assert WORK_TIME <= run.took <= WORK_TIME + (1 if place is None else 16)
+    assert DEFAULTS.work_time <= run.took <= DEFAULTS.work_time + (1 if place is None else 16)
     await run.stop()
 
 
@@ -530,7 +532,7 @@ async def test_what_is_switched_off_or_pointless_is_not_fetched(
         run = Run(
             store, tmp_path, key, target=server.entry, TargetServerEntry=server.entry.encode(), **settings
         )
-    await asyncio.sleep(ESTABLISH_TIMEOUT / 2)
+    await asyncio.sleep(DEFAULTS.give_up / 2)
     assert storage.requests == []
     await run.stop()
 
@@ -779,7 +781,7 @@ async def test_keys_that_a_server_hands_out_open_a_list(
     await asyncio.sleep(1)
     registry = f"{ROOT}/osl-registry"
     assert storage.paths == [registry]
-    answer = run.controller._requests.answer
+    answer = run.controller._search._answer
     assert answer(b"psiphon-osl", osl.seed(0)) == b""  # one of two that it takes
     await asyncio.sleep(1)
     assert storage.paths == [registry] * 2
@@ -803,7 +805,7 @@ async def test_what_one_list_brings_is_not_lost_with_another(
     content = osl.files.pop(osl.path)
     run: Run = await connected_to(osl)
     await asyncio.sleep(1)
-    run.controller._requests.answer(b"psiphon-osl", osl.seed(0, 1))
+    run.controller._search._answer(b"psiphon-osl", osl.seed(0, 1))
     await asyncio.sleep(1)
     assert run.warnings() == ["fetching obfuscated server lists: the server answered with status 404"]
     storage.objects[osl.path] = content
@@ -819,7 +821,7 @@ async def test_without_its_registry_storage_may_still_have_the_lists(
     run: Run = await connected_to(osl)
     await asyncio.sleep(1)
     del storage.objects[f"{ROOT}/osl-registry"]
-    run.controller._requests.answer(b"psiphon-osl", osl.seed(0, 1))
+    run.controller._search._answer(b"psiphon-osl", osl.seed(0, 1))
     await asyncio.sleep(1)
     assert len(addresses(store)) == 3  # by the registry that was kept
     assert run.warnings() == ["fetching obfuscated server lists: the server answered with status 404"]
@@ -835,7 +837,7 @@ async def test_a_registry_that_cannot_be_believed_is_not_kept(
 ) -> None:
     forged = Osl(other_key, *make_entries(2))
     run: Run = await connected_to(forged)
-    run.controller._requests.answer(b"psiphon-osl", forged.seed(0, 1, 2))
+    run.controller._search._answer(b"psiphon-osl", forged.seed(0, 1, 2))
     await asyncio.sleep(1)
     assert run.files == []
     assert len(addresses(store)) == 1
@@ -855,7 +857,7 @@ async def test_a_list_that_its_key_opens_but_another_signed_is_refused(
     osl = Osl(key, *make_entries(2))
     osl.files[osl.path] = Osl(other_key, *make_entries(2)).files[osl.path]
     run: Run = await connected_to(osl)
-    run.controller._requests.answer(b"psiphon-osl", osl.seed(0, 1))
+    run.controller._search._answer(b"psiphon-osl", osl.seed(0, 1))
     await asyncio.sleep(1)
     assert len(addresses(store)) == 1
     assert any("another key" in text for text in run.warnings())
