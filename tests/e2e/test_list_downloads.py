@@ -109,7 +109,7 @@ async def test_a_list_cut_again_and_again_arrives_whole(
             before = size_of(part(file))
             attempt = asyncio.create_task(fetch(client, url, file))
             passage = await censor.connection(number)
-            if passage.rule.ending is STALL:
+            if rules[number].ending is STALL:
                 await passage.struck.wait()
                 attempt.cancel()  # as when the attempt's time is up, or the client ends
                 with suppress(asyncio.CancelledError):
