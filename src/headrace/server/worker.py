@@ -53,7 +53,7 @@ class Worker:
         config = self.shared.config
         for name, port in config.protocol_ports.items():
             server = await listen(
-                partial(self._accept, tunnel_protocol(name)),
+                partial(self.accept, tunnel_protocol(name)),
                 host if host is not None else every_address(),
                 port,
                 what=name,
@@ -62,7 +62,7 @@ class Worker:
             self._servers.append(server)
             self.ports[name] = server.sockets[0].getsockname()[1]
         self.resolver.start()  # importing it takes a moment: better now than at the first look-up
-        self.spawn(self._sweep())
+        self.spawn(self.sweep())
         if config.load_monitor_period_seconds:
             self.spawn(self._report_load(config.load_monitor_period_seconds))
 
@@ -97,6 +97,11 @@ class Worker:
             self._drained.set()
 
     @property
+    def sessions(self) -> frozenset[Session]:
+        """Every session there is now."""
+        return frozenset(self._sessions)
+
+    @property
     def tunnels(self) -> int:
         """Tunnels in use."""
         return sum(session.state == "tunnel" for session in self._sessions)
@@ -112,7 +117,8 @@ class Worker:
 
     # ---- sessions -------------------------------------------------------------------------------------
 
-    def _accept(self, protocol: TunnelProtocol) -> asyncio.BaseProtocol:
+    def accept(self, protocol: TunnelProtocol) -> asyncio.BaseProtocol:
+        """Begin a session; return the protocol for its connection."""
         session = Session(self, protocol)
         self._sessions.add(session)
         return session.socket
@@ -171,7 +177,8 @@ class Worker:
         refusals, self.refusals = self.refusals, Counter()
         _log.info("load", extra={"sessions": dict(states), "refusals": dict(refusals)})
 
-    async def _sweep(self) -> None:
+    async def sweep(self) -> None:
+        """Look now and then for what is idle, without an end."""
         while True:
             await asyncio.sleep(SWEEP)
             for session in list(self._sessions):
