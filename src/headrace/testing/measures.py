@@ -164,9 +164,13 @@ class Corrupt(Measure):
 
 
 class _Corrupting(Watch):
+    """Draws places and bits apart, each in the order of the bytes: pieces make no difference."""
+
     def __init__(self, measure: Corrupt, connection: Connection) -> None:
         self._measure = measure
-        self._rng = SeededRng(f"corrupt {measure.seed} {connection.seed}")
+        self._seed = f"corrupt {measure.seed} {connection.seed}"
+        self._rng = SeededRng(self._seed)
+        self._bits = SeededRng(f"{self._seed} bits")
         self._offset = 0
         self._hit = self._draw(0)
 
@@ -175,13 +179,16 @@ class _Corrupting(Watch):
             return Verdict(data)
         begin, end = self._offset, self._offset + len(data)
         self._offset = end
-        hits = {offset for offset in self._measure.at if begin <= offset < end}
-        while self._hit < end:
-            hits.add(int(self._hit))
-            self._hit = self._draw(int(self._hit) + 1)
         changed = bytearray(data)
-        for offset in sorted(hits):
-            changed[offset - begin] ^= 1 << self._rng.between(0, 7)
+        while self._hit < end:
+            hit = int(self._hit)
+            self._hit = self._draw(hit + 1)
+            bit = self._bits.between(0, 7)
+            if hit not in self._measure.at:
+                changed[hit - begin] ^= 1 << bit
+        for offset in self._measure.at:
+            if begin <= offset < end:
+                changed[offset - begin] ^= 1 << SeededRng(f"{self._seed} {offset}").between(0, 7)
         return Verdict(bytes(changed))
 
     def _draw(self, start: int) -> float:
