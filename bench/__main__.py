@@ -8,12 +8,14 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 from rich.console import Console
 
 from bench.bars import BARS
+from bench.blocked import RUNS, measure_blocked
 from bench.channels import measure_idle_channels
 from bench.figures import Figure, judge
 from bench.generator import Generator
@@ -27,7 +29,7 @@ from bench.store import measure_store
 from bench.traffic import measure_traffic
 from bench.tunnels import measure_handshakes, measure_idle_tunnels
 
-BENCHES = ("traffic", "handshakes", "tunnels", "channels", "stalled", "start", "store")
+BENCHES = ("traffic", "handshakes", "tunnels", "channels", "stalled", "start", "store", "blocked")
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -49,7 +51,11 @@ def main() -> int:
         stacks = Stacks(root)
         for name in options.only or BENCHES:
             try:
-                figures += _run(name, root, stacks, rounds, options.quick, console)
+                if name == "blocked":
+                    runs = options.rounds or (2 if options.quick else RUNS)
+                    figures += measure_blocked(root, runs, partial(_say, console))
+                else:
+                    figures += _run(name, root, stacks, rounds, options.quick, console)
             except (BenchError, OSError) as error:
                 broken[name] = str(error)
                 console.print(f"[red]{name}: {error}")
@@ -74,9 +80,7 @@ def main() -> int:
 
 
 def _run(name: str, root: Path, stacks: Stacks, rounds: int, quick: bool, console: Console) -> list[Figure]:
-    def say(text: str) -> None:
-        console.print(f"{text} (load average {load_average():.1f})")
-
+    say = partial(_say, console)
     few = 1 if quick else min(rounds, 2)  # for figures that hardly vary
     if name == "traffic":
         return _traffic(root, stacks, rounds, console)
@@ -104,12 +108,11 @@ def _traffic(root: Path, stacks: Stacks, rounds: int, console: Console) -> list[
                 console.print(f"[yellow]without {name}: {why}")
             else:
                 running.append(exits.enter_context(stacks.start(name)))
-        return measure_traffic(
-            generator,
-            running,
-            rounds,
-            lambda text: console.print(f"{text} (load average {load_average():.1f})"),
-        )
+        return measure_traffic(generator, running, rounds, partial(_say, console))
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(f"{text} (load average {load_average():.1f})")
 
 
 def _options() -> argparse.Namespace:
@@ -120,7 +123,10 @@ def _options() -> argparse.Namespace:
         "--quick", action="store_true", help="one round and smaller numbers: to see that it runs"
     )
     parser.add_argument(
-        "--rounds", type=int, metavar="N", help="how often everything is repeated (default 5)"
+        "--rounds",
+        type=int,
+        metavar="N",
+        help="how often everything is repeated (default 5; 20 runs of `blocked`)",
     )
     parser.add_argument(
         "--only", nargs="+", choices=BENCHES, metavar="BENCH", help=f"some of: {', '.join(BENCHES)}"

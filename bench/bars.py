@@ -1,7 +1,8 @@
 """What we promise; a row of docs and a row here must say the same."""
 
+from bench.blocked import FROM_SESSION, FROM_START
 from bench.figures import Bar
-from bench.stacks import ASYNCSSH, GO, GO_OVER_OURS, OPENSSH, OURS, OURS_OVER_GO
+from bench.stacks import ASYNCSSH, GO, GO_CLIENT, GO_OVER_OURS, OPENSSH, OURS, OURS_OVER_GO
 from bench.store import PLAIN
 
 __all__ = ["BARS"]
@@ -40,4 +41,8 @@ BARS = (
     Bar("import of 10,000 entries", OURS, at_most=4, against=PLAIN),
     Bar("import of 10,000 entries: longest slice, CPU time", OURS, at_most=10),
     Bar("import of 10,000 entries: memory", OURS, at_most=60),
+    *(
+        Bar(measure, OURS, at_most=1.0, against=GO_CLIENT, of_medians=True)
+        for measure in (FROM_START, FROM_SESSION)
+    ),
 )

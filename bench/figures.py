@@ -26,13 +26,17 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A promise about a measure: at least, or at most, so much; in its unit, or as a ratio to a peer's."""
+    """A promise about a measure: at least, or at most, so much; in its unit, or as a ratio to a peer's.
+
+    A ratio is one of medians where luck decides more than what else the machine was doing.
+    """
 
     measure: str
     subject: str
     at_least: float | None = None
     at_most: float | None = None
     against: str | None = None
+    of_medians: bool = False
 
     def __str__(self) -> str:
         sign, limit = ("≥", self.at_least) if self.at_least is not None else ("≤", self.at_most)
@@ -59,7 +63,10 @@ class Verdict:
 
 
 def judge(bars: Iterable[Bar], figures: Sequence[Figure]) -> list[Verdict]:
-    """Hold figures against bars. Ratios are taken round by round: rounds differ in what else was running."""
+    """Hold figures against bars.
+
+    Ratios are taken round by round, as rounds differ in what else was running, unless a bar wants medians.
+    """
     table = {(figure.measure, figure.subject): figure for figure in figures}
     measured = {figure.measure for figure in figures}
     verdicts = []
@@ -72,6 +79,8 @@ def judge(bars: Iterable[Bar], figures: Sequence[Figure]) -> list[Verdict]:
             verdicts.append(Verdict(bar, "", ()))
         elif bar.against is None:
             verdicts.append(Verdict(bar, ours.unit, ours.values))
+        elif bar.of_medians:
+            verdicts.append(Verdict(bar, "×", (ours.middle / peer.middle,)))
         else:
             ratios = tuple(a / b for a, b in zip(ours.values, peer.values, strict=False) if b)
             verdicts.append(Verdict(bar, "×", ratios))

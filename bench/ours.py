@@ -38,26 +38,29 @@ def loosen(directory: Path, more: Mapping[str, object] | None = None) -> None:
     (directory / TRAFFIC_RULES_FILE).write_text(json.dumps(rules))
 
 
-def new_server(directory: Path) -> tuple[dict[str, int], str]:
+def new_server(directory: Path, address: str = "127.0.0.1") -> tuple[dict[str, int], str]:
     """Generate a server into `directory`; return its ports by protocol, and its encoded entry."""
     ports = {"OSSH": free_port(), "SSH": free_port()}
-    made = generate_server(ip="127.0.0.1", protocols=ports)
+    made = generate_server(ip=address, protocols=ports)
     made.write(directory)
     loosen(directory)
     return ports, (directory / ENTRY_FILE).read_text().strip()
 
 
-def start_server(directory: Path) -> Program:
+def start_server(directory: Path, address: str = "127.0.0.1") -> Program:
     """Start one worker of the server generated in `directory`."""
     command: list[str | Path] = [sys.executable, "-m", "headrace", "server", "run", "--workers", "1"]
-    command += ["--listen", "127.0.0.1", "--config", directory / CONFIG_FILE]
+    command += ["--listen", address, "--config", directory / CONFIG_FILE]
     return Program(command, directory / "headrace-server.log").ready_when_logged("headrace server:")
 
 
 def client_config(directory: Path, entry: str, protocol: str, socks_port: int) -> Path:
-    """Write a client's configuration, for our client or the deployed one; return its path."""
+    """Write a client's configuration, for our client or the deployed one; return its path.
+
+    Without an `entry` the client knows the servers that it is given on its command line.
+    """
     directory.mkdir(parents=True, exist_ok=True)
-    config = {
+    config: dict[str, object] = {
         "PropagationChannelId": "FFFFFFFFFFFFFFFF",
         "SponsorId": "FFFFFFFFFFFFFFFF",
         "ClientVersion": "0",
@@ -66,7 +69,6 @@ def client_config(directory: Path, entry: str, protocol: str, socks_port: int) -
         "LocalSocksProxyPort": socks_port,
         "DisableLocalHTTPProxy": True,
         "LimitTunnelProtocols": [protocol],
-        "TargetServerEntry": entry,
         "DisableRemoteServerListFetcher": True,
         "DisableTactics": True,
         "DisableDSLFetcher": True,
@@ -74,6 +76,8 @@ def client_config(directory: Path, entry: str, protocol: str, socks_port: int) -
         "EmitDiagnosticNotices": True,
         "NetworkID": "WIFI-loopback",
     }
+    if entry:
+        config["TargetServerEntry"] = entry
     path = directory / "client.config"
     path.write_text(json.dumps(config))
     return path

@@ -18,10 +18,22 @@ from pathlib import Path
 from bench import ours
 from bench.programs import BenchError, Program, accepts, free_port
 
-__all__ = ["ASYNCSSH", "CIPHER", "GO", "GO_OVER_OURS", "OPENSSH", "OURS", "OURS_OVER_GO", "Stack", "Stacks"]
+__all__ = [
+    "ASYNCSSH",
+    "CIPHER",
+    "GO",
+    "GO_CLIENT",
+    "GO_OVER_OURS",
+    "OPENSSH",
+    "OURS",
+    "OURS_OVER_GO",
+    "Stack",
+    "Stacks",
+]
 
 OURS = "headrace"
 GO = "Go pair"
+GO_CLIENT = "Go client"
 GO_OVER_OURS = "Go client, our server"
 OURS_OVER_GO = "our client, Go server"
 OPENSSH = "OpenSSH -D"
