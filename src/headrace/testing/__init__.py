@@ -1,11 +1,18 @@
-"""Test kit, shipped: paired in-memory peers, virtual time, a loopback network, a censor, builders.
+"""Test kit, shipped: peers, virtual time, networks on loopback and in memory, a scripted censor, builders.
 
     peers, memory_tunnel   SSH machines face to face in memory, with and without real sockets at the far end
     fake_tcp, virtual_time no network, and no waiting
-    loopback, origin       a server, a client and a web server in this process
-    censor                 a relay that counts, cuts, stalls, resets and slows down connections, to the byte
+    wire, memory_network,  a network in memory: connections, who answers where, real servers and clients
+      memory_server
+    loopback, origin,      a server, a client, a web server, a storage service in this process
+      storage
+    network                all of them together: servers behind censors, published lists, clients
+    censorship, measures,  what a censor does, when and to whom, as rules without sockets
+      conditions, first_packets, active_probing, inspection
+    censor, censor_relay,  a relay on sockets that applies them, to the byte, and sends probes
+      probing
     dead_ends              addresses where nobody is
     entries                server entries as a network has them, by the thousand
 
-Other people's projects may use it as well; `headrace.testing.plugin` is a pytest plugin.
+Other people's projects may use it as well; `headrace.testing.plugin` is a pytest plugin. See docs/testing.md.
 """

@@ -1,18 +1,23 @@
-"""Ports on loopback where nobody is: a server that is down, one that hangs, one whose packets are dropped.
+"""Ports on loopback where nobody is: a server that is down, that hangs or stalls, whose packets are dropped.
 
     refusing      a connection is refused at once
     silent        a connection is made, and that is all that ever happens
+    stalling      whatever is sent is taken, something may be said, and then nothing more
     unreachable   no answer: connecting takes until the caller's patience ends
 
-All of 127.0.0.0/8 is loopback on Linux, so there can be as many such servers as a test needs.
+All of 127.0.0.0/8 is loopback on Linux, so there can be as many such servers as a test needs:
+
+    with silent([address_of(number) for number in range(300)]) as port:
+        entries = make_entries(300, port=port)
 """
 
+import asyncio
 import socket
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Final
 
-__all__ = ["refusing", "silent", "unreachable"]
+__all__ = ["refusing", "silent", "stalling", "unreachable"]
 
 _HERE: Final = ("127.0.0.1",)
 _TRIES: Final = 20
@@ -35,6 +40,45 @@ def silent(addresses: Sequence[str] = _HERE) -> Iterator[int]:
         yield _listen(addresses, 1024, stack)
 
 
+@asynccontextmanager
+async def stalling(addresses: Sequence[str] = _HERE, *, says: bytes = b"") -> AsyncIterator[int]:
+    """Yield a port where somebody takes all there is to hear, and says this and no more.
+
+    Unlike with `silent`, the kernel's buffers do not fill. Raises OSError without such a port.
+    """
+    loop = asyncio.get_running_loop()
+    present: set[_Stalling] = set()
+    with ExitStack() as stack:
+        port, sockets = _bind(addresses, stack)
+        servers = [await loop.create_server(lambda: _Stalling(says, present), sock=sock) for sock in sockets]
+        try:
+            yield port
+        finally:
+            for server in servers:
+                server.close()
+            for connection in list(present):
+                connection.leave()
+            await asyncio.sleep(0)
+
+
+class _Stalling(asyncio.Protocol):
+    def __init__(self, says: bytes, present: "set[_Stalling]") -> None:
+        self._says = says
+        self._present = present
+
+    def leave(self) -> None:
+        self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._present.add(self)
+        transport.write(self._says)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._present.discard(self)
+
+
 @contextmanager
 def unreachable(addresses: Sequence[str] = _HERE) -> Iterator[int]:
     """Yield a port whose connection requests get no answer. Raises OSError without such a port.
@@ -54,17 +98,26 @@ def unreachable(addresses: Sequence[str] = _HERE) -> Iterator[int]:
 
 def _listen(addresses: Sequence[str], backlog: int, stack: ExitStack) -> int:
     """Listen at one port of all addresses, until the stack unwinds; return the port."""
+    port, sockets = _bind(addresses, stack)
+    for server in sockets:
+        server.listen(backlog)
+    return port
+
+
+def _bind(addresses: Sequence[str], stack: ExitStack) -> tuple[int, list[socket.socket]]:
+    """Take one port of all addresses, until the stack unwinds; return it, and the sockets bound to it."""
     for _ in range(_TRIES):
         with ExitStack() as attempt:
             port = 0
+            sockets = []
             try:
                 for address in addresses:
                     server = attempt.enter_context(socket.socket())
                     server.bind((address, port))
-                    server.listen(backlog)
                     port = server.getsockname()[1]
+                    sockets.append(server)
             except OSError:
                 continue  # taken at one of them: another port
             stack.push(attempt.pop_all())
-            return port
+            return port, sockets
     raise OSError("no port is free at all these addresses")

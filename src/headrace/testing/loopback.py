@@ -32,9 +32,10 @@ from headrace.store.seed_history import SeedHistory
 from headrace.testing.origin import Origin
 from headrace.testing.peers import host_key
 
-__all__ = ["LoopbackNetwork", "LoopbackServer"]
+__all__ = ["PORT_FIELDS", "LoopbackNetwork", "LoopbackServer"]
 
-_PORT_FIELDS = {"OSSH": "sshObfuscatedPort", "SSH": "sshPort"}
+#: The entry's field for a tunnel protocol's port.
+PORT_FIELDS = {"OSSH": "sshObfuscatedPort", "SSH": "sshPort"}
 
 
 class LoopbackServer:
@@ -44,7 +45,7 @@ class LoopbackServer:
     """
 
     def __init__(self, *, address: str = "127.0.0.1", **settings: Any) -> None:
-        self._address = address
+        self.address = address
         self._settings = {"AllowBogons": True, **settings}
         self._stack = AsyncExitStack()
         self.worker: Worker
@@ -53,17 +54,17 @@ class LoopbackServer:
     async def __aenter__(self) -> Self:
         directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
         ports = {"OSSH": 1, "SSH": 2}  # real ones are not known yet
-        generated = generate_server(ip=self._address, protocols=ports, host_key=host_key("rsa"))
+        generated = generate_server(ip=self.address, protocols=ports, host_key=host_key("rsa"))
         generated.write(directory)
         config = read_server_config((directory / CONFIG_FILE).read_bytes(), overrides=self._settings)
         config = msgspec.structs.replace(config, tunnel_protocol_ports=dict.fromkeys(ports, 0))
         history = SeedHistory(directory / "seeds.sqlite", SYSTEM_CLOCK)
         self._stack.callback(history.close)
         self.worker = Worker(Shared.load(config, directory, history.seen))
-        await self.worker.start(self._address)
+        await self.worker.start(self.address)
         self._stack.push_async_callback(self.worker.stop)
         fields = dict(ServerEntry.decode(generated.entry).fields)
-        fields |= {_PORT_FIELDS[name]: port for name, port in self.worker.ports.items()}
+        fields |= {PORT_FIELDS[name]: port for name, port in self.worker.ports.items()}
         self.entry = ServerEntry.from_fields(fields)
         return self
 

@@ -6,21 +6,37 @@ Load it with `pytest_plugins = ["headrace.testing.plugin"]` in the top conftest.
     @pytest.mark.both_loops                runs once on that and once on uvloop, where it is installed
     @pytest.mark.virtual_time              runs on a loop whose clock jumps from timer to timer
 
-and the fixtures `origin` and `loopback_network` are ready to use. A marker may be a module's `pytestmark`.
+and the fixtures are ready to use. A marker may be a module's `pytestmark`.
+
+    origin             a web server
+    loopback_network   a server, a connected client and an origin
+    censored_network   three servers, each behind a censor, lists, an origin, and clients when asked for
+    make_network       as many as you like: `network = await make_network(5, rules=Rule(rate=20_000))`
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from typing import Any, Protocol
 
 import pytest
 import pytest_asyncio
 
 from headrace.net.loop import loop_factory
 from headrace.testing.loopback import LoopbackNetwork
+from headrace.testing.network import CensoredNetwork
 from headrace.testing.origin import Origin
 from headrace.testing.virtual_time import VirtualTimeLoop
 
-__all__ = ["loopback_network", "origin", "pytest_asyncio_loop_factories", "pytest_configure"]
+__all__ = [
+    "MakeNetwork",
+    "censored_network",
+    "loopback_network",
+    "make_network",
+    "origin",
+    "pytest_asyncio_loop_factories",
+    "pytest_configure",
+]
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
@@ -57,3 +73,26 @@ async def loopback_network() -> AsyncIterator[LoopbackNetwork]:
     """A server, a connected client and an origin, all in this process."""
     async with LoopbackNetwork() as network:
         yield network
+
+
+class MakeNetwork(Protocol):
+    """What the fixture `make_network` is; its arguments are those of `CensoredNetwork`."""
+
+    async def __call__(self, servers: int = 3, **settings: Any) -> CensoredNetwork: ...
+
+
+@pytest_asyncio.fixture
+async def make_network() -> AsyncIterator[MakeNetwork]:
+    """A maker of networks, which end with the test."""
+    async with AsyncExitStack() as stack:
+
+        async def make(servers: int = 3, **settings: Any) -> CensoredNetwork:
+            return await stack.enter_async_context(CensoredNetwork(servers, **settings))
+
+        yield make
+
+
+@pytest_asyncio.fixture
+async def censored_network(make_network: MakeNetwork) -> CensoredNetwork:
+    """Three servers, each behind a censor that lets everything pass until it is told otherwise."""
+    return await make_network()

@@ -6,9 +6,11 @@ at once, and takes no time; another process, which takes some, does not fit on s
 """
 
 import asyncio
+import math
 import selectors
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
+from contextvars import Context
 from typing import Any, TypeVar, TypeVarTuple
 
 __all__ = ["VirtualTimeLoop", "run"]
@@ -40,6 +42,14 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._jumping.now
+
+    def call_later(
+        self, delay: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        now = self.time()
+        # A delay too short for the clock to tell is a moment all the same, or it would never pass.
+        when = now + delay if delay <= 0 else max(now + delay, math.nextafter(now, math.inf))
+        return self.call_at(when, callback, *args, context=context)
 
     def run_in_executor(
         self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts

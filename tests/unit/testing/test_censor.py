@@ -11,6 +11,9 @@ import pytest_asyncio
 
 from headrace.net.dial import reset
 from headrace.testing.censor import CLOSE, KEPT, PASS, REFUSE, RESET, STALL, Censor, Rule
+from headrace.testing.censorship import DROPPED, REFUSED, RESET_CLIENT, RESET_TARGET, Way
+from headrace.testing.conditions import Residual
+from headrace.testing.measures import Block, Corrupt, Inject, Lag, Raid, TimeLimit
 from headrace.testing.origin import payload
 
 BODY = payload(300_000)
@@ -241,3 +244,83 @@ async def test_nothing_is_left_behind(target: Target) -> None:
         close()
     async with Censor(target.port, port=censor.port) as again:  # the port is free
         assert again.port == censor.port
+
+
+# ---- measures on sockets ----------------------------------------------------------------------------------
+
+
+@pytest.mark.both_loops
+async def test_one_side_alone_is_reset(target: Target) -> None:
+    async with Censor(target.port, rules=[Rule(RESET_CLIENT, down=5), Rule(RESET_TARGET, up=5)]) as censor:
+        reader, writer = await connect(censor)
+        assert await take(reader) == (BODY[:5], False)
+        writer.close()
+        assert not censor.connections[0].ended.is_set()  # the target does not know
+        reader, writer = await connect(censor)
+        assert await reader.readexactly(len(BODY)) == BODY
+        writer.write(b"abcdef")
+        await censor.connections[1].struck.wait()
+        await target.broken.wait()
+        assert not censor.connections[1].ended.is_set()  # the client does not know
+        writer.close()
+        await censor.connections[1].ended.wait()
+
+
+@pytest.mark.virtual_time
+async def test_blocked_on_sockets_is_reset_or_silent(target: Target) -> None:
+    async with Censor(target.port, rules=[Block(REFUSED), Block(DROPPED)]) as censor:
+        reader, writer = await connect(censor)
+        assert await take(reader) == (b"", False)
+        writer.close()
+        reader, writer = await connect(censor)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(NEVER):
+                await reader.read(1)
+        writer.close()
+    assert target.heard == []
+
+
+@pytest.mark.virtual_time
+async def test_times_are_kept_on_sockets(target: Target) -> None:
+    loop = asyncio.get_running_loop()
+    rules = [Lag(2.0), TimeLimit(60.0), Raid(300.0)]
+    async with Censor(target.port, rules=rules, epoch=loop.time() - 100.0) as censor:
+        begun = loop.time()
+        assert await length(censor) == len(BODY)
+        assert loop.time() - begun == pytest.approx(4.0, abs=0.1)  # our end has to get there first
+        for passed in (60.0, 300.0 - 100.0 - 4.0 - 60.0):
+            begun = loop.time()
+            reader, writer = await connect(censor)
+            assert await take(reader) == (BODY, False)
+            assert loop.time() - begun == pytest.approx(passed, abs=0.1)
+            writer.close()
+
+
+@pytest.mark.both_loops
+async def test_what_passes_is_changed_and_added_to(target: Target) -> None:
+    rules = [Inject(b"!!", seen=Way.DOWN, after=100), Corrupt(Way.DOWN, at=[7]), Inject(b"!!", to=Way.UP)]
+    async with Censor(target.port, rules=rules) as censor:
+        taken = []
+        for _ in rules:
+            reader, writer = await connect(censor)
+            writer.write(b"hello")
+            writer.write_eof()
+            taken.append((await take(reader))[0])
+            writer.close()
+    assert taken[0] == BODY[:100] + b"!!" + BODY[100:]
+    assert [place for place in range(len(BODY)) if taken[1][place] != BODY[place]] == [7]
+    assert taken[2] == BODY
+    assert target.heard == [b"hello", b"hello", b"!!hello"]
+
+
+async def test_censors_may_share_what_they_know(target: Target) -> None:
+    measure = Residual(Rule(RESET, down=5), 180.0)
+    async with Censor(target.port, rules=measure) as one:
+        assert await length(one) == 5
+        async with Censor(target.port, rules=measure, host="127.0.0.2", port=one.port) as other:
+            assert await length(other) == 5  # another address
+    assert set(measure.blocked.places) == {(one.host, one.port), (other.host, other.port)}
+    async with Censor(target.port, rules=measure, port=one.port) as again:
+        _, writer = await connect(again)
+        assert not (await again.connection()).inspection.opening.made
+        writer.close()

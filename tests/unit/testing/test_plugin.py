@@ -8,6 +8,8 @@ CONFTEST = 'pytest_plugins = ["headrace.testing.plugin"]'
 TESTS = """
     import asyncio
     import pytest
+    from headrace.testing.censor import REFUSE, STALL, Rule
+    from headrace.testing.origin import PAGE
 
     def loop_name():
         return type(asyncio.get_running_loop()).__module__.partition(".")[0]
@@ -26,6 +28,19 @@ TESTS = """
     async def test_network(loopback_network, origin):
         assert loopback_network.controller.connected.is_set()
         assert origin.port != loopback_network.origin.port
+
+    @pytest.mark.virtual_time
+    async def test_censored(censored_network):
+        for server in censored_network.servers[:2]:
+            server.decree(Rule(STALL, down=0))
+        async with censored_network.client() as client:
+            await client.connected()
+            assert await client.fetch(censored_network.origin.url()) == PAGE
+
+    async def test_two_networks(make_network):
+        one, other = await make_network(1), await make_network(2, rules=REFUSE, first=1)
+        async with one.client(other.servers + one.servers) as client:
+            await client.connected()
 """
 
 
@@ -37,5 +52,5 @@ def test_loops_and_networks_for_others(mode: str, pytester: pytest.Pytester) -> 
     pytester.makepyfile(TESTS.replace("import pytest\n", "import pytest\n" + marked, 1))
     arguments = ("--strict-markers", f"--asyncio-mode={mode}", "-p", "no:cacheprovider", "-v")
     result = pytester.runpytest_subprocess(*arguments, "-W", "error")
-    result.assert_outcomes(passed=5)
+    result.assert_outcomes(passed=7)
     result.stdout.fnmatch_lines(["*test_both?asyncio? PASSED*", "*test_both?uvloop? PASSED*"])

@@ -31,6 +31,16 @@ async def test_the_marker_gives_a_test_such_a_loop() -> None:
 
 
 @pytest.mark.virtual_time
+async def test_the_shortest_delay_passes_too() -> None:
+    await asyncio.sleep(20.1)
+    loop = asyncio.get_running_loop()
+    before = loop.time()
+    assert before + 1e-15 == before
+    await asyncio.sleep(1e-15)
+    assert before < loop.time() < before + 1e-9
+
+
+@pytest.mark.virtual_time
 async def test_what_was_sent_arrives_before_a_timeout_strikes() -> None:
     async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65_536):

@@ -1,0 +1,138 @@
+"""Where server lists are published: a web server on loopback that keeps objects, as storage services do.
+
+    async with Storage() as storage:
+        url = storage.put("/server_list_compressed", package)
+
+It answers GET and HEAD with ETags, and heeds Range, If-None-Match and If-Match.
+"""
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+import h11
+
+__all__ = ["Request", "Storage"]
+
+_RANGE: Final = re.compile(rb"bytes=(\d+)-")
+_PIECE: Final = 64 * 1024
+
+Headers = list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked for, and how it was answered."""
+
+    path: str
+    status: int
+    start: int = 0  #: the first byte wanted
+
+
+@dataclass
+class Storage:
+    """The server, listening while the `async with` block runs."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    requests: list[Request] = field(default_factory=list)
+    down: bool = False  #: answers nothing but 503
+    _objects: dict[str, bytes] = field(default_factory=dict)
+    _server: asyncio.Server | None = None
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def put(self, path: str, content: bytes) -> str:
+        """Publish an object, or another version of it; return its URL. The path begins with a slash."""
+        self._objects[path] = content
+        return self.url(path)
+
+    def delete(self, path: str) -> None:
+        """Take an object back."""
+        del self._objects[path]
+
+    def url(self, path: str) -> str:
+        return f"http://{self.host}:{self.port}{path}"
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._accept, self.host, self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            await self._serve(reader, writer)
+        except (OSError, h11.ProtocolError, asyncio.CancelledError):
+            pass  # the client has gone, or talks nonsense, or we are closing
+        finally:
+            writer.close()
+            self._tasks.discard(task)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        http = h11.Connection(h11.SERVER)
+        request: h11.Request | None = None
+        while True:
+            event = http.next_event()
+            if event is h11.NEED_DATA:
+                http.receive_data(await reader.read(_PIECE))
+            elif isinstance(event, h11.Request):
+                request = event
+            elif isinstance(event, h11.EndOfMessage):
+                assert request is not None
+                status, headers, body = self._answer(request)
+                for part in _parts(status, headers, body, head=request.method == b"HEAD"):
+                    if data := http.send(part):
+                        writer.write(data)
+                        await writer.drain()
+                if http.our_state is not h11.DONE:
+                    return
+                http.start_next_cycle()
+            elif isinstance(event, h11.ConnectionClosed):
+                return
+
+    def _answer(self, request: h11.Request) -> tuple[int, Headers, bytes]:
+        path = request.target.decode("ascii")
+        headers = dict(request.headers)
+        match = _RANGE.fullmatch(headers.get(b"range", b""))
+        start = int(match[1]) if match else 0
+        status, fields, body = self._find(path, headers, start if match else None)
+        self.requests.append(Request(path, status, start))
+        return status, fields, body
+
+    def _find(self, path: str, headers: dict[bytes, bytes], start: int | None) -> tuple[int, Headers, bytes]:
+        content = self._objects.get(path)
+        if self.down:
+            return 503, [], b"later\n"
+        if content is None:
+            return 404, [], b"no such object\n"
+        tag = f'"{hashlib.md5(content, usedforsecurity=False).hexdigest()}"'
+        if headers.get(b"if-match", tag.encode()) != tag.encode():
+            return 412, [], b"it has changed\n"
+        if headers.get(b"if-none-match") == tag.encode():
+            return 304, [("ETag", tag)], b""
+        if start is None:
+            return 200, [("ETag", tag)], content
+        if start >= len(content):
+            return 416, [], b"it ends before that\n"
+        place = f"bytes {start}-{len(content) - 1}/{len(content)}"
+        return 206, [("ETag", tag), ("Content-Range", place)], content[start:]
+
+
+def _parts(status: int, headers: Headers, body: bytes, *, head: bool) -> Sequence[h11.Event]:
+    sizes = [] if status == 304 else [("Content-Length", str(len(body)))]
+    events: list[h11.Event] = [h11.Response(status_code=status, headers=[*headers, *sizes])]
+    if body and not head:
+        events += [h11.Data(data=body[start : start + _PIECE]) for start in range(0, len(body), _PIECE)]
+    return [*events, h11.EndOfMessage()]
