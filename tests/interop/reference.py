@@ -1,4 +1,4 @@
-"""The deployed client as a child process, where a test names it (see `test_reference`)."""
+"""The deployed programs as child processes, where a test names them (see `test_reference`)."""
 
 import json
 import os
@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 from tests.interop.ours import CHANNEL_AND_SPONSOR
-from tests.interop.programs import Program, running
+from tests.interop.programs import Program, complete, running, unused_port
 
-__all__ = ["console_client", "reference"]
+from headrace.documents.entry_fields import decode_fields
+from headrace.obfuscation.default_prefix import SERVER_SPECS
+
+__all__ = ["console_client", "psiphond", "reference", "running_psiphond"]
 
 
 def reference(variable: str) -> str:
@@ -55,3 +58,41 @@ async def console_client(
         listens = json.loads(await client.says('"ListeningSocksProxyPort"'))
         await client.says('{"data":{"count":1},"noticeType":"Tunnels"')
         yield client, int(listens["data"]["port"])
+
+
+@asynccontextmanager
+async def psiphond(directory: Path) -> AsyncIterator[dict[str, object]]:
+    """Run a fresh psiphond that may forward to loopback; yields the fields of its entry."""
+    async with running_psiphond(directory) as (_, entry):
+        yield entry
+
+
+@asynccontextmanager
+async def running_psiphond(
+    directory: Path, address: str = "127.0.0.1"
+) -> AsyncIterator[tuple[Program, dict[str, object]]]:
+    """Do so at an address of this machine; yields the program too, which prints its log."""
+    program = reference("HEADRACE_PSIPHOND")
+    directory.mkdir()
+    ports = {"OSSH": unused_port(), "SSH": unused_port()}
+    protocols = [text for name, port in ports.items() for text in ("-protocol", f"{name}:{port}")]
+    await complete(program, "-ipaddress", address, *protocols, "generate", directory=directory)
+    config, tactics = directory / "psiphond.config", directory / "psiphond-tactics.config"
+    _update(
+        config,
+        AllowBogons=True,
+        DNSResolverIPAddress="127.0.0.1",
+        LoadMonitorPeriodSeconds=0,
+        SkipPanickingLogWriter=True,
+    )
+    parameters = {"ServerOSSHPrefixSpecs": SERVER_SPECS}
+    _update(tactics, DefaultTactics={"TTL": "60s", "Probability": 1.0, "Parameters": parameters})
+    async with running(program, "-config", config, "run", directory=directory) as server:
+        for port in ports.values():
+            await server.says(f'"{address}:{port}","msg":"running"')
+        yield server, decode_fields((directory / "server-entry.dat").read_text().strip())
+
+
+def _update(file: Path, **settings: object) -> None:
+    """Change some members of a JSON file."""
+    file.write_text(json.dumps({**json.loads(file.read_text()), **settings}))

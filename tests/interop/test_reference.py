@@ -15,8 +15,8 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -25,15 +25,14 @@ from typing import Any
 import pytest
 from tests.interop.forced import BASE, agreed, matrix, recorded_choices
 from tests.interop.ours import our_client, our_server, with_homepages
-from tests.interop.programs import complete, running, through_socks, unused_port
-from tests.interop.reference import console_client, reference
+from tests.interop.programs import through_socks
+from tests.interop.reference import console_client, psiphond
 
 from headrace.client import api as client_api
 from headrace.codec import packed_parameters
 from headrace.codec.handshake_response import decode_handshake_response
-from headrace.documents.entry_fields import decode_fields
 from headrace.obfuscation.client import ClientObfuscator
-from headrace.obfuscation.default_prefix import CLIENT_SPECS, DEFAULT_SPEC, SERVER_SPECS
+from headrace.obfuscation.default_prefix import CLIENT_SPECS, DEFAULT_SPEC
 from headrace.ssh.algorithms import ETM_MACS, Choice, Offer
 from headrace.ssh.transport import TransportConfig
 from headrace.testing.origin import Origin, payload
@@ -232,35 +231,6 @@ async def test_our_server_replacing_keys_in_the_middle(
 
 
 # ---- our client, their server -----------------------------------------------------------------------------
-
-
-@asynccontextmanager
-async def psiphond(directory: Path) -> AsyncIterator[dict[str, object]]:
-    """Run a fresh psiphond that may forward to loopback; yields the fields of its entry."""
-    program = reference("HEADRACE_PSIPHOND")
-    directory.mkdir()
-    ports = {"OSSH": unused_port(), "SSH": unused_port()}
-    protocols = [text for name, port in ports.items() for text in ("-protocol", f"{name}:{port}")]
-    await complete(program, "-ipaddress", "127.0.0.1", *protocols, "generate", directory=directory)
-    config, tactics = directory / "psiphond.config", directory / "psiphond-tactics.config"
-    update(
-        config,
-        AllowBogons=True,
-        DNSResolverIPAddress="127.0.0.1",
-        LoadMonitorPeriodSeconds=0,
-        SkipPanickingLogWriter=True,
-    )
-    parameters = {"ServerOSSHPrefixSpecs": SERVER_SPECS}
-    update(tactics, DefaultTactics={"TTL": "60s", "Probability": 1.0, "Parameters": parameters})
-    async with running(program, "-config", config, "run", directory=directory) as server:
-        for port in ports.values():
-            await server.says(f'"127.0.0.1:{port}","msg":"running"')
-        yield decode_fields((directory / "server-entry.dat").read_text().strip())
-
-
-def update(file: Path, **settings: object) -> None:
-    """Change some members of a JSON file."""
-    file.write_text(json.dumps({**json.loads(file.read_text()), **settings}))
 
 
 @pytest.mark.parametrize("way", WAYS)

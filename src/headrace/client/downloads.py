@@ -121,14 +121,14 @@ class Downloads:
         return result
 
     def _count(self, fetched: Fetched, *, authenticated: bool) -> None:
-        """Keep a statistic, for the next report to a server (server lists §3.4)."""
+        """Keep a statistic, for the next report to a server (server lists §3.4): servers want texts only."""
         record = {
             "url": fetched.url,
             "etag": fetched.etag,
-            "bytes": fetched.size,
-            "duration": round(fetched.took * 1000),
-            "tunneled": int(fetched.tunneled),
-            "authenticated": int(authenticated),
+            "bytes": str(fetched.size),
+            "duration": str(round(fetched.took * 1000)),
+            "tunneled": str(int(fetched.tunneled)),
+            "authenticated": str(int(authenticated)),
             "client_download_timestamp": datetime.fromtimestamp(self._clock.time(), UTC).strftime(_HOUR),
         }
         self._store.statistics.add(STATISTICS, json.dumps(record, separators=(",", ":")).encode())

@@ -65,6 +65,7 @@ class FailedTunnels:
         done = progress or Progress()
         fields = {
             **api.about_attempt(self._identity, attempt, self._network_type()),
+            "session_id": "",  # servers insist on one; which run it was is nobody's business
             "server_entry_tag": attempt.entry.effective_tag,
             "last_connected": self._last_connected() or "None",
             "client_failed_timestamp": datetime.fromtimestamp(self._clock.time(), UTC).strftime(_HOUR),
