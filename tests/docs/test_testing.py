@@ -10,6 +10,7 @@ import headrace.testing.censorship
 import headrace.testing.conditions
 import headrace.testing.measures
 import headrace.testing.plugin
+import headrace.testing.tampering
 
 pytest_plugins = ["pytester"]
 
@@ -42,7 +43,8 @@ def test_the_examples_pass(pytester: pytest.Pytester) -> None:
 def test_every_measure_and_condition_is_listed() -> None:
     measure = headrace.testing.censorship.Measure
     listed = {name for head in ("measure", "condition") for name in names(head)}
-    modules = (headrace.testing.measures, headrace.testing.conditions, headrace.testing.active_probing)
+    kit = headrace.testing
+    modules = (kit.measures, kit.tampering, kit.conditions, kit.active_probing)
     there = {
         name
         for module in modules

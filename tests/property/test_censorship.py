@@ -7,7 +7,8 @@ from tests.unit.testing.line import connect
 from headrace.testing.censorship import Ending, Measure, Way
 from headrace.testing.conditions import Between, Chance, Only, Residual
 from headrace.testing.first_packets import exemptions, looks_fully_encrypted
-from headrace.testing.measures import Corrupt, FirstBytes, Inject, Lag, Rule, Swallow
+from headrace.testing.measures import FirstBytes, Lag, Rule
+from headrace.testing.tampering import Corrupt, Inject, Swallow
 
 OFFSETS = st.integers(1, 300)
 WAYS = st.sampled_from(Way)

@@ -8,9 +8,9 @@
       storage
     network                all of them together: servers behind censors, published lists, clients
     censorship, measures,  what a censor does, when and to whom, as rules without sockets
-      conditions, first_packets, active_probing, inspection
+      tampering, conditions, first_packets, active_probing, inspection
     censor, censor_relay,  a relay on sockets that applies them, to the byte, and sends probes
-      probing
+      censor_side, probing
     dead_ends              addresses where nobody is
     entries                server entries as a network has them, by the thousand
 

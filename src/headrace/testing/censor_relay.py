@@ -1,6 +1,6 @@
 """One connection through the censor: what an inspection says is done, on sockets or in memory.
 
-    client's transport ◄──► _Side ◄──► Inspection ◄──► _Side ◄──► target's transport
+    client's transport ◄──► Side ◄──► Inspection ◄──► Side ◄──► target's transport
 
 The relay holds up whoever sends faster than the other side takes, and a strike waits until what was to pass
 before it is on its way. What a peer has not yet read when its connection is reset may be lost, as anywhere.
@@ -10,10 +10,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import cast
 
 from headrace.base.errors import NetworkError
-from headrace.net.dial import reset
+from headrace.testing.censor_side import Side
 from headrace.testing.censorship import RESET_CLIENT, Ending, Probe, Way
 from headrace.testing.inspection import Action, Finish, Flow, Inspection, Send, Strike
 
@@ -68,8 +67,8 @@ class Relay:
         self, inspection: Inspection, clock: CensorClock, connect: Connect, probe: Callable[[Probe], None]
     ) -> None:
         self.passage = Passage(inspection)
-        self.client = _Side(self, Way.UP)
-        self.target = _Side(self, Way.DOWN)
+        self.client = Side(self, Way.UP)
+        self.target = Side(self, Way.DOWN)
         self._inspection = inspection
         self._clock = clock
         self._connect = connect
@@ -121,7 +120,7 @@ class Relay:
 
     # ---- what the sides tell ---------------------------------------------------------------------------
 
-    def made(self, side: "_Side") -> None:
+    def made(self, side: Side) -> None:
         """A side has its transport."""
         if side is self.client:
             self.begin()
@@ -135,7 +134,7 @@ class Relay:
         self._inspection.receive(way, data)
         self.advance()
 
-    def finished(self, side: "_Side") -> None:
+    def finished(self, side: Side) -> None:
         """A side has nothing more to say."""
         if self._ending is not None:  # it was kept in the dark, and leaves
             side.close()
@@ -144,7 +143,7 @@ class Relay:
         self._inspection.finish(side.way)
         self.advance()
 
-    def lost(self, side: "_Side") -> None:
+    def lost(self, side: Side) -> None:
         """A side has gone."""
         if self._ending is None:
             if not self._over:
@@ -207,7 +206,7 @@ class Relay:
                 self.target.reset()
         self._hold_up()
 
-    def _sink(self, way: Way) -> "_Side":
+    def _sink(self, way: Way) -> Side:
         return self.target if way is Way.UP else self.client
 
     def _hold_up(self) -> None:
@@ -231,76 +230,3 @@ class Relay:
         self._timer = None
         self._woken = time
         self.advance()
-
-
-class _Side(asyncio.Protocol):
-    """The relay's connection to the client, or to the target, from which bytes come on the `way`."""
-
-    def __init__(self, relay: Relay, way: Way) -> None:
-        self.way = way
-        self.transport: asyncio.Transport | None = None
-        self.gone = False
-        self.clogged = False  #: not all that was written has left
-        self.ended = False  #: FIN was written
-        self._relay = relay
-        self._reading = True
-        self._finished = False  # FIN came
-
-    # ---- what the relay does ---------------------------------------------------------------------------
-
-    @property
-    def _open(self) -> asyncio.Transport | None:
-        return None if self.transport is None or self.transport.is_closing() else self.transport
-
-    def write(self, data: bytes) -> None:
-        if tcp := self._open:
-            tcp.write(data)
-
-    def write_eof(self) -> None:
-        self.ended = True
-        if tcp := self._open:
-            tcp.write_eof()
-
-    def close(self) -> None:
-        if tcp := self._open:
-            tcp.close()
-
-    def reset(self) -> None:
-        """Send RST."""
-        if self.transport is not None and not self.gone:
-            reset(self.transport)
-
-    def read(self, reading: bool) -> None:
-        """Take what comes, or leave it to wait."""
-        if reading is not self._reading and not self._finished and (tcp := self._open):
-            self._reading = reading
-            if reading:
-                tcp.resume_reading()
-            else:
-                tcp.pause_reading()
-
-    # ---- what the loop tells ---------------------------------------------------------------------------
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)
-        self.transport.set_write_buffer_limits(0)  # we are told when all is on its way
-        self._relay.made(self)
-
-    def data_received(self, data: bytes) -> None:
-        self._relay.received(self.way, data)
-
-    def eof_received(self) -> bool:
-        self._finished = True
-        self._relay.finished(self)
-        return True  # the directions end each for itself
-
-    def pause_writing(self) -> None:
-        self.clogged = True
-
-    def resume_writing(self) -> None:
-        self.clogged = False
-        self._relay.advance()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.gone = True
-        self._relay.lost(self)

@@ -13,8 +13,9 @@ from headrace.net.dial import reset
 from headrace.testing.censor import CLOSE, KEPT, PASS, REFUSE, RESET, STALL, Censor, Rule
 from headrace.testing.censorship import DROPPED, REFUSED, RESET_CLIENT, RESET_TARGET, Way
 from headrace.testing.conditions import Residual
-from headrace.testing.measures import Block, Corrupt, Inject, Lag, Raid, TimeLimit
+from headrace.testing.measures import Block, Lag, Raid, TimeLimit
 from headrace.testing.origin import payload
+from headrace.testing.tampering import Corrupt, Inject
 
 BODY = payload(300_000)
 NEVER = 3600.0  # seconds of virtual time

@@ -15,20 +15,9 @@ from headrace.testing.censorship import (
     Opening,
     Way,
 )
-from headrace.testing.measures import (
-    PASS,
-    REFUSE,
-    Block,
-    Corrupt,
-    FirstBytes,
-    Inject,
-    Lag,
-    Raid,
-    Rule,
-    Swallow,
-    TimeLimit,
-)
+from headrace.testing.measures import PASS, REFUSE, Block, FirstBytes, Lag, Raid, Rule, TimeLimit
 from headrace.testing.origin import payload
+from headrace.testing.tampering import Corrupt, Inject, Swallow
 
 UP, DOWN = Way.UP, Way.DOWN
 BODY = payload(1000)

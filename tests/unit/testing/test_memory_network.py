@@ -21,10 +21,11 @@ from headrace.testing.censorship import (
 )
 from headrace.testing.conditions import Only, Residual
 from headrace.testing.first_packets import looks_fully_encrypted
-from headrace.testing.measures import PASS, Block, FirstBytes, Inject, Lag, Rule
+from headrace.testing.measures import PASS, Block, FirstBytes, Lag, Rule
 from headrace.testing.memory_network import Destination, Network, settle
 from headrace.testing.memory_server import MemoryServer, make_tunnel
 from headrace.testing.origin import payload
+from headrace.testing.tampering import Inject
 
 pytestmark = pytest.mark.virtual_time
 
