@@ -186,9 +186,11 @@ class Scheduler:
         self._go_on(now)
 
     def abandon(self) -> None:
-        """End it all."""
-        for number in list(self._running):
-            self._drop(number, outrun=False)
+        """End it all; whatever is heard afterwards comes too late."""
+        if self.state not in ENDINGS:
+            self._become(Happening.ABANDON)
+        self.wake = None
+        self._drop_rest(outrun=False)
 
     def take_actions(self) -> list[Action]:
         """Return what is to be done, once."""
@@ -270,20 +272,25 @@ class Scheduler:
     def _see_whether_enough_are_through(self, now: float) -> None:
         enough = len(self._hopeful(now)) >= self._wanted
         if enough and self.state is not State.HOLDING:
+            if self.state is State.OFFLINE:
+                self._forgive_absence(now)
             self._become(Happening.ENOUGH)
         elif not enough and self.state is State.HOLDING:
             self._become(Happening.NOT_ENOUGH)
 
     def _look_for_network(self, now: float) -> None:
         assert self._held is not None
-        if not self._network_up(self._held.host):
-            return
-        away = now - self._offline_since  # counts for nothing
+        if self._network_up(self._held.host):
+            self._forgive_absence(now)
+            self._become(Happening.NETWORK_BACK)
+
+    def _forgive_absence(self, now: float) -> None:
+        """Have the time without a network count for nothing."""
+        away = now - self._offline_since
         self._long_at += away
         self._round_ends_at += away
         if self._give_up_at is not None:
             self._give_up_at += away
-        self._become(Happening.NETWORK_BACK)
 
     # ---- dialling -------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ class State(enum.Enum):
     OFFLINE = "there is no network to dial over"
     FULL = "there are as many tunnels as wanted"
     GAVE_UP = "no tunnel in time"
+    ABANDONED = "nobody wants a tunnel any more"
 
 
 class Happening(enum.Enum):
@@ -34,14 +35,19 @@ class Happening(enum.Enum):
     NETWORK_BACK = "the network is back"
     COMPLETE = "the last handshake is through"
     TOO_LATE = "the time is up"
+    ABANDON = "it is called off"
 
 
 _S, _H = State, Happening
-#: What may happen in any state with somebody left to hope for.
-_ALWAYS: Final = {_H.ENOUGH: _S.HOLDING, _H.COMPLETE: _S.FULL, _H.TOO_LATE: _S.GAVE_UP}
+#: What may happen in any state that is no ending.
+_ANYWHERE: Final = {_H.ABANDON: _S.ABANDONED}
+#: What may happen once it has begun.
+_BEGUN: Final = {_H.COMPLETE: _S.FULL, **_ANYWHERE}
+#: What may happen besides while tunnels are looked for and time counts.
+_ALWAYS: Final = {_H.ENOUGH: _S.HOLDING, _H.TOO_LATE: _S.GAVE_UP, **_BEGUN}
 
 TRANSITIONS: Final[Mapping[State, Mapping[Happening, State]]] = {
-    _S.IDLE: {_H.BEGIN: _S.DIALLING},
+    _S.IDLE: {_H.BEGIN: _S.DIALLING, **_ANYWHERE},
     _S.HEAD_START: {_H.FAVOURITE_OVER: _S.DIALLING, **_ALWAYS},
     _S.DIALLING: {
         _H.FAVOURITE_DIALLED: _S.HEAD_START,
@@ -50,10 +56,11 @@ TRANSITIONS: Final[Mapping[State, Mapping[Happening, State]]] = {
         **_ALWAYS,
     },
     _S.PAUSING: {_H.NEXT_ROUND: _S.DIALLING, **_ALWAYS},
-    _S.OFFLINE: {_H.NETWORK_BACK: _S.DIALLING, _H.ENOUGH: _S.HOLDING, _H.COMPLETE: _S.FULL},
-    _S.HOLDING: {_H.NOT_ENOUGH: _S.DIALLING, _H.COMPLETE: _S.FULL, _H.TOO_LATE: _S.GAVE_UP},
+    _S.OFFLINE: {_H.NETWORK_BACK: _S.DIALLING, _H.ENOUGH: _S.HOLDING, **_BEGUN},
+    _S.HOLDING: {_H.NOT_ENOUGH: _S.DIALLING, _H.TOO_LATE: _S.GAVE_UP, **_BEGUN},
     _S.FULL: {},
     _S.GAVE_UP: {},
+    _S.ABANDONED: {},
 }
 """From each state, what may happen and where it leads; nothing else is possible."""
 

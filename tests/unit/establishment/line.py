@@ -26,6 +26,11 @@ class Line:
         self._number = 0
         self._later = 0
 
+    @property
+    def left(self) -> int:
+        """How many are left in the round, the newcomers, and the times it will hesitate."""
+        return len(self._left) + len(self._new) + self._later
+
     def hesitate(self, times: int) -> None:
         """Have nothing at hand for so many calls."""
         self._later = times
@@ -48,7 +53,7 @@ class Line:
             if address(name) in busy:
                 continue
             self._number += 1
-            head_start = self.favourite and self.rounds == [True] and name == self.names[0]
+            head_start = self.favourite and self.rounds == [True] and name in self.names[:1]
             return attempt(name, candidate_number=self._number, head_start=head_start)
         return Nothing.NOBODY
 

@@ -336,6 +336,35 @@ def test_abandoning_drops_everything() -> None:
     driver.tell("connected", "a", 0.1)
     driver.scheduler.abandon()
     assert driver.actions() == ["drop a", "drop b"]
+    assert (driver.state, driver.wake) == (State.ABANDONED, None)
+
+
+def test_what_comes_after_the_end_changes_nothing() -> None:
+    driver = Driver(Line("a", "b", "c"), workers=2)
+    driver.actions()
+    driver.scheduler.abandon()
+    driver.actions()
+    driver.scheduler.arrived([address("z")], 0.2)
+    driver.scheduler.lost(address("c"), 0.3)
+    assert driver.actions() == []
+    assert driver.tell("connected", "a", 0.4) == []
+    assert driver.tick(100.0) == []
+    driver.scheduler.abandon()
+    assert driver.actions() == []
+    assert (driver.state, driver.wake) == (State.ABANDONED, None)
+
+
+def test_who_is_through_after_a_long_absence_is_not_too_late() -> None:
+    driver = Driver(Line("a", "b", "c"), workers=2, give_up=30.0, work_time=20.0)
+    driver.actions()
+    driver.up = False
+    driver.tell("failed", "a", 10.0)
+    assert driver.state is State.OFFLINE
+    assert driver.tell("connected", "b", 500.0) == ["activate b"]
+    assert driver.tick(500.1) == []
+    assert driver.wake == 502.0  # until when the handshake is waited for
+    assert driver.tell("activated", "b", 501.0) == []
+    assert driver.wake == 11.0  # to look whether the network is back
 
 
 # ---- played through ---------------------------------------------------------------------------------------
