@@ -17,6 +17,7 @@ from rich.console import Console
 from bench.bars import BARS
 from bench.blocked import RUNS, measure_blocked
 from bench.channels import measure_idle_channels
+from bench.establishments import ESTABLISHMENTS, measure_establishments
 from bench.figures import Figure, judge
 from bench.generator import Generator
 from bench.procfs import load_average
@@ -29,7 +30,17 @@ from bench.store import measure_store
 from bench.traffic import measure_traffic
 from bench.tunnels import measure_handshakes, measure_idle_tunnels
 
-BENCHES = ("traffic", "handshakes", "tunnels", "channels", "stalled", "start", "store", "blocked")
+BENCHES = (
+    "traffic",
+    "handshakes",
+    "tunnels",
+    "channels",
+    "stalled",
+    "start",
+    "store",
+    "blocked",
+    "establishments",
+)
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -94,6 +105,8 @@ def _run(name: str, root: Path, stacks: Stacks, rounds: int, quick: bool, consol
         return measure_stalled(stacks, few, say)
     if name == "store":
         return measure_store(root, few, 10_000 if quick else 100_000, 1_000 if quick else 10_000, say)
+    if name == "establishments":
+        return measure_establishments(1000 if quick else ESTABLISHMENTS, say)
     return measure_start(stacks, root, rounds, say)
 
 
