@@ -45,7 +45,7 @@ _REMEDIES: Final = {
     503: "it could not connect; another server may be in reach",
     504: "it could not connect; another server may be in reach",
 }
-_ANY_REMEDY: Final = "check that UpstreamProxyURL names a proxy that lets you connect"
+_ANY_REMEDY: Final = "check that its URL is that of a proxy that lets you connect"
 
 
 class HttpConnect(Negotiation):
@@ -157,7 +157,7 @@ _CHALLENGE: Final = b"proxy-authenticate"
 #: What is repeated to a proxy has the bytes that came from there.
 _TEXT: Final = ("utf-8", "surrogateescape")
 _GARBAGE: Final = Refused(
-    "the upstream proxy does not answer as HTTP should: check scheme and port in UpstreamProxyURL"
+    "the upstream proxy does not answer as HTTP should: check scheme and port in its URL"
 )
 
 

@@ -50,10 +50,10 @@ class Refused:
 Step = Send | Connected | Reconnect | Refused
 
 # What any proxy can say, and what to do about it.
-CLOSED = Refused("the upstream proxy closed the connection: check scheme and port in UpstreamProxyURL")
-LOGIN_WANTED = Refused("the upstream proxy wants a user name and password: write them into UpstreamProxyURL")
+CLOSED = Refused("the upstream proxy closed the connection: check scheme and port in its URL")
+LOGIN_WANTED = Refused("the upstream proxy wants a user name and password: write them into its URL")
 WRONG_LOGIN = Refused(
-    "the upstream proxy does not accept the user name and password: correct them in UpstreamProxyURL"
+    "the upstream proxy does not accept the user name and password: correct them in its URL"
 )
 
 

@@ -45,7 +45,7 @@ _NO_WAY: Final = Refused(
     "ask its operator for RFC 1929"
 )
 _GARBAGE: Final = Refused(
-    "the upstream proxy does not answer as SOCKS should: check scheme and port in UpstreamProxyURL"
+    "the upstream proxy does not answer as SOCKS should: check scheme and port in its URL"
 )
 
 

@@ -27,8 +27,8 @@ __all__ = ["UpstreamProxy", "UpstreamProxyError"]
 #: Connections that one negotiation may take: a log-in has few steps.
 MAX_CONNECTIONS: Final = 4
 
-_BROKE: Final = "the upstream proxy broke the connection: check scheme and port in UpstreamProxyURL"
-_REMEDY: Final = "check host and port in UpstreamProxyURL, and that the proxy runs"
+_BROKE: Final = "the upstream proxy broke the connection: check scheme and port in its URL"
+_REMEDY: Final = "check host and port in its URL, and that the proxy runs"
 
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 
@@ -110,7 +110,7 @@ class UpstreamProxy:
                 ) from error
             raise ConnectTimeout(f"no connection through the upstream proxy within {timeout:g} s") from error
         raise UpstreamProxyError(
-            "the upstream proxy closes one connection after the other: check the scheme in UpstreamProxyURL"
+            "the upstream proxy closes one connection after the other: check the scheme in its URL"
         )
 
     async def _reach(self, timeout: float) -> "_ProxiedStream":

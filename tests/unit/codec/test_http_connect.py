@@ -170,7 +170,7 @@ def test_a_login_we_cannot_make(user: str, challenges: tuple[bytes, ...]) -> Non
     negotiation.start()
     (step,) = negotiation.receive(refuse(b"", *challenges))
     assert isinstance(step, Refused)
-    expected = "offers no way to log in" if user else "write them into UpstreamProxyURL"
+    expected = "offers no way to log in" if user else "write them into its URL"
     assert expected in step.reason
 
 

@@ -11,7 +11,7 @@ from headrace.codec.socks_client import Socks4aClient, Socks5Client
 
 NAME = "list.example"
 V4, V6 = "192.0.2.7", "2001:db8::7"
-WANTS_A_LOGIN = "wants a user name and password: write them into UpstreamProxyURL"
+WANTS_A_LOGIN = "wants a user name and password: write them into its URL"
 
 
 def negotiate(client: Negotiation, *answers: bytes, piece: int = 1 << 20) -> list[bytes | Step]:
