@@ -27,7 +27,8 @@ _HOUR: Final = "%Y-%m-%dT%H:00:00Z"
 class Importer:
     """Fills a store. `arrived` hears the addresses of servers that were not known before.
 
-    With a `key`, entries that a server tells of must be signed with it if they have a signature.
+    With a `key`, entries that a server tells of must be signed with it if they have a signature, and one that
+    has none does not replace one that has.
     """
 
     def __init__(
@@ -89,11 +90,19 @@ class Importer:
                         continue
                     fields |= {"localSource": used.local_source, "localTimestamp": used.local_timestamp}
                 validate_fields(fields)
-                if self._key is not None and fields.get("signature"):
-                    verify_entry(fields, self._key)
+                if self._key is not None and not self._is_admitted(fields, self._key):
+                    continue
             except DocumentError:
                 continue
             yield fields
+
+    def _is_admitted(self, fields: dict[str, object], key: VerifyingKey) -> bool:
+        """Say whether an entry takes no signed one's place. Raises DocumentError if it is a forgery."""
+        if fields.get("signature"):
+            verify_entry(fields, key)
+            return True
+        stored = self._store.entries.get(str(fields["ipAddress"]))
+        return stored is None or not stored.get("signature")
 
     async def _import(self, entries: Iterable[dict[str, object]], source: str, *, replace: bool) -> None:
         new: list[str] = []
