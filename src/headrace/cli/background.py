@@ -6,7 +6,7 @@ What it prints goes to a file beside its control socket: that is little, for its
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import click
@@ -16,7 +16,7 @@ from headrace.base.errors import NetworkError
 from headrace.client.control_client import RunningClient, find
 from headrace.client.control_place import ControlPlace
 
-__all__ = ["Background", "arguments"]
+__all__ = ["Background", "arguments", "environment"]
 
 #: Seconds between two looks at whether a process that was started answers.
 _LOOK: Final = 0.05
@@ -26,11 +26,14 @@ _MAX_OUTPUT = 1 << 16
 
 
 def arguments(context: click.Context, params: Sequence[click.Parameter]) -> list[str]:
-    """Return the words of the command line that gave these of the context's parameters."""
+    """Return the words of the command line that gave these of the context's parameters.
+
+    Those that may come from the `environment` are left to it: everybody can read command lines.
+    """
     words: list[str] = []
     for param in params:
         name = param.name or ""
-        if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+        if param.envvar or context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
             continue
         value = context.params[name]
         option = param.opts[0]
@@ -42,10 +45,16 @@ def arguments(context: click.Context, params: Sequence[click.Parameter]) -> list
     return words
 
 
-class Background:
-    """A client that was started at `place`."""
+def environment(context: click.Context, params: Sequence[click.Parameter]) -> dict[str, str]:
+    """Return the variables that give those of the parameters that may come from the environment."""
+    given = {param.envvar: context.params[param.name or ""] for param in params}
+    return {name: str(value) for name, value in given.items() if isinstance(name, str) and value is not None}
 
-    def __init__(self, place: ControlPlace, words: Sequence[str]) -> None:
+
+class Background:
+    """A client that was started at `place`, with `words` and, besides our environment, `variables`."""
+
+    def __init__(self, place: ControlPlace, words: Sequence[str], variables: Mapping[str, str]) -> None:
         self._name = place.name
         log = place.directory / f"{place.name}.log"
         log.unlink(missing_ok=True)
@@ -53,7 +62,12 @@ class Background:
         self._output = open(handle, "rb")
         command = [sys.executable, "-P", "-m", "headrace", "client", *words, f"--control={place.name}"]
         self._process = subprocess.Popen(  # noqa: S603 - ourselves, with the words of whoever started us
-            command, stdin=subprocess.DEVNULL, stdout=handle, stderr=handle, start_new_session=True
+            command,
+            env={**os.environ, **variables},
+            stdin=subprocess.DEVNULL,
+            stdout=handle,
+            stderr=handle,
+            start_new_session=True,
         )
 
     def output(self) -> str:

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from headrace.base.clock import SYSTEM_CLOCK
 from headrace.base.errors import DocumentError, OperatorError
 from headrace.base.rng import SYSTEM_RNG
 from headrace.cli.files import read_file
 from headrace.cli.stock import StockCommand, build_info, notices_file, show_version, stock_errors
+from headrace.cli.upstream_proxy_option import chosen_proxy, upstream_proxy_option
 from headrace.client.control_place import ControlPlace, usable_place
 from headrace.client.data_directory import DataDirectory, default_data_directory
 from headrace.client.migration import migrate
@@ -40,11 +42,17 @@ _LONGEST_NAME = 255
 
 @click.command(cls=StockCommand, epilog="The options of the stock console client work too: -config FILE.")
 @click.option("--config", type=click.Path(path_type=Path), help="Configuration file, in the stock format.")
-@click.option("--entry", help="A server entry, or a file that holds one; instead of a configuration file.")
+@click.option(
+    "--entry",
+    envvar="HEADRACE_ENTRY",
+    show_envvar=True,
+    help="A server entry, or a file that holds one; instead of a configuration file.",
+)
 @click.option("--server-list", type=click.Path(path_type=Path), help="File with one server entry per line.")
 @click.option("--socks-port", type=click.IntRange(0, 65535), help="Port of the local SOCKS proxy, 0 for any.")
 @click.option("--http-port", type=click.IntRange(0, 65535), help="Port of the local HTTP proxy, 0 for any.")
 @click.option("--prefix", is_flag=True, help="Begin obfuscated tunnels like an HTTP request.")
+@upstream_proxy_option
 @click.option("--data-root-directory", type=click.Path(), help="Where the client keeps its files.")
 @click.option("--listen-interface", help='Where to listen: "" for this machine only, "any" for everybody.')
 @click.option("--notices", type=click.Path(), help="Append notices to this file instead of standard error.")
@@ -76,7 +84,7 @@ def client(
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(stock_errors(notices, human=format_notices))
-        settings = _read_settings(config, entry, options)
+        settings = _through(options["upstream_proxy"], _read_settings(config, entry, options))
         target = _target(settings, "TargetServerEntry" if entry is None else "--entry")
         embedded = {"EmbeddedServerEntryList": settings.embedded_server_entries}
         if server_list is not None:
@@ -190,6 +198,8 @@ def _read_settings(config: Path | None, entry: str | None, options: dict[str, An
         "ListenInterface": options["listen_interface"],
     }
     overrides: dict[str, object] = {name: value for name, value in fields.items() if value is not None}
+    if options["upstream_proxy"]:
+        overrides["UpstreamProxyURL"] = ""  # whatever the file says
     if options["use_notice_files"]:
         overrides["UseNoticeFiles"] = {
             "RotatingFileSize": options["rotating_file_size"],
@@ -211,6 +221,13 @@ def _read_settings(config: Path | None, entry: str | None, options: dict[str, An
         names = {"PropagationChannelId": _TEST_ID, "SponsorId": _TEST_ID}
         return read_client_config(json.dumps(names).encode(), "the command line", overrides)
     return read_client_config(read_file(config, "the configuration"), str(config), overrides)
+
+
+def _through(wanted: str | None, settings: ClientConfig) -> ClientConfig:
+    """Return settings with the upstream proxy that is `wanted`, which is none of the client's own."""
+    own_ports = {settings.local_socks_proxy_port, settings.local_http_proxy_port}
+    url = chosen_proxy(wanted, settings.upstream_proxy_url, own_ports)
+    return msgspec.structs.replace(settings, upstream_proxy_url=url)
 
 
 def _entry_line(entry: str) -> str:

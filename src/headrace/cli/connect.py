@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from headrace.base.errors import NetworkError, OperatorError
-from headrace.cli.background import Background, arguments
+from headrace.cli.background import Background, arguments, environment
 from headrace.cli.client import client as client_command
 from headrace.cli.status import exit_code, find_client, name_option, show
 from headrace.cli.status_view import advice, progress_line
@@ -53,7 +53,7 @@ def connect(
     headrace status
     headrace disconnect
     """
-    words = arguments(context, _CLIENT_PARAMS)
+    words, variables = arguments(context, _CLIENT_PARAMS), environment(context, _CLIENT_PARAMS)
     shown = "" if name == DEFAULT_NAME else f" --name {name}"
     place = usable_place(name)
     with contextlib.ExitStack() as starting:
@@ -61,7 +61,7 @@ def connect(
         running = find_client(name)
         if running is not None:
             _tell_of(running, shown)
-        started = Background(place, words)
+        started = Background(place, words, variables)
         try:
             asked = started.answering()
             starting.close()  # whoever waited finds it now

@@ -104,7 +104,7 @@ def hints(record: Record) -> list[str]:
     if set(failed) == {Stage.DIALLING} and failed.total() >= _MANY and not record.connected:
         lines.append(
             "Not one connection was made. See whether this machine is online, and whether it needs a proxy "
-            "to get out: UpstreamProxyURL in the configuration names one."
+            "to get out: --upstream-proxy names one."
         )
     return lines
 

@@ -19,6 +19,7 @@ from headrace.cli.keys import list_verifying_key
 from headrace.cli.lists_verify import show_report
 from headrace.cli.package_report import examine, open_signed
 from headrace.cli.progress import Bar, progress
+from headrace.cli.upstream_proxy_option import chosen_proxy, upstream_proxy_option
 from headrace.documents.config_reader import fold, read_object
 from headrace.documents.signed_package import MAX_PACKAGE
 from headrace.documents.transfer_urls import TransferURLs
@@ -62,7 +63,7 @@ class _Source:
 )
 @click.option("--public-key", help="The key that signs the list: its text, a file, or a configuration.")
 @click.option("--output", required=True, help='File to write; "-" is standard output.')
-@click.option("--upstream-proxy", metavar="URL", help="A proxy to go through, like socks5://127.0.0.1:1080.")
+@upstream_proxy_option
 @click.option("--skip-verify", is_flag=True, help="Take any TLS certificate: the list is signed anyhow.")
 @click.option(
     "--attempts",
@@ -166,7 +167,7 @@ def _source(url: str | None, config: Path | None, upstream_proxy: str | None, sk
     known: dict[str, object] = {}
     if config is not None:
         known, _ = fold(read_object(read_file(config, "the configuration"), str(config)), _FIELDS)
-    proxy = upstream_proxy or _text(known, "UpstreamProxyURL")
+    proxy = chosen_proxy(upstream_proxy, _text(known, "UpstreamProxyURL"))
     ca_file = _text(known, "TrustedCACertificatesFilename")
     agent = f"{platform.system()}_{platform.machine()}"
     return _Source(

@@ -34,13 +34,14 @@ _SCHEMES: Final = {
 def choose_proxy(wanted: str, configured: str, environ: Mapping[str, str], own_ports: Collection[int]) -> str:
     """Return the URL to use, or "" for none: what is `wanted` on the command line, else the `configured` one.
 
+    What is wanted may be written as variables are, like `socks5h://proxy.example`.
     Raises DocumentError, which names the environment's variable but does not repeat what is in it.
     """
     if wanted == NONE:
         return ""
     if wanted == AUTO:
         return proxy_from_environment(environ, own_ports)
-    return wanted or configured
+    return _completed(wanted) if wanted else configured
 
 
 def proxy_from_environment(environ: Mapping[str, str], own_ports: Collection[int]) -> str:

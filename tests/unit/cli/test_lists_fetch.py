@@ -272,7 +272,7 @@ def test_through_an_upstream_proxy(by_config: bool, server: Served, out: Path, t
         (["http://127.0.0.1/"], "--public-key"),
         (["--public-key", PUBLIC], "RemoteServerListURLs"),
         (["ftp://x/", "--public-key", PUBLIC], "http://"),
-        (["http://x/", "--public-key", PUBLIC, "--upstream-proxy", "ftp://secret@x"], "upstream proxy"),
+        (["http://x/", "--public-key", PUBLIC, "--upstream-proxy", "ftp://secret@x"], "--upstream-proxy"),
         (["http://x/", "--public-key", "nonsense"], "--public-key"),
     ],
     ids=["key", "url", "scheme", "proxy", "bad key"],

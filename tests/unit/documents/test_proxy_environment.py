@@ -98,3 +98,4 @@ def test_what_is_wanted() -> None:
     assert choose_proxy(AUTO, "http://config:1", {}, ()) == ""
     assert choose_proxy(NONE, "http://config:1", environ, ()) == ""
     assert choose_proxy("socks5://wanted:1", "http://config:1", environ, ()) == "socks5://wanted:1"
+    assert choose_proxy("socks5h://wanted", "", {}, ()) == "socks5://wanted:1080"  # as one writes it for curl
