@@ -32,6 +32,7 @@ REPORTS = ("connected", "failed", "activated", "refused")
 inputs = st.one_of(
     st.tuples(st.sampled_from(REPORTS), st.integers(0, 9)),
     st.tuples(st.just("late"), st.tuples(st.sampled_from(REPORTS), st.integers(0, 30))),
+    st.tuples(st.just("again"), st.integers(0, 9)),
     st.tuples(st.just("tick"), steps),
     st.tuples(st.just("wake"), st.integers(1, 5)),
     st.tuples(st.just("arrived"), st.lists(st.sampled_from("stuvwxyz"), max_size=3)),
@@ -124,6 +125,9 @@ class Watched:
             case "late":
                 if self.ended:
                     getattr(self.scheduler, detail[0])(self.ended[detail[1] % len(self.ended)], self.now)
+            case "again":
+                if through := [*self.arrived.values(), *self.activating.values()]:
+                    self.scheduler.connected(through[detail % len(through)], self.now)
             case "tick":
                 self.now += detail
                 self.scheduler.tick(self.now)

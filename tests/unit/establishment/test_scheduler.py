@@ -233,6 +233,16 @@ def test_collecting_waits_a_moment_and_keeps_the_quickest() -> None:
     assert driver.tick(0.6) == ["activate c"]
 
 
+def test_who_is_said_to_be_through_twice_arrived_the_first_time() -> None:
+    driver = Driver(Line("a"), policy=Collect(window=0.1))
+    driver.actions()
+    driver.tell("connected", "a", 0.5)
+    assert driver.tell("connected", "a", 0.55) == []
+    assert driver.wake == 0.6
+    assert driver.tick(0.6) == ["activate a"]
+    assert driver.tell("connected", "a", 0.7) == []
+
+
 def test_collecting_prefers_the_server_used_last() -> None:
     driver = Driver(Line("a", "b", favourite=True), policy=Collect(window=0.1))
     assert driver.actions() == ["round 0", "dial a", "dial b"]  # at once: it has no head start
