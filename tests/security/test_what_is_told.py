@@ -39,7 +39,7 @@ pytestmark = pytest.mark.virtual_time
 
 USER, PASSWORD = "annika", "hunter2-is-secret"
 LOGIN = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-CLIENT_ADDRESS = "203.0.113.77"
+CLIENT_ADDRESS = "192.0.2.1"  # by which every server in memory sees its clients
 ROUTER = "02:00:5e:10:00:01"
 #: Tables that hold what is known of servers, and therefore where they are; as does the value `AFFINITY`.
 ABOUT_SERVERS = {"entry", "entry_tag", "dial_parameters"}
