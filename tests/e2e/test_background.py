@@ -327,6 +327,51 @@ async def test_nobody_can_be_reached_in_time(tmp_path: Path, silent_entry: str) 
     assert "not connected: no server could be reached within 1s" in done.err
 
 
+async def challenge(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Speak for a proxy that takes no password."""
+    answer = b'HTTP/1.1 407 Who are you\r\nProxy-Authenticate: Basic realm="x"\r\nContent-Length: 0\r\n\r\n'
+    with contextlib.suppress(OSError, asyncio.IncompleteReadError), contextlib.closing(writer):
+        while await reader.readuntil(b"\r\n\r\n"):
+            writer.write(answer)
+
+
+async def test_a_password_that_the_upstream_proxy_refuses_is_told_of_and_not_told(
+    tmp_path: Path, silent_entry: str, runtime: Path
+) -> None:
+    config, secret = tmp_path / "client.config", "hunter2"
+    fields = {**NETWORK, "EmbeddedServerEntryList": [silent_entry], "DataRootDirectory": str(tmp_path)}
+    config.write_text(json.dumps(fields))
+    async with await asyncio.start_server(challenge, "127.0.0.1", 0) as proxy:
+        url = f"http://ann:{secret}@127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
+        waited = await run("connect", "--config", config, "--upstream-proxy", url, "--wait", 2)
+        assert waited.code == 1
+        client = psutil.Process(json.loads((await run("status", "--json")).out)["process"])
+        explained = await run("explain")
+        assert "does not accept the user name and password" in explained.out
+        assert "online" not in explained.out
+        shown = [waited.out, waited.err, explained.out, (await run("status")).out, *client.cmdline()]
+        assert (await run("disconnect")).code == 0
+    assert not any(secret in text for text in shown)
+    files = [path for place in (tmp_path, runtime) for path in place.rglob("*") if path.is_file()]
+    assert len(files) > 3
+    assert not any(secret.encode() in path.read_bytes() for path in files)
+
+
+async def test_a_region_without_servers_is_told_and_waited_for(tmp_path: Path, silent_entry: str) -> None:
+    config = tmp_path / "client.config"
+    fields = {**NETWORK, "EmbeddedServerEntryList": [silent_entry], "EgressRegion": "ZZ"}
+    config.write_text(json.dumps({**fields, "DataRootDirectory": str(tmp_path)}))
+    waited = await run("connect", "--config", config, "--wait", 2)
+    assert waited.code == 1
+    status = await run("status")
+    assert status.code == 1
+    explained = await run("explain")
+    assert "under way" in explained.out
+    for told in (waited.err, status.out, explained.out):
+        assert "EgressRegion" in told
+    assert (await run("disconnect")).code == 0
+
+
 async def test_why_it_is_connected_or_not(tmp_path: Path, entry: str) -> None:
     """Asked of the running client, and of what it left when it ended, in an orderly way or not."""
     config, data = tmp_path / "client.config", tmp_path / "data"

@@ -81,6 +81,8 @@ def connect(
     _print_output(started)
     if last.state is not State.CONNECTED:
         click.echo(f"{progress_line(last)}; it goes on in the background, see: headrace status{shown}")
+        if last.problem:
+            click.echo(printable(last.problem), err=True)
         sys.exit(0 if wait == 0 else 1)
     show(last)
     click.echo("\nWhat to do now:")
@@ -136,11 +138,11 @@ def _follow(asked: RunningClient, wait: float | None) -> Status | None:
 @contextlib.contextmanager
 def _progress() -> Iterator[Callable[[Status], None]]:
     """Yield what shows a status, on standard error, where a person is watching."""
-    console = Console(stderr=True)
+    console = Console(stderr=True)  # the spinner is in ASCII: Python writes UTF-8 whatever the C locale says
     if not console.is_terminal:
         yield lambda status: None
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    columns = (SpinnerColumn("line"), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as shown:
         job = shown.add_task("connecting")
 

@@ -8,6 +8,7 @@ from rich.console import Console
 from headrace.base.errors import OperatorError
 from headrace.cli.explanation import conclusion, headline, hints, table
 from headrace.cli.status import find_client, name_option
+from headrace.cli.words import printable
 from headrace.client.control_place import places
 from headrace.client.data_directory import DataDirectory, default_data_directory
 from headrace.client.journal_file import JournalFile
@@ -40,7 +41,7 @@ def explain(name: str, data_root_directory: Path | None, everything: bool, as_js
     headrace explain
     headrace explain --json
     """
-    record = _running(name) if data_root_directory is None else None
+    record, problem = _running(name) if data_root_directory is None else (None, "")
     record = record or _kept(name, data_root_directory)
     if record is None:
         raise OperatorError(
@@ -53,6 +54,8 @@ def explain(name: str, data_root_directory: Path | None, everything: bool, as_js
     if not console.is_terminal and console.width < _WIDTH:
         console = Console(highlight=False, width=_WIDTH)
     console.print(headline(record), style="bold", markup=False, soft_wrap=True)
+    if problem and not record.connected:
+        console.print(printable(problem), markup=False, soft_wrap=True)
     shown = record.trials if everything else record.trials[-_SHOWN:]
     if left_out := len(record.trials) - len(shown):
         console.print(f"\n{left_out:,} earlier attempts are not shown; --all shows them", soft_wrap=True)
@@ -70,12 +73,13 @@ def _list(console: Console, title: str, lines: list[str]) -> None:
             console.print(line, markup=False, soft_wrap=True)
 
 
-def _running(name: str) -> Record | None:
+def _running(name: str) -> tuple[Record | None, str]:
+    """Return what a running client tells of its attempts, and what it says is wrong."""
     client = find_client(name)
     if client is None:
-        return None
+        return None, ""
     with client:
-        return client.explain()
+        return client.explain(), client.status().problem
 
 
 def _kept(name: str, root: Path | None) -> Record | None:

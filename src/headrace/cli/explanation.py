@@ -46,6 +46,8 @@ _HINTS: Final[Mapping[Stage, str]] = {
     Stage.ACTIVE: "the tunnel was ready, and failed then",
 }
 _STYLES: Final[Mapping[Outcome | None, str]] = {Outcome.KEPT: "green", Outcome.FAILED: "red", None: "yellow"}
+#: How every error of the upstream proxy begins: it says what to do, and nothing of the server.
+_PROXY_DID_IT: Final = "the upstream proxy "
 #: Attempts that have to come to nothing before it is likely that the machine is offline.
 _MANY = 3
 
@@ -98,9 +100,12 @@ def conclusion(record: Record) -> list[str]:
 
 
 def hints(record: Record) -> list[str]:
-    """Return what the failures hint at, the most frequent first."""
-    failed = Counter(trial.stage for trial in record.trials if trial.outcome is Outcome.FAILED)
-    lines = [f"{count:6,} {_HINTS[stage]}" for stage, count in failed.most_common()]
+    """Return what the failures hint at, those of the upstream proxy first, then the most frequent."""
+    failures = [trial for trial in record.trials if trial.outcome is Outcome.FAILED]
+    by_proxy = Counter(trial.reason for trial in failures if trial.reason.startswith(_PROXY_DID_IT))
+    failed = Counter(trial.stage for trial in failures if trial.reason not in by_proxy)
+    lines = [printable(f"{count:6,} {reason}") for reason, count in by_proxy.most_common()]
+    lines += [f"{count:6,} {_HINTS[stage]}" for stage, count in failed.most_common()]
     if set(failed) == {Stage.DIALLING} and failed.total() >= _MANY and not record.connected:
         lines.append(
             "Not one connection was made. See whether this machine is online, and whether it needs a proxy "

@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from headrace.cli.explanation import conclusion, headline, hints, table
+from headrace.codec.negotiation import CLOSED, WRONG_LOGIN
 from headrace.establishment.journal import Outcome, Record, Trial
 from headrace.establishment.stages import Stage
 
@@ -100,6 +101,14 @@ def test_the_most_frequent_failure_comes_first() -> None:
     first, second = hints(record(*trials, trial(4, outcome=Outcome.CANCELLED)))
     assert first.startswith("     2 a connection was made")
     assert second.startswith("     1 no connection")
+
+
+def test_what_the_upstream_proxy_says_is_no_hint_at_servers() -> None:
+    failed = [trial(number, reason=WRONG_LOGIN.reason) for number in range(3)]
+    assert hints(record(*failed)) == [f"     3 {WRONG_LOGIN.reason}"]
+    several = hints(record(*failed, trial(4), trial(5, reason=f"{CLOSED.reason}\x1b")))
+    assert several[1] == f"     1 {CLOSED.reason}\ufffd"
+    assert several[2].startswith("     1 no connection was made")
 
 
 def test_not_one_connection_may_be_the_machines_own_trouble() -> None:
