@@ -1,11 +1,12 @@
 """`headrace explain`: what was tried to connect, how far it got, and why it ended."""
 
+import contextlib
 from pathlib import Path
 
 import click
 from rich.console import Console
 
-from headrace.base.errors import OperatorError
+from headrace.base.errors import NetworkError, OperatorError
 from headrace.cli.explanation import conclusion, headline, hints, table
 from headrace.cli.status import find_client, name_option
 from headrace.cli.words import printable
@@ -78,8 +79,9 @@ def _running(name: str) -> tuple[Record | None, str]:
     client = find_client(name)
     if client is None:
         return None, ""
-    with client:
+    with client, contextlib.suppress(NetworkError):  # it ends at this moment: there is what it has left
         return client.explain(), client.status().problem
+    return None, ""
 
 
 def _kept(name: str, root: Path | None) -> Record | None:

@@ -1,6 +1,8 @@
 """The top of the command: its subcommands by name, and the one place where errors meet a person."""
 
+import errno
 import importlib
+import os
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +10,7 @@ from typing import Any
 import click
 
 from headrace import __version__
-from headrace.base.errors import DocumentError, OperatorError
+from headrace.base.errors import DocumentError, NetworkError, OperatorError
 
 __all__ = ["LazyGroup", "main"]
 
@@ -79,6 +81,15 @@ def main() -> None:
     except DocumentError as error:
         complain(str(error))
         sys.exit(2)
+    except NetworkError as error:  # whoever was asked on this machine has ended
+        complain(str(error))
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        complain(f"what there is to write cannot be written: {error.strerror}; make room for it")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left would be written once more at the end
+        sys.exit(1)
 
 
 def complain(text: str) -> None:

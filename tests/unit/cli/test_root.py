@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from headrace import __version__
-from headrace.base.errors import DocumentError, OperatorError
+from headrace.base.errors import DocumentError, NetworkError, OperatorError
 from headrace.cli import root
 
 
@@ -110,3 +110,27 @@ def test_every_command_teaches_by_example(path: tuple[str, ...]) -> None:
 
 def test_an_unknown_command_is_none() -> None:
     assert root.headrace.get_command(click.Context(root.headrace), "nonsense") is None
+
+
+@pytest.mark.parametrize("command", ["status", "--help"])
+def test_output_that_finds_no_room_is_told_in_a_line(command: str) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "headrace", command], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("headrace: what there is to write cannot be written: No space left")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_client_that_ends_while_it_is_asked_is_told_in_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(**_: object) -> None:
+        raise NetworkError("the client has ended")
+
+    monkeypatch.setattr(root, "headrace", broken)
+    with pytest.raises(SystemExit) as stop:
+        root.main()
+    assert stop.value.code == 1
+    assert capsys.readouterr().err == "headrace: the client has ended\n"
