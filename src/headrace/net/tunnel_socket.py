@@ -289,7 +289,7 @@ class TunnelSocket(asyncio.BufferedProtocol):
 
     def _flush(self) -> None:
         core, tcp = self._core, self._tcp
-        if core is None or tcp is None or self._corked or not core.pending:
+        if core is None or tcp is None or self._corked or self._discarding or not core.pending:
             return
         small = core.pending < FLUSH_AT
         output = core.take_output()
@@ -310,7 +310,8 @@ class TunnelSocket(asyncio.BufferedProtocol):
 
     def _write(self, data: bytes | memoryview) -> None:
         tcp = self._tcp
-        if tcp is not None and not tcp.is_closing():
+        # A dial that is cancelled may leave a transport that is closed and does not say so (uvloop).
+        if tcp is not None and not self._discarding and not tcp.is_closing():
             self.bytes_out += len(data)
             tcp.write(data)
 

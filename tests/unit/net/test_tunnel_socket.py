@@ -227,6 +227,19 @@ async def test_segments_go_out_apart() -> None:
     assert client.take().startswith(b"restSSH-2.0-")
 
 
+@pytest.mark.parametrize("segments", [(), (b"POST / HTTP/1.1\r\n\r\n", b"rest")], ids=["at once", "apart"])
+async def test_once_dropped_nothing_more_is_written(
+    segments: tuple[bytes, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = Side(Role.CLIENT, Through(Opening(segments, None, b"", 0.5)))
+    client.take()
+    # As with uvloop when a dial is cancelled: closed behind our back, and it does not say so.
+    monkeypatch.setattr(client.tcp, "abort", lambda: None)
+    client.socket.abort()
+    await asyncio.sleep(1.0)
+    assert client.take() == b""
+
+
 async def test_a_stranger_hears_nothing_and_is_read_on() -> None:
     server = Side(Role.SERVER, Through(refuse=True))
     server.tcp.arrive(b"GET / HTTP/1.1\r\n\r\n")
