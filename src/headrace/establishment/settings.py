@@ -10,6 +10,8 @@ __all__ = ["EstablishmentSettings"]
 
 #: Tunnels at once at most, whatever is configured.
 MOST_TUNNELS = 32
+#: Seconds between rounds, whatever is configured: with nobody to dial there would be one after the other.
+SHORTEST_PAUSE = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +57,8 @@ class EstablishmentSettings:
             policy=Collect() if config.establish_tunnel_selection_policy == "collect" else first_ready,
             stagger=config.stagger_connection_workers_milliseconds / 1000,
             work_time=defaults.work_time if work_time is None else work_time,
-            pause=defaults.pause if pause is None else pause,
-            patience=defaults.patience * scale,
+            pause=defaults.pause if pause is None else max(pause, SHORTEST_PAUSE),
             handshake_hold=defaults.handshake_hold * scale,
-            connect_timeout=defaults.connect_timeout * scale,
             give_up=defaults.give_up if give_up is None else give_up,
         )
 
