@@ -25,9 +25,7 @@ class EstablishmentSettings:
     work_time: float = 60.0  #: after which it takes long: a round ends, and more servers are wanted
     pause: float = 2.0  #: between rounds
     jitter: float = 0.1  #: share by which pauses and stagger vary either way
-    patience: float = (
-        4.0  #: for a server to show a sign of life in the first round; as much more in each later one
-    )
+    patience: float = 4.0  #: for a sign of life in the first round; so much more in each later one
     handshake_hold: float = 2.0  #: for a handshake, until others are dialled and activated beside it
     connect_timeout: float = 20.0  #: for a whole dial, and the most that patience grows to
     give_up: float = 300.0  #: for the first tunnel of a run; 0 is never
@@ -46,10 +44,8 @@ class EstablishmentSettings:
         pool_size = min(config.tunnel_pool_size or 1, MOST_TUNNELS)
         if config.target_server_entry:
             workers = pool_size = 1
-        pause, work_time = (
-            config.establish_tunnel_pause_period_seconds,
-            config.establish_tunnel_work_time_seconds,
-        )
+        pause = config.establish_tunnel_pause_period_seconds
+        work_time = config.establish_tunnel_work_time_seconds
         give_up = config.establish_tunnel_timeout_seconds
         return cls(
             workers=workers,
