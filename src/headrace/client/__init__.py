@@ -1,14 +1,21 @@
 """The client: finds a server, keeps a tunnel to it, and offers it to applications as local proxies.
 
-controller                             one run, and the owner of all that follows
-search, establish, candidates, servers
-                                       looking for a tunnel: rounds, races, attempts, who is known
-tunnel, monitor, api                   one attempt, what becomes of it, and its requests
+controller, phases, shared             one run, the owner of all that follows, and what its parts share
+search, establish, establishment_reports, servers, region_reporter
+                                       looking for tunnels: headrace.establishment decides, this carries it out
+tunnel, liveness, api, tunnel_report   one attempt, what becomes of it, and its requests
+operation, tunnel_pool, monitor, operate_settings
+                                       tunnels in use: taking turns, and finding out when one is dead
+connected_reporter, status_reporter, unreported_bytes, failed_tunnels, tag_check
+                                       what servers are told, and asked
+surroundings, sleep_watch              what the machine tells: its network, and that it slept
 server_requests                        what a server asks of us
 server_lists, fetcher, common_list, obfuscated_lists, downloads, list_import
                                        learning of more servers: when, from where, into the store
-data_directory                         where files are kept; headrace.store.client is the store itself
-local_connection, local_socks, local_http, http_forward
+data_directory, migration              where files are kept; headrace.store.client is the store itself
+local_proxies, local_connection, local_socks, local_http, http_forward
                                        the local proxies
-notices                                what is told to whatever runs the client
+notices, notice_types, notice_files    what is told to whatever runs the client
+attended, control*, status, journal_file
+                                       a client in the background, and asking it
 """

@@ -11,6 +11,7 @@
       tampering, conditions, first_packets, active_probing, inspection
     censor, censor_relay,  a relay on sockets that applies them, to the byte, and sends probes
       censor_side, probing
+    establishments         establishments played through, with fates made up beforehand
     dead_ends              addresses where nobody is
     entries                server entries as a network has them, by the thousand
 
