@@ -1,19 +1,21 @@
 """`headrace explain`: what was tried to connect, how far it got, and why it ended."""
 
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.measure import Measurement
 
 from headrace.base.errors import NetworkError, OperatorError
-from headrace.cli.explanation import conclusion, headline, hints, table
+from headrace.cli.explanation import conclusion, headline, hints, lines, table
 from headrace.cli.status import find_client, name_option
-from headrace.cli.words import printable
-from headrace.client.control_place import places
+from headrace.cli.words import say
+from headrace.client.control_place import DEFAULT_NAME, places
 from headrace.client.data_directory import DataDirectory, default_data_directory
 from headrace.client.journal_file import JournalFile
-from headrace.establishment.journal import Record
+from headrace.establishment.journal import Record, Trial
 
 __all__ = ["explain"]
 
@@ -21,6 +23,9 @@ __all__ = ["explain"]
 _SHOWN = 40
 #: Columns where nobody says how many there are.
 _WIDTH = 120
+_UNBOUNDED = 10_000
+#: Columns that a table needs beyond its longest words to be of use.
+_ROOM = 12
 
 
 @click.command()
@@ -28,15 +33,16 @@ _WIDTH = 120
 @click.option(
     "--data-root-directory",
     type=click.Path(path_type=Path),
-    help="Where the client kept its files, if it does not run any more and this is not known.",
+    help="Where the client kept its files, if it was not started with headrace connect.",
 )
 @click.option("--all", "everything", is_flag=True, help=f"Show all attempts, not just the last {_SHOWN}.")
 @click.option("--json", "as_json", is_flag=True, help="Print an object for programs.")
 def explain(name: str, data_root_directory: Path | None, everything: bool, as_json: bool) -> None:
     """Say what a client tried to get connected, how far each attempt got, and why it ended.
 
-    It is about the last time that a client, started with "headrace connect", looked for a tunnel, and works
-    after the client has ended, too. No addresses are shown: servers go by the first characters of their tags.
+    It is about the last time that a client looked for a tunnel, and works after the client has ended, too.
+    Of one that was not started with "headrace connect", name the directory that it kept its files in. No
+    addresses are shown: servers go by the first characters of their tags.
 
     \b
     headrace explain
@@ -45,8 +51,11 @@ def explain(name: str, data_root_directory: Path | None, everything: bool, as_js
     record, problem = _running(name) if data_root_directory is None else (None, "")
     record = record or _kept(name, data_root_directory)
     if record is None:
+        where = f" in {data_root_directory}" if data_root_directory is not None else ""
         raise OperatorError(
-            'there is nothing to explain yet; "headrace connect" starts a client', exit_code=1
+            f'there is nothing to explain{where} yet; "headrace connect" starts a client, and '
+            "--data-root-directory says where another one kept its files",
+            exit_code=1,
         )
     if as_json:
         click.echo(record.to_json().decode())
@@ -54,24 +63,34 @@ def explain(name: str, data_root_directory: Path | None, everything: bool, as_js
     console = Console(highlight=False)
     if not console.is_terminal and console.width < _WIDTH:
         console = Console(highlight=False, width=_WIDTH)
-    console.print(headline(record), style="bold", markup=False, soft_wrap=True)
+    say(console, headline(record), style="bold")
     if problem and not record.connected:
-        console.print(printable(problem), markup=False, soft_wrap=True)
+        say(console, problem)
     shown = record.trials if everything else record.trials[-_SHOWN:]
     if left_out := len(record.trials) - len(shown):
-        console.print(f"\n{left_out:,} earlier attempts are not shown; --all shows them", soft_wrap=True)
+        say(console, f"\n{left_out:,} earlier attempts are not shown; --all shows them")
     if shown:
         console.print()
-        console.print(table(shown))
+        _show(console, shown)
     _list(console, "How they ended", conclusion(record))
-    _list(console, "What the failures hint at", hints(record))
+    _list(console, "What that hints at", hints(record))
 
 
-def _list(console: Console, title: str, lines: list[str]) -> None:
-    if lines:
-        console.print(f"\n{title}", style="bold", markup=False)
-        for line in lines:
-            console.print(line, markup=False, soft_wrap=True)
+def _show(console: Console, trials: Sequence[Trial]) -> None:
+    rows = table(trials)
+    least = Measurement.get(console, console.options.update(width=_UNBOUNDED), rows).minimum
+    if least + _ROOM <= console.width:
+        console.print(rows)
+        return
+    for line in lines(trials):
+        say(console, line)
+
+
+def _list(console: Console, title: str, texts: list[str]) -> None:
+    if texts:
+        say(console, f"\n{title}", style="bold")
+        for text in texts:
+            say(console, text)
 
 
 def _running(name: str) -> tuple[Record | None, str]:
@@ -86,17 +105,23 @@ def _running(name: str) -> tuple[Record | None, str]:
 
 def _kept(name: str, root: Path | None) -> Record | None:
     """Return what the last client left. Raises OperatorError, or DocumentError."""
-    if root is not None:
-        directories = [DataDirectory(root).path]
-    else:
-        noted = [place.data() for place in places(name)]
-        directories = [*filter(None, noted), DataDirectory(default_data_directory()).path]
-    for directory in directories:
-        file = JournalFile(directory)
-        try:
-            record = file.read()
-        except OSError as error:
-            raise OperatorError(f"{file.path} cannot be read: {error.strerror}", exit_code=1) from error
-        if record is not None:
-            return record
-    return None
+    files = _journals(name) if root is None else [JournalFile(DataDirectory(root).path)]
+    file = max(files, key=JournalFile.written, default=None)
+    if file is None:
+        return None
+    try:
+        return file.read()
+    except OSError as error:
+        raise OperatorError(f"{file.path} cannot be read: {error.strerror}", exit_code=1) from error
+
+
+def _journals(name: str) -> list[JournalFile]:
+    """Return where clients of a name may have left something."""
+    files = []
+    for place in places(name):
+        data = place.data()
+        if data is not None:
+            files.append(JournalFile(place.directory, name) if data == place.directory else JournalFile(data))
+    if name == DEFAULT_NAME:  # one in the foreground has no name
+        files.append(JournalFile(DataDirectory(default_data_directory()).path))
+    return files

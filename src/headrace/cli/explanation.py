@@ -13,7 +13,7 @@ from headrace.cli.words import printable
 from headrace.establishment.journal import Outcome, Record, Trial
 from headrace.establishment.stages import Stage
 
-__all__ = ["conclusion", "headline", "hints", "table"]
+__all__ = ["conclusion", "headline", "hints", "lines", "table"]
 
 #: How far an attempt got, and no further.
 _REACHED: Final[Mapping[Stage, str]] = {
@@ -48,6 +48,10 @@ _HINTS: Final[Mapping[Stage, str]] = {
 _STYLES: Final[Mapping[Outcome | None, str]] = {Outcome.KEPT: "green", Outcome.FAILED: "red", None: "yellow"}
 #: How every error of the upstream proxy begins: it says what to do, and nothing of the server.
 _PROXY_DID_IT: Final = "the upstream proxy "
+_NOBODY_HINT: Final = (
+    "Nobody was tried: no server is known, or none that may be. A region that was chosen (EgressRegion) and "
+    "limits of protocols and ports leave servers out; lists of more servers may not have come yet."
+)
 #: Attempts that have to come to nothing before it is likely that the machine is offline.
 _MANY = 3
 
@@ -90,6 +94,18 @@ def table(trials: Sequence[Trial]) -> Table:
     return result
 
 
+def lines(trials: Sequence[Trial]) -> list[str]:
+    """Return the same for a terminal that is too narrow for a table."""
+    return [
+        printable(
+            f"{trial.number}. "
+            + ", ".join(filter(None, [trial.server, trial.region, _over(trial), _REACHED[trial.stage]]))
+            + f": {_end(trial)}"
+        )
+        for trial in trials
+    ]
+
+
 def conclusion(record: Record) -> list[str]:
     """Return how many attempts ended in which way."""
     counts = Counter(record.earlier)
@@ -111,6 +127,8 @@ def hints(record: Record) -> list[str]:
             "Not one connection was made. See whether this machine is online, and whether it needs a proxy "
             "to get out: --upstream-proxy names one."
         )
+    if not record.trials and not record.earlier and not record.connected:
+        lines.append(_NOBODY_HINT)
     return lines
 
 

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from headrace.base.errors import NetworkError, OperatorError
 from headrace.cli.status_view import headline, table
+from headrace.cli.words import say
 from headrace.client.control_client import RunningClient, find
 from headrace.client.control_place import DEFAULT_NAME, check_name
 from headrace.client.status import State, Status
@@ -73,7 +74,7 @@ def show(current: Status, *, as_json: bool = False) -> None:
         click.echo(msgspec.json.encode(current).decode())
         return
     console = Console(highlight=False)
-    console.print(headline(current), style="bold", markup=False, soft_wrap=True)
+    say(console, headline(current), style="bold")
     console.print(table(current))
 
 

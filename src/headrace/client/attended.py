@@ -35,8 +35,8 @@ async def attended(
     """
     board = StatusBoard(clock, address=address, process=os.getpid())
     notices.listen(board.hear)
-    kept = data or place.directory
-    place.remember_data(kept)
+    place.remember_data(data or place.directory)
+    file = JournalFile(data) if data is not None else JournalFile(place.directory, place.name)
     async with contextlib.AsyncExitStack() as stack:
         try:
             await stack.enter_async_context(Control(board, journal, stop, clock).listening(place))
@@ -44,5 +44,5 @@ async def attended(
             raise OperatorError(
                 f"the control socket {place.socket} cannot be made: {error.strerror}"
             ) from error
-        await stack.enter_async_context(JournalFile(kept).following(journal, clock))
+        await stack.enter_async_context(file.following(journal, clock))
         yield

@@ -4,7 +4,8 @@
         NAME.lock     held while a client of this name runs
         NAME.starting held while one is started from a terminal
         NAME.socket   where it listens
-        NAME.data     the directory in which the last one kept its files
+        NAME.data     the directory in which the last one kept its files, this one if it kept none
+        NAME.json     how that one came to its tunnel
         NAME.log      what the last one printed, where it was started from a terminal
 
 A name has one client at a time. The lock decides, which the operating system takes back when a process ends,
@@ -121,7 +122,7 @@ class ControlPlace:
     def remember_data(self, directory: Path) -> None:
         """Note where the client keeps its files, for when it does not run any more. Failing is no harm."""
         with contextlib.suppress(OSError), open(self._data, "wb", opener=_private) as file:
-            file.write(os.fsencode(directory))
+            file.write(os.fsencode(directory.absolute()))
 
     def data(self) -> Path | None:
         """Return where the last client kept its files, None if that is not known."""

@@ -19,10 +19,17 @@ _MAX_SIZE = 8 << 20  # bytes
 
 
 class JournalFile:
-    """The file of one client, in the directory of its data."""
+    """The file of one client, in the directory of its data; `name` tells several in one directory apart."""
 
-    def __init__(self, directory: Path) -> None:
-        self.path = directory / "establishment.json"
+    def __init__(self, directory: Path, name: str = "establishment") -> None:
+        self.path = directory / f"{name}.json"
+
+    def written(self) -> float:
+        """Return when it was written last, in seconds since 1970; 0 if there is none."""
+        try:
+            return self.path.stat().st_mtime
+        except OSError:
+            return 0.0
 
     def write(self, record: Record) -> None:
         """Replace what is there; a kill at any moment leaves one or the other. Raises OSError."""

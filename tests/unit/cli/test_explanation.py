@@ -111,6 +111,12 @@ def test_what_the_upstream_proxy_says_is_no_hint_at_servers() -> None:
     assert several[2].startswith("     1 no connection was made")
 
 
+def test_where_nobody_was_tried_it_is_said_why_that_may_be() -> None:
+    assert "EgressRegion" in " ".join(hints(record(finished=True)))
+    assert hints(record(connected=True)) == []
+    assert hints(record(earlier={Outcome.FAILED: 1})) == []
+
+
 def test_not_one_connection_may_be_the_machines_own_trouble() -> None:
     failed = [trial(number) for number in range(3)]
     assert "online" in hints(record(*failed))[-1]

@@ -55,7 +55,7 @@ async def test_without_a_data_directory_all_is_in_the_runtime_directory(place: C
     async with attended(place, notices, journal, lambda: None, data=None, address="127.0.0.1"):
         journal.begin(1.0, 2.0)
     assert place.data() == place.directory
-    assert JournalFile(place.directory).read() is not None
+    assert JournalFile(place.directory, place.name).read() is not None
 
 
 async def test_a_socket_that_cannot_be_made(place: ControlPlace) -> None:
