@@ -2,7 +2,7 @@
 
 controller, phases, shared             one run, the owner of all that follows, and what its parts share
 search, establish, establishment_reports, servers, region_reporter
-                                       looking for tunnels: headrace.establishment decides, this carries it out
+                                       looking for tunnels: headrace.establishment decides, these act
 tunnel, liveness, api, tunnel_report   one attempt, what becomes of it, and its requests
 operation, tunnel_pool, monitor, operate_settings
                                        tunnels in use: taking turns, and finding out when one is dead
