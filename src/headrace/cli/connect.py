@@ -14,7 +14,7 @@ from headrace.cli.background import Background, arguments, environment
 from headrace.cli.client import client as client_command
 from headrace.cli.status import exit_code, find_client, name_option, show
 from headrace.cli.status_view import advice, progress_line
-from headrace.cli.words import printable
+from headrace.cli.words import say
 from headrace.client.control_client import RunningClient
 from headrace.client.control_place import DEFAULT_NAME, usable_place
 from headrace.client.status import State, Status
@@ -81,8 +81,6 @@ def connect(
     _print_output(started)
     if last.state is not State.CONNECTED:
         click.echo(f"{progress_line(last)}; it goes on in the background, see: headrace status{shown}")
-        if last.problem:
-            click.echo(printable(last.problem), err=True)
         sys.exit(0 if wait == 0 else 1)
     show(last)
     click.echo("\nWhat to do now:")
@@ -124,6 +122,7 @@ def _follow(asked: RunningClient, wait: float | None) -> Status | None:
     with _progress() as tell:
         try:
             last = asked.status()
+            tell(last)
             for last in asked.watch(wait):
                 tell(last)
                 if last.state in (State.CONNECTED, State.ENDED):
@@ -137,17 +136,26 @@ def _follow(asked: RunningClient, wait: float | None) -> Status | None:
 
 @contextlib.contextmanager
 def _progress() -> Iterator[Callable[[Status], None]]:
-    """Yield what shows a status, on standard error, where a person is watching."""
-    console = Console(stderr=True)  # the spinner is in ASCII: Python writes UTF-8 whatever the C locale says
+    """Yield what shows a status on standard error: each problem, and where a person is watching, the rest."""
+    console = Console(stderr=True, highlight=False)
+    told = ""
+
+    def tell_problem(status: Status) -> None:
+        nonlocal told
+        if status.problem and status.problem != told and status.state is not State.ENDED:
+            say(console, status.problem)
+        told = status.problem or told
+
     if not console.is_terminal:
-        yield lambda status: None
+        yield tell_problem
         return
+    # The spinner is in ASCII: Python writes UTF-8 whatever the C locale says.
     columns = (SpinnerColumn("line"), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as shown:
         job = shown.add_task("connecting")
 
         def tell(status: Status) -> None:
-            problem = f"; {printable(status.problem)}" if status.problem else ""
-            shown.update(job, description=progress_line(status) + problem)
+            tell_problem(status)
+            shown.update(job, description=progress_line(status))
 
         yield tell

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.measure import Measurement
 
 from headrace.base.errors import NetworkError, OperatorError
-from headrace.cli.explanation import conclusion, headline, hints, lines, table
+from headrace.cli.explanation import conclusion, headline, hints, lines, table, table_width
 from headrace.cli.status import find_client, name_option
 from headrace.cli.words import say
 from headrace.client.control_place import DEFAULT_NAME, places
@@ -23,9 +22,6 @@ __all__ = ["explain"]
 _SHOWN = 40
 #: Columns where nobody says how many there are.
 _WIDTH = 120
-_UNBOUNDED = 10_000
-#: Columns that a table needs beyond its longest words to be of use.
-_ROOM = 12
 
 
 @click.command()
@@ -77,10 +73,8 @@ def explain(name: str, data_root_directory: Path | None, everything: bool, as_js
 
 
 def _show(console: Console, trials: Sequence[Trial]) -> None:
-    rows = table(trials)
-    least = Measurement.get(console, console.options.update(width=_UNBOUNDED), rows).minimum
-    if least + _ROOM <= console.width:
-        console.print(rows)
+    if table_width(trials) <= console.width:
+        console.print(table(trials))
         return
     for line in lines(trials):
         say(console, line)

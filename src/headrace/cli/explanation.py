@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
@@ -13,7 +14,7 @@ from headrace.cli.words import printable
 from headrace.establishment.journal import Outcome, Record, Trial
 from headrace.establishment.stages import Stage
 
-__all__ = ["conclusion", "headline", "hints", "lines", "table"]
+__all__ = ["conclusion", "headline", "hints", "lines", "table", "table_width"]
 
 #: How far an attempt got, and no further.
 _REACHED: Final[Mapping[Stage, str]] = {
@@ -52,6 +53,8 @@ _NOBODY_HINT: Final = (
     "Nobody was tried: no server is known, or none that may be. A region that was chosen (EgressRegion) and "
     "limits of protocols and ports leave servers out; lists of more servers may not have come yet."
 )
+#: The table's last column, the columns of a terminal that it needs, and those between it and the others.
+_LAST, _ROOM, _GAP = "how it ended", 24, 2
 #: Attempts that have to come to nothing before it is likely that the machine is offline.
 _MANY = 3
 
@@ -71,7 +74,26 @@ def headline(record: Record) -> str:
 
 def table(trials: Sequence[Trial]) -> Table:
     """Return attempts, one a row; a column in which all are empty is left out."""
-    rows = {
+    cells = _cells(trials)
+    result = Table(box=None, header_style="bold", pad_edge=False)
+    for name in cells:
+        right = name in ("no.", "began", "took")
+        result.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=name != _LAST)
+    for trial, *row in zip(trials, *cells.values(), strict=True):
+        style = _STYLES.get(trial.outcome, "")
+        result.add_row(*(Text(cell, style=style) for cell in row))
+    return result
+
+
+def table_width(trials: Sequence[Trial]) -> int:
+    """Return how many columns of a terminal the table needs: only its last cells may be broken."""
+    widths = {name: max(map(cell_len, [name, *cells])) for name, cells in _cells(trials).items()}
+    return sum(widths.values()) - max(0, widths[_LAST] - _ROOM) + _GAP * (len(widths) - 1)
+
+
+def _cells(trials: Sequence[Trial]) -> dict[str, list[str]]:
+    """Return the table's cells by the names of its columns."""
+    cells = {
         "no.": [str(trial.number) for trial in trials],
         "server": [trial.server for trial in trials],
         "region": [trial.region for trial in trials],
@@ -79,19 +101,9 @@ def table(trials: Sequence[Trial]) -> Table:
         "began": [time_span(trial.began) for trial in trials],
         "took": [time_span(trial.took) if trial.outcome is not Outcome.SKIPPED else "" for trial in trials],
         "got to": [_REACHED[trial.stage] if trial.outcome is not Outcome.SKIPPED else "" for trial in trials],
-        "how it ended": [_end(trial) for trial in trials],
+        _LAST: [_end(trial) for trial in trials],
     }
-    used = {name: cells for name, cells in rows.items() if any(cells)}
-    result = Table(box=None, header_style="bold", pad_edge=False)
-    for name in used:
-        right = name in ("no.", "began", "took")
-        result.add_column(
-            name, justify="right" if right else "left", overflow="fold", no_wrap=name != "how it ended"
-        )
-    for trial, *cells in zip(trials, *used.values(), strict=True):
-        style = _STYLES.get(trial.outcome, "")
-        result.add_row(*(Text(printable(cell), style=style) for cell in cells))
-    return result
+    return {name: list(map(printable, column)) for name, column in cells.items() if any(column)}
 
 
 def lines(trials: Sequence[Trial]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from headrace.cli.explanation import conclusion, headline, hints, table
+from headrace.cli.explanation import conclusion, headline, hints, lines, table, table_width
 from headrace.codec.negotiation import CLOSED, WRONG_LOGIN
 from headrace.establishment.journal import Outcome, Record, Trial
 from headrace.establishment.stages import Stage
@@ -71,6 +71,25 @@ def test_a_row_for_each_attempt() -> None:
 
 def test_a_column_of_nothing_is_left_out() -> None:
     assert "region" not in rendered(trial(region=""))[0]
+
+
+@pytest.mark.parametrize(
+    "reason", ["", "refused", "a reason of more words than there is room for in a narrow terminal"]
+)
+def test_a_table_that_is_as_wide_as_it_needs_to_be_loses_nothing(reason: str) -> None:
+    trials = [trial(1, reason=reason), trial(20, prefix="http", is_replay=True)]
+    stream = io.StringIO()
+    Console(file=stream, width=table_width(trials)).print(table(trials))
+    words = stream.getvalue().split()
+    assert {*reason.split(), "how", "it", "ended"} <= set(words)
+    assert "AbCdEfGh  NL      OSSH, prefix http, as before" in stream.getvalue()
+
+
+def test_the_same_in_lines() -> None:
+    assert lines([trial(3, reached="keyed", reason="cut\x1b"), trial(4, region="", outcome=None)]) == [
+        "3. AbCdEfGh, NL, OSSH, agreed on keys: cut\ufffd",
+        "4. AbCdEfGh, OSSH, no connection: under way",
+    ]
 
 
 def test_totals_are_over_all_attempts() -> None:
