@@ -157,6 +157,7 @@ class Controller:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            self._operation.close()
             self._broken.cancel()
             self._turn(Turn.DONE)
             self._notices.emit("Exiting")
@@ -178,6 +179,8 @@ class Controller:
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
+        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+            (error,) = error.exceptions  # of one among several tasks that belong together
         if error is not None and not self._broken.done():
             self._broken.set_exception(error)
 
@@ -194,16 +197,20 @@ class Controller:
         importing = self._spawn(self._import_embedded())
         if not self._servers.count():
             await asyncio.wait((importing,))
+        operation = self._operation
         while True:
             self._one_is_missing.clear()
-            if not await self._search.find(lambda: self._operation.pool.addresses):
+            if not await self._search.find(lambda: operation.pool.addresses, favourite=operation.favourite):
                 return
-            if self.phase is Phase.FILLING:
+            if self.phase is Phase.FILLING and not operation.pausing:
                 self._turn(Turn.COMPLETE)
             await self._one_is_missing.wait()
 
     def _keep(self, tunnel: Tunnel, response: HandshakeResponse, took: float) -> None:
         """Use a tunnel from now on."""
+        if self.phase is Phase.STOPPING:  # it became ready in this very moment
+            tunnel.abort()
+            return
         attempt = tunnel.dial_parameters
         self._servers.keep_first(attempt.entry, self.config.egress_region)
         self._operation.pool.add(tunnel)
@@ -218,7 +225,9 @@ class Controller:
     async def _operate(self, tunnel: Tunnel, took: float) -> None:
         await self._operation.run(tunnel, took)
         self._one_is_missing.set()
-        self._search.lost(tunnel.dial_parameters.entry.ip_address)
+        address = tunnel.dial_parameters.entry.ip_address
+        if address not in self._operation.pool.addresses:  # else it was found again meanwhile
+            self._search.lost(address)
 
     def _lost(self, count: int) -> None:
         """There is a tunnel less."""

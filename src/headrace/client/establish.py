@@ -77,13 +77,18 @@ class Establisher:
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._alarm: asyncio.TimerHandle | None = None
 
-    async def run(self, *, wanted: int = 1, active: Iterable[str] = (), give_up: float = 0.0) -> bool:
+    async def run(
+        self, *, wanted: int = 1, active: Iterable[str] = (), give_up: float = 0.0, favourite: bool = True
+    ) -> bool:
         """Find as many tunnels as `wanted`, besides those to the `active` addresses; False if in vain.
 
+        Without `favourite` the server used last is treated like others.
         When this returns or is cancelled, nothing is left of any attempt but the tunnels that were kept.
         """
         try:
-            self._scheduler.begin(self._loop.time(), wanted=wanted, active=active, give_up=give_up)
+            self._scheduler.begin(
+                self._loop.time(), wanted=wanted, active=active, give_up=give_up, favourite=favourite
+            )
             self._go_on()
             await self._over
             return self._scheduler.state is State.FULL
@@ -112,9 +117,14 @@ class Establisher:
     def _go_on(self) -> None:
         """Do what the scheduler wants done, and be there when it wants to be asked again."""
         scheduler = self._scheduler
-        while actions := scheduler.take_actions():
-            for action in actions:
-                self._carry_out(action)
+        try:
+            while actions := scheduler.take_actions():
+                for action in actions:
+                    self._carry_out(action)
+        except Exception as error:  # whoever runs us is to hear of it, not the timer that called us
+            if not self._over.done():
+                self._over.set_exception(error)
+            return
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None

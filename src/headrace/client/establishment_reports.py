@@ -84,10 +84,10 @@ class EstablishmentReports:
         attempt = tunnel.dial_parameters
         self._notices.info(f"{attempt.diagnostic_id} over {attempt.protocol}: {error}")
         self._end(tunnel, Outcome.FAILED, str(error))
-        self._replay.failed(attempt)
         if isinstance(error, UpstreamProxyError):  # that says nothing about the server
             self._tell_of_the_proxy(error)
         else:
+            self._replay.failed(attempt)
             self._failed_tunnels.record(attempt, error, self._progress(tunnel, error))
 
     def dropped(self, tunnel: Tunnel, outrun: bool) -> None:

@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
 from headrace.client.failed_tunnels import Progress
-from headrace.client.monitor import End, TunnelMonitor
+from headrace.client.monitor import End, Reason, TunnelMonitor
 from headrace.client.operate_settings import OperateSettings
 from headrace.client.shared import Shared
-from headrace.client.status_reporter import StatusReporter
+from headrace.client.status_reporter import LAST_WORDS, StatusReporter
 from headrace.client.tunnel import Tunnel
 from headrace.client.tunnel_pool import TunnelPool
 
@@ -24,6 +25,8 @@ class Operation:
 
     def __init__(self, shared: Shared, lost: Callable[[int], None]) -> None:
         self.pool = TunnelPool()
+        self.favourite = True  #: whether the server used last deserves a head start: it has not gone silent
+        self.pausing = 0  #: tunnels that ended so soon that others in their place have to wait
         self._shared = shared
         self._lost = lost
         self._settings = OperateSettings.from_config(shared.config)
@@ -31,7 +34,8 @@ class Operation:
             shared.identity, shared.rng, shared.notices, shared.clock, shared.store
         )
         self._monitors: dict[Tunnel, TunnelMonitor] = {}
-        self._reporting: Tunnel | None = None  # reports go over one tunnel, however many there are
+        self._reporting: Tunnel | None = None
+        self._reports = asyncio.Lock()  # held for the one tunnel that they go over: the oldest comes first
         self._loop = asyncio.get_running_loop()
 
     async def run(self, tunnel: Tunnel, took: float) -> None:
@@ -50,30 +54,53 @@ class Operation:
         )
         try:
             async with asyncio.TaskGroup() as group:
-                if self._reporting is None and not shared.config.disable_api:
-                    self._reporting = tunnel
-                    failed = monitor.forward_failed
-                    group.create_task(shared.connected_reporter.run(tunnel, took, failed))
-                    group.create_task(self._status_reporter.run(tunnel, failed))
-                self._failed(tunnel, await monitor.run())
+                reports = group.create_task(self._report(tunnel, took, monitor.forward_failed))
+                end = await monitor.run()
+                reports.cancel()
+            self._failed(tunnel, end)
         finally:
             del self._monitors[tunnel]
-            self.pool.remove(tunnel)
-            if self._reporting is tunnel:
-                self._reporting = None
-            self._lost(len(self.pool))
-            shared.notices.emit("Tunnels", count=len(self.pool))
-            tunnel.close()
-        if self._loop.time() - begun < SHORT_LIVED:  # it is not made anew at once, and others have a chance
+            self._remove(tunnel)
+        if end.reason is Reason.LOST and self._loop.time() - begun < SHORT_LIVED:
             shared.servers.forget_first(attempt.entry.ip_address)
+            self.pausing += 1
             await asyncio.sleep(SHORT_LIVED)
+            self.pausing -= 1
 
     async def say_goodbye(self) -> None:
         """Say over a tunnel what its server should know, in the moment that is left."""
         tunnel = self._reporting
-        if tunnel is not None and tunnel in self._monitors:
+        if tunnel is not None:
             self._monitors[tunnel].look()
+            until = self._loop.time() + LAST_WORDS
             await self._status_reporter.last_words(tunnel)
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(until):
+                    await self._shared.connected_reporter.settled()
+
+    def close(self) -> None:
+        """Close tunnels that were kept in the moment of the end, before anybody watched over them."""
+        for tunnel in self.pool:
+            self._remove(tunnel)
+
+    def _remove(self, tunnel: Tunnel) -> None:
+        self.pool.remove(tunnel)
+        self._lost(len(self.pool))
+        self._shared.notices.emit("Tunnels", count=len(self.pool))
+        tunnel.close()
+
+    async def _report(self, tunnel: Tunnel, took: float, failed: Callable[[], None]) -> None:
+        """Report over this tunnel once no older one is there to do it, until it ends."""
+        if self._shared.config.disable_api:
+            return
+        async with self._reports:
+            self._reporting = tunnel
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._shared.connected_reporter.run(tunnel, took, failed))
+                    group.create_task(self._status_reporter.run(tunnel, failed))
+            finally:
+                self._reporting = None
 
     # ---- what happens to all of them ------------------------------------------------------------------
 
@@ -96,6 +123,7 @@ class Operation:
 
     def _failed(self, tunnel: Tunnel, end: End) -> None:
         shared, attempt = self._shared, tunnel.dial_parameters
+        self.favourite = end.reason is not Reason.KEEPALIVE_FAILED
         shared.notices.info(f"{attempt.diagnostic_id} over {attempt.protocol}: {end}")
         if end.counts:
             sent, received = tunnel.bytes_transferred

@@ -51,18 +51,21 @@ class Search:
         self._begun = 0.0
         self._loop = asyncio.get_running_loop()
 
-    async def find(self, active: Callable[[], Collection[str]]) -> bool:
+    async def find(self, active: Callable[[], Collection[str]], *, favourite: bool = True) -> bool:
         """Look for tunnels until there are enough besides those to the `active` addresses.
 
         Return False if there was no first one in time: once there was a tunnel, there is no limit any more.
+        Without `favourite` the server used last has no head start, until we are in another network.
         """
         while True:
-            self._task = self._loop.create_task(self._find_once(active()))
+            self._task = self._loop.create_task(self._find_once(active(), favourite))
             try:
                 return await self._task
             except asyncio.CancelledError:
-                if not self._anew:
+                me = asyncio.current_task()
+                if not self._anew or (me is not None and me.cancelling()):
                     raise
+                favourite = True
             finally:
                 self._task.cancel()
                 await asyncio.gather(self._task, return_exceptions=True)
@@ -84,7 +87,7 @@ class Search:
         if self._establisher is not None:
             self._establisher.lost(address)
 
-    async def _find_once(self, active: Collection[str]) -> bool:
+    async def _find_once(self, active: Collection[str], favourite: bool) -> bool:
         shared, settings = self._shared, self.settings
         known = shared.servers.count(shared.config.egress_region)
         wanted = min(settings.pool_size, max(1, known)) - len(active)
@@ -109,7 +112,10 @@ class Search:
         found = False
         try:
             found = await establisher.run(
-                wanted=wanted, active=active, give_up=settings.give_up if first else 0.0
+                wanted=wanted,
+                active=active,
+                give_up=settings.give_up if first else 0.0,
+                favourite=favourite,
             )
         finally:
             self._establisher = None

@@ -33,8 +33,8 @@ class Attempts(Protocol):
 
     seen: int  #: servers looked at in this round
 
-    def begin_round(self, first: bool) -> None:
-        """Begin anew with everybody who is known."""
+    def begin_round(self, first: bool, *, favourite: bool = True) -> None:
+        """Begin anew with everybody who is known; without `favourite` nobody has a head start."""
         ...
 
     def add(self, addresses: Sequence[str]) -> None:
@@ -114,6 +114,7 @@ class Scheduler:
         self._network_up = network_up
         self._actions: list[Action] = []
         self._wanted = 0
+        self._favourite = True
         self._active: set[str] = set()  # addresses of tunnels in use
         self._running: dict[int, _Attempt] = {}  # by candidate number, in the order of their starts
         self._ahead: int | None = None  # who has a head start
@@ -129,9 +130,22 @@ class Scheduler:
 
     # ---- what happens ---------------------------------------------------------------------------------
 
-    def begin(self, now: float, *, wanted: int = 1, active: Iterable[str] = (), give_up: float = 0.0) -> None:
-        """Look for `wanted` tunnels besides those to the `active` addresses; 0 seconds are never too late."""
+    def begin(
+        self,
+        now: float,
+        *,
+        wanted: int = 1,
+        active: Iterable[str] = (),
+        give_up: float = 0.0,
+        favourite: bool = True,
+    ) -> None:
+        """Look for `wanted` tunnels besides those to the `active` addresses; 0 seconds are never too late.
+
+        Only what is looked for in vain is given up: after the first tunnel it is never too late. Without
+        `favourite` the server used last has no head start.
+        """
         self._wanted = wanted
+        self._favourite = favourite
         self._active = set(active)
         self._long_at = now + self._settings.work_time
         self._give_up_at = now + give_up if give_up else None
@@ -160,6 +174,7 @@ class Scheduler:
         if self._running.pop(attempt.candidate_number, None) is not None:
             self._active.add(attempt.entry.ip_address)
             self._wanted -= 1
+            self._give_up_at = None
         self._go_on(now)
 
     def lost(self, address: str, now: float) -> None:
@@ -297,7 +312,7 @@ class Scheduler:
     def _begin_round(self, now: float) -> None:
         self._dialled = False
         self._round_ends_at = now + self._settings.work_time
-        self._attempts.begin_round(first=self._round == 0)
+        self._attempts.begin_round(first=self._round == 0, favourite=self._favourite)
 
     def _dial(self, now: float) -> None:
         """Begin as many dials as there are workers for."""

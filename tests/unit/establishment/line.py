@@ -35,7 +35,7 @@ class Line:
         """Have nothing at hand for so many calls."""
         self._later = times
 
-    def begin_round(self, first: bool) -> None:
+    def begin_round(self, first: bool, *, favourite: bool = True) -> None:
         self.rounds.append(first)
         self._left, self.seen = list(self.names), 0
 
