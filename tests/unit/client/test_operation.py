@@ -54,11 +54,11 @@ async def test_a_tunnel_lost_at_once_while_others_are_looked_for_is_replaced_in_
     await run.controller.connected.wait()
     lose(servers[0])
     await asyncio.sleep(1.0)  # the two others are there, and the search believes to be through
-    assert run.controller.phase is Phase.FILLING
+    phases = [run.controller.phase]
     await asyncio.sleep(SHORT_LIVED + 5)
     assert not run.task.done()
     assert sum(tunnels(servers)) == 3
-    assert run.controller.phase is Phase.OPERATING
+    assert [*phases, run.controller.phase] == [Phase.FILLING, Phase.OPERATING]
     await run.stop()
 
 
@@ -73,6 +73,7 @@ async def test_a_server_that_was_found_again_counts_once(
     lose(servers[1])  # soon
     await asyncio.sleep(0.1)
     lose(servers[0])  # not soon: both are looked for at once
+    delay(network, servers[0], 2 * SHORT_LIVED)
     delay(network, servers[1], 0.0)
     await asyncio.sleep(30)
     assert tunnels(servers[:3]) == [1, 1, 1]
@@ -144,10 +145,8 @@ async def test_only_a_server_that_went_silent_loses_its_head_start(
     await run.controller.disconnected.wait()
     await run.controller.connected.wait()
     await settle()
-    found = [server for server in servers if server.worker.tunnels and server.sessions]
     (kept,) = run.controller._operation.pool
     assert (kept.dial_parameters.entry.ip_address == servers[0].address) is not silent
-    assert found
     await run.stop()
 
 
