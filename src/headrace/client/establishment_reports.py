@@ -59,9 +59,9 @@ class EstablishmentReports:
         self._candidates, self._network_type = candidates, network_type
         self._journal.begin(self._begun, self._clock.time())
 
-    def finish(self, *, connected: bool, reason: str = "") -> None:
+    def finish(self, *, connected: bool) -> None:
         """It is over."""
-        self._journal.finished(self._loop.time(), connected=connected, reason=reason)
+        self._journal.finished(self._loop.time(), connected=connected)
 
     def dialling(self, tunnel: Tunnel) -> None:
         attempt = tunnel.dial_parameters
