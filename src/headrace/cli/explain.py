@@ -117,5 +117,6 @@ def _journals(name: str) -> list[JournalFile]:
         if data is not None:
             files.append(JournalFile(place.directory, name) if data == place.directory else JournalFile(data))
     if name == DEFAULT_NAME:  # one in the foreground has no name
-        files.append(JournalFile(DataDirectory(default_data_directory()).path))
+        with contextlib.suppress(OperatorError):  # somebody without a home
+            files.append(JournalFile(DataDirectory(default_data_directory()).path))
     return files

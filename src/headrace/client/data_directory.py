@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 from typing import Final
 
+from headrace.base.errors import OperatorError
+
 __all__ = ["DataDirectory", "default_data_directory"]
 
 _NAME: Final = "ca.psiphon.PsiphonTunnel.tunnel-core"
@@ -41,6 +43,17 @@ class DataDirectory:
 
 
 def default_data_directory() -> Path:
-    """Return where a client without DataRootDirectory keeps its files: the user's own place for such data."""
+    """Return where a client without DataRootDirectory keeps its files: the user's own place for such data.
+
+    Raises OperatorError for a user without a home.
+    """
     base = os.environ.get("XDG_DATA_HOME", "")
-    return (Path(base) if os.path.isabs(base) else Path.home() / ".local" / "share") / "headrace"
+    if os.path.isabs(base):
+        return Path(base) / "headrace"
+    try:
+        return Path.home() / ".local" / "share" / "headrace"
+    except RuntimeError as error:
+        raise OperatorError(
+            "nothing says where your files are to be kept: set HOME, or name a directory with "
+            "--data-root-directory"
+        ) from error

@@ -172,6 +172,20 @@ def test_without_a_name_it_is_the_users_own_place(
     assert default_data_directory() == tmp_path / ".local" / "share" / "headrace"
 
 
+def nobodys_home() -> Path:
+    raise RuntimeError("Could not determine home directory.")
+
+
+def test_somebody_without_a_home_is_told_what_to_do(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", nobodys_home)
+    with pytest.raises(OperatorError, match="--data-root-directory"):
+        start("--config", config_file(tmp_path))
+    assert start("--entry", new_entry()).directory is None
+
+
 def test_entries_learned_before_are_tried(start: Start, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     arguments = ("--config", config_file(tmp_path), "--data-root-directory", tmp_path / "data")

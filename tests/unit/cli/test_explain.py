@@ -97,6 +97,19 @@ def test_names_do_not_mix() -> None:
     assert isinstance(explain("--name", "three").exception, OperatorError)
 
 
+def test_somebody_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobodys() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_DATA_HOME")
+    monkeypatch.setattr(Path, "home", nobodys)
+    assert isinstance(explain().exception, OperatorError)
+    there = place()
+    there.remember_data(there.directory)
+    write(JournalFile(there.directory, "default"), 5, at=1000)
+    assert "after 5.0 s" in explain().output
+
+
 def test_output_that_is_no_terminal_is_not_broken_at_its_width(tmp_path: Path) -> None:
     left(tmp_path / "mine", 7, at=1000)
     lines = explain("--data-root-directory", "mine", width=40).output.splitlines()
