@@ -202,7 +202,8 @@ class Controller:
             self._one_is_missing.clear()
             if not await self._search.find(lambda: operation.pool.addresses, favourite=operation.favourite):
                 return
-            if self.phase is Phase.FILLING and not operation.pausing:
+            missing = self._one_is_missing.is_set() or operation.pausing
+            if self.phase is Phase.FILLING and not missing:
                 self._turn(Turn.COMPLETE)
             await self._one_is_missing.wait()
 

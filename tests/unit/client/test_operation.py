@@ -10,6 +10,7 @@ from tests.unit.client.test_surroundings import Machine, Run, now, tunnels
 from headrace.base.errors import NetworkError
 from headrace.client.operation import SHORT_LIVED
 from headrace.client.phases import Phase
+from headrace.client.servers import FixedServers
 from headrace.client.status_reporter import LAST_WORDS
 from headrace.client.tunnel import Tunnel
 from headrace.server.api import ApiSession
@@ -78,6 +79,23 @@ async def test_a_server_that_was_found_again_counts_once(
     await asyncio.sleep(30)
     assert tunnels(servers[:3]) == [1, 1, 1]
     assert max(told["count"] for told in run.told("Tunnels")) == 3
+    await run.stop()
+
+
+async def test_a_pool_grows_with_the_servers_known_when_one_was_lost_meanwhile(
+    network: Network, servers: list[MemoryServer]
+) -> None:
+    delay(network, servers[1], SHORT_LIVED + 2)
+    run = Run(servers[:2], TunnelPoolSize=3)
+    await asyncio.sleep(SHORT_LIVED + 0.5)
+    lose(servers[0])  # it is looked for, too, beside the second
+    known = run.controller._servers
+    assert isinstance(known, FixedServers)
+    known._entries.append(servers[2].entry)
+    await asyncio.sleep(10)
+    assert not run.task.done()
+    assert tunnels(servers) == [1, 1, 1, 0, 0]
+    assert run.controller.phase is Phase.OPERATING
     await run.stop()
 
 
