@@ -145,6 +145,7 @@ def test_a_file_from_the_field_runs_unchanged(closed: int, tmp_path: Path) -> No
         if not ports_are_free:
             running.until("SocksProxyPortInUse", "HttpProxyPortInUse")
             assert running.ended() == 1
+            assert running.types()[-2:] == ["Error", "Exiting"]
             return
         assert running.until("ListeningSocksProxyPort") == {"port": 1081}
         assert running.until("ListeningHttpProxyPort") == {"port": 8081}
@@ -233,6 +234,18 @@ def test_a_configuration_that_cannot_be(tmp_path: Path) -> None:
         assert running.ended() == 1
     assert running.types() == ["Error"]
     assert "LocalSocksProxyPort: expected a whole number" in running.told[0]["data"]["message"]
+
+
+def test_a_port_that_another_program_has(closed: int, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        config = config_file(tmp_path, field_file(closed, port, 0))
+        with client("-config", config, cwd=tmp_path) as running:
+            assert running.ended() == 1
+    assert running.types() == ["SocksProxyPortInUse", "Error", "Exiting"]
+    assert running.told[0]["data"] == {"port": port}
+    assert f"port {port}" in running.told[1]["data"]["message"]
+    assert "Traceback" not in "".join(running.rest)
 
 
 @pytest.mark.parametrize("word", ["-pushAnything", "--pushAnything=1"])

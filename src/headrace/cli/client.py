@@ -17,7 +17,14 @@ from headrace.base.clock import SYSTEM_CLOCK
 from headrace.base.errors import DocumentError, OperatorError
 from headrace.base.rng import SYSTEM_RNG
 from headrace.cli.files import read_file
-from headrace.cli.stock import StockCommand, build_info, notices_file, show_version, stock_errors
+from headrace.cli.stock import (
+    StockCommand,
+    build_info,
+    is_stock,
+    notices_file,
+    show_version,
+    stock_errors,
+)
 from headrace.cli.upstream_proxy_option import chosen_proxy, upstream_proxy_option
 from headrace.client.control_place import ControlPlace, usable_place
 from headrace.client.data_directory import DataDirectory, default_data_directory
@@ -83,7 +90,7 @@ def client(
     curl --proxy socks5h://127.0.0.1:1080 https://example.com/
     """
     with contextlib.ExitStack() as stack:
-        stack.enter_context(stock_errors(notices, human=format_notices))
+        hear_errors = stack.enter_context(stock_errors(notices, human=format_notices))
         settings = _through(options["upstream_proxy"], _read_settings(config, entry, options))
         target = _target(settings, "TargetServerEntry" if entry is None else "--entry")
         embedded = {"EmbeddedServerEntryList": settings.embedded_server_entries}
@@ -95,6 +102,7 @@ def client(
             stack.enter_context(place.held())
         directory = _data_directory(settings)
         told = _notices(stack, settings, directory, notices, human=format_notices, unseen=place is not None)
+        told.listen(hear_errors)
         told.emit("BuildInfo", buildInfo=build_info())
         if listening_address(settings.listen_interface) != "127.0.0.1":
             click.echo("headrace: anybody who reaches this machine can use its proxies", err=True)
@@ -136,7 +144,8 @@ def _notices(
             ) from error
         stack.callback(files.close)
     stream = stack.enter_context(notices_file(file)) if file else sys.stderr
-    return Notices(stream, SYSTEM_CLOCK, NoticeOptions.from_config(settings, human=human), files)
+    options = NoticeOptions.from_config(settings, human=human, errors=is_stock())
+    return Notices(stream, SYSTEM_CLOCK, options, files)
 
 
 def _run(

@@ -74,13 +74,14 @@ def connect(
                 click.echo(f"it goes on in the background; headrace disconnect{shown} ends it", err=True)
             else:
                 started.end()
-                click.echo("stopped", err=True)
+                click.echo(f"stopped; headrace explain{shown} says what was tried", err=True)
             sys.exit(_INTERRUPTED)
     if last is None or last.state is State.ENDED:
         _give_up(started, last.problem if last is not None else "")
     _print_output(started)
     if last.state is not State.CONNECTED:
-        click.echo(f"{progress_line(last)}; it goes on in the background, see: headrace status{shown}")
+        click.echo(f"{progress_line(last)}; it goes on in the background")
+        click.echo(f"headrace status{shown} says how it is, headrace explain{shown} what was tried")
         sys.exit(0 if wait == 0 else 1)
     show(last)
     click.echo("\nWhat to do now:")

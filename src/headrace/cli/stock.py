@@ -9,7 +9,7 @@ import contextlib
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, TextIO
 
 import click
@@ -17,12 +17,13 @@ import click
 from headrace import __version__
 from headrace.base.clock import SYSTEM_CLOCK
 from headrace.base.errors import DocumentError, OperatorError
-from headrace.client.notices import NoticeOptions, Notices
+from headrace.client.notices import Listener, NoticeOptions, Notices
 
 __all__ = [
     "OPTIONS",
     "StockCommand",
     "build_info",
+    "is_stock",
     "notices_file",
     "show_version",
     "stock_errors",
@@ -87,21 +88,40 @@ def translate(arg: str) -> list[str]:
     return [arg]
 
 
+def is_stock() -> bool:
+    """Whether the command line is spelled the stock way: then its mistakes are told by notices, too."""
+    return bool(click.get_current_context().meta.get(_STOCK))
+
+
 @contextlib.contextmanager
-def stock_errors(notices: str | None, *, human: bool) -> Iterator[None]:
-    """Tell of what a person must mend by a notice too, if the command line is spelled the stock way."""
+def stock_errors(notices: str | None, *, human: bool) -> Iterator[Listener]:
+    """Tell of what a person must mend by a notice too, if the command line is spelled the stock way.
+
+    Yields what is to hear the client's own notices: what they have told is not told again after them.
+    """
+    told: set[object] = set()
+
+    def hear(notice_type: str, data: Mapping[str, object]) -> None:
+        if notice_type == "Error":
+            told.add(data["message"])
+
     try:
-        yield
+        yield hear
     except (DocumentError, OperatorError) as error:
-        if not click.get_current_context().meta.get(_STOCK):
+        if not is_stock():
             raise
-        with contextlib.ExitStack() as stack:
-            stream = sys.stderr
-            if notices:
-                with contextlib.suppress(OperatorError):  # that it cannot be written may be the error
-                    stream = stack.enter_context(notices_file(notices))
-            Notices(stream, SYSTEM_CLOCK, NoticeOptions(diagnostics=True, human=human)).error(str(error))
+        if str(error) not in told:
+            _tell(str(error), notices, human=human)
         raise OperatorError(str(error), exit_code=1) from error
+
+
+def _tell(error: str, notices: str | None, *, human: bool) -> None:
+    with contextlib.ExitStack() as stack:
+        stream = sys.stderr
+        if notices:
+            with contextlib.suppress(OperatorError):  # that it cannot be written may be the error
+                stream = stack.enter_context(notices_file(notices))
+        Notices(stream, SYSTEM_CLOCK, NoticeOptions(diagnostics=True, human=human)).error(error)
 
 
 @contextlib.contextmanager

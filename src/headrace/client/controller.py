@@ -149,6 +149,10 @@ class Controller:
             await self._operation.say_goodbye()
             if self._broken.done():
                 self._broken.result()  # raises what went wrong
+        except (DocumentError, OperatorError) as error:
+            if str(error) != self._import_error:  # that was told at once
+                self._notices.error(str(error))
+            raise
         finally:
             self._proxies.close()
             if self.phase is not Phase.STOPPING:

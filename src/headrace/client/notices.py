@@ -37,10 +37,13 @@ class NoticeOptions:
     bytes_transferred: bool = False
     client_address: bool = False
     server_alerts: bool = False
+    errors: bool = False  # why the client stops, whatever else is shown
     human: bool = False  # `timestamp type data` instead of JSON
 
     @classmethod
-    def from_config(cls, config: ClientConfig, *, human: bool = False) -> "NoticeOptions":
+    def from_config(
+        cls, config: ClientConfig, *, human: bool = False, errors: bool = False
+    ) -> "NoticeOptions":
         """Return what a configuration asks for."""
         return cls(
             diagnostics=config.emit_diagnostic_notices,
@@ -48,6 +51,7 @@ class NoticeOptions:
             bytes_transferred=config.emit_bytes_transferred,
             client_address=config.emit_client_address,
             server_alerts=config.emit_server_alerts,
+            errors=errors,
             human=human,
         )
 
@@ -113,9 +117,10 @@ class Notices:
                 content = encode_canonical({**shown, "repeats": repeats})
         for listener in self._listeners:
             listener(notice_type, data)
-        if not self._options.shows(kind):
-            return
-        self._write(kind, notice_type, content.decode())
+        if self._options.errors and notice_type == "Error":
+            kind &= ~Kind.DIAGNOSTIC
+        if self._options.shows(kind):
+            self._write(kind, notice_type, content.decode())
 
     def _write(self, kind: Kind, notice_type: str, content: str) -> None:
         milliseconds = int(self._clock.time() * 1000)

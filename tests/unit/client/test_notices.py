@@ -91,6 +91,13 @@ def test_diagnostics_only_when_asked_for() -> None:
     assert recorder.data == [{"message": "a"}, {"message": "b"}, {"message": "c"}]
 
 
+def test_errors_can_be_shown_without_the_rest() -> None:
+    recorder = Recorder(NoticeOptions(errors=True))
+    recorder.notices.info("a")
+    recorder.notices.error("b")
+    assert recorder.data == [{"message": "b"}]
+
+
 def test_network_parameters_only_when_asked_for() -> None:
     trace = {"diagnosticID": "x", "duration": "1s"}
     for options, expected in (
@@ -224,6 +231,7 @@ def test_options_from_a_configuration() -> None:
     assert NoticeOptions.from_config(config) == ALL
     plain = ClientConfig(propagation_channel_id="F", sponsor_id="F")
     assert NoticeOptions.from_config(plain, human=True) == NoticeOptions(human=True)
+    assert NoticeOptions.from_config(plain, errors=True) == NoticeOptions(errors=True)
 
 
 def test_a_full_disk_costs_notices_and_nothing_else() -> None:
