@@ -11,6 +11,7 @@ import click
 
 from headrace import __version__
 from headrace.base.errors import DocumentError, NetworkError, OperatorError
+from headrace.cli.interrupts import QuietInterrupts
 
 __all__ = ["LazyGroup", "main"]
 
@@ -29,7 +30,8 @@ class LazyGroup(click.Group):
         if cmd_name not in self._lazy:
             return None
         module, _, attribute = self._lazy[cmd_name].partition(":")
-        command = getattr(importlib.import_module(module), attribute)
+        with QuietInterrupts():
+            command = getattr(importlib.import_module(module), attribute)
         assert isinstance(command, click.Command)
         return command
 

@@ -66,6 +66,7 @@ class Tunnel:
         self._dial_duration = 0.0
         self._logged_in: asyncio.Future[None] = loop.create_future()
         self._socket: TunnelSocket | None = None
+        self._deadline: asyncio.TimerHandle | None = None  # of the server's silence before log-in
         self._transport: Transport | None = None
         self._connection: Connection | None = None
         self._keyed = self._live = self._active = False
@@ -102,6 +103,7 @@ class Tunnel:
                 await connect(parameters.host, parameters.port, lambda: socket, min(patience, limit))
                 self._listen(patience)
                 await self._logged_in
+                self._stop_listening()
                 if parameters.liveness is not None:
                     self.liveness = await run_liveness(self, parameters.liveness, self._rng)
                 self._dial_duration = self._loop.time() - begun
@@ -121,7 +123,12 @@ class Tunnel:
         if left <= 0:
             self._socket.abort(HandshakeTimeout(f"the server said nothing for {patience:.3g} s"))
         else:
-            self._loop.call_later(left, self._listen, patience)
+            self._deadline = self._loop.call_later(left, self._listen, patience)
+
+    def _stop_listening(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
     async def handshake(self) -> HandshakeResponse:
         """Introduce ourselves to the server. Raises NetworkError or RemoteProtocolError."""
@@ -224,6 +231,7 @@ class Tunnel:
         """Never called: layers refuse on servers only."""
 
     def lost(self, error: Exception | None) -> None:
+        self._stop_listening()
         if self._connection is not None:
             self._connection.lost(error or NetworkError("the tunnel was closed"))
         if not self._logged_in.done():

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from headrace.base.rng import Rng
+from headrace.client.tunnel import CONNECT_TIMEOUT
 from headrace.establishment.dial_parameters import DialParameters
 from headrace.establishment.scheduler import Activate, Dial, Drop, NewRound, Scheduler, WantServers
 from headrace.establishment.states import ENDINGS, State
@@ -28,6 +29,7 @@ class Fate:
     works: bool = False
     silent: bool = False
     handshake: float | None = 0.1  #: seconds for the API handshake; None if it fails, after ten
+    pause: float | None = None  #: the longest silence in between; None if all of it may be silence
 
 
 @dataclass(slots=True)
@@ -68,14 +70,16 @@ def play(
         dialling.add(attempt.candidate_number)
         outcome.most_at_once = max(outcome.most_at_once, len(dialling))
         patience *= attempt.latency_multiplier
-        works = fate.works and fate.seconds <= patience
-        report = scheduler.connected if works else scheduler.failed
+        longest = CONNECT_TIMEOUT * attempt.latency_multiplier
+        pause = fate.seconds if fate.pause is None else fate.pause
+        heard = not fate.silent and pause <= patience
+        report = scheduler.connected if fate.works and heard and fate.seconds <= longest else scheduler.failed
 
         def ends(at: float) -> None:
             dialling.discard(attempt.candidate_number)
             report(attempt, at)
 
-        expect(now + (patience if fate.silent else min(fate.seconds, patience)), ends, attempt)
+        expect(now + (min(fate.seconds, longest) if heard else patience), ends, attempt)
 
     def activate(attempt: DialParameters, now: float) -> None:
         seconds = fate_of(attempt.entry.ip_address).handshake
@@ -126,7 +130,7 @@ def mixed_fates(rng: Rng, addresses: Sequence[str], *, blocked: float) -> dict[s
     """Return fates of which the share `blocked` is of no use, in the mixed ways that censors have.
 
     At least one server works. Half of the blocked ones are silent, the others refuse, are reset after a
-    while, or let in and fail the handshake.
+    while, let in and fail the handshake, or are slowed down so that they are hardly ever in time.
     """
     fates: dict[str, Fate] = {}
     works = max(1, round(len(addresses) * (1 - blocked)))
@@ -140,8 +144,10 @@ def mixed_fates(rng: Rng, addresses: Sequence[str], *, blocked: float) -> dict[s
                 fates[address] = Fate(delay, silent=True)
             case 5 | 6:
                 fates[address] = Fate(delay)  # refused
-            case 7 | 8:
+            case 7:
                 fates[address] = Fate(2 * delay)  # reset amid the log-in
+            case 8:
+                fates[address] = Fate(rng.between(40, 120), works=True, pause=rng.between(2, 12))
             case _:
                 fates[address] = Fate(3 * delay, works=True, handshake=None)
     return fates
