@@ -13,6 +13,8 @@ from headrace.crypto.signing import VerifyingKey
 from headrace.documents.capabilities import TUNNEL_PROTOCOLS
 from headrace.documents.client_config_fields import ClientConfig, ClientRateLimits, NoticeFileSettings
 from headrace.documents.custom_headers import read_custom_headers
+from headrace.documents.host_patterns import HostPatterns
+from headrace.documents.local_proxy_checks import local_proxy_mistakes
 from headrace.documents.port_policy import parse_ports
 from headrace.documents.prefix_specs import read_prefix_specs
 from headrace.documents.upstream_proxy_url import ProxyURL
@@ -22,11 +24,16 @@ __all__ = ["check_client_config"]
 
 _HEX = frozenset("0123456789abcdef")
 _MAX_POOL = 32  # tunnels at once (client spec §1.2)
+_MAX_INTERFACE = 15  # bytes of a network interface's name
 
 
 def check_client_config(config: ClientConfig, file: str) -> None:
     """Raise DocumentError with file, field, problem and remedy if `config` cannot be used."""
     _Checks(config, file).run()
+
+
+def _is_country(text: str) -> bool:
+    return len(text) == 2 and text.isascii() and text.isalpha() and text.isupper()
 
 
 class _Checks:
@@ -36,7 +43,7 @@ class _Checks:
 
     def run(self) -> None:
         self._check_identity()
-        self._check_ports()
+        self._check_connections()
         self._check_establishment()
         self._check_ranges()
         self._check_numbers(self._config)
@@ -69,7 +76,7 @@ class _Checks:
             "write 32 lower-case hexadecimal digits, or leave it out",
         )
         self._insist(
-            not region or (len(region) == 2 and region.isascii() and region.isupper()),
+            not region or _is_country(region),
             "EgressRegion",
             "write a country as two capital letters, or leave it empty",
         )
@@ -80,26 +87,25 @@ class _Checks:
             config.target_api_encoding in ("", "cbor", "json"), "TargetAPIEncoding", 'write "cbor" or "json"'
         )
 
-    def _check_ports(self) -> None:
+    def _check_connections(self) -> None:
         config = self._config
-        for name, port in (
-            ("LocalSocksProxyPort", config.local_socks_proxy_port),
-            ("LocalHttpProxyPort", config.local_http_proxy_port),
-        ):
-            self._insist(
-                0 <= port <= 0xFFFF,
-                name,
-                f"{port} is no port: write 1 to 65535, or 0 to let the system choose",
-            )
-        both = config.local_socks_proxy_port == config.local_http_proxy_port != 0
-        self._insist(
-            not both or config.disable_local_socks_proxy or config.disable_local_http_proxy,
-            "LocalHttpProxyPort",
-            "is the same as LocalSocksProxyPort: choose another, or 0",
-        )
+        for field, problem in local_proxy_mistakes(config):
+            self._insist(False, field, problem)
         self._insist_on_reading("CustomHeaders", lambda: read_custom_headers(config.custom_headers))
         if config.upstream_proxy_url:
             self._insist_on_reading("UpstreamProxyURL", lambda: ProxyURL.parse(config.upstream_proxy_url))
+        self._insist(
+            config.bind_interface.isprintable() and len(config.bind_interface.encode()) <= _MAX_INTERFACE,
+            "BindInterface",
+            "write what the system calls a network interface, like eth0",
+        )
+        for region in config.split_tunnel_regions:
+            self._insist(
+                _is_country(region), "SplitTunnelRegions", "write countries as two capital letters each"
+            )
+        self._insist_on_reading(
+            "SplitTunnelExcludedHosts", lambda: HostPatterns.parse(config.split_tunnel_excluded_hosts)
+        )
 
     def _check_numbers(self, settings: msgspec.Struct, within: str = "") -> None:
         """Insist on numbers that mean something: what no field may be, told by its name."""

@@ -23,8 +23,11 @@ _SECRET_FIELDS: Final = frozenset(
         "custom_headers",
         "device_location",
         "embedded_server_entry_list",
+        "local_proxy_password",
+        "local_proxy_username",
         "network_id",
         "session_id",
+        "split_tunnel_excluded_hosts",
         "target_server_entry",
         "upstream_proxy_url",
     )
@@ -79,7 +82,18 @@ class ClientConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     disable_local_socks_proxy: bool = False
     disable_local_http_proxy: bool = msgspec.field(default=False, name="DisableLocalHTTPProxy")
     listen_interface: str = ""
+    local_proxy_port_attempts: int = 1  # consecutive ports, from the one that is wanted
+    local_proxy_username: str = ""
+    local_proxy_password: str = ""
+    use_unix_domain_sockets: bool = False  # instead of ports
+    local_socks_proxy_unix_path: str = ""
+    local_http_proxy_unix_path: str = ""
 
+    split_tunnel_own_region: bool = False
+    split_tunnel_regions: list[str] = []
+    split_tunnel_excluded_hosts: list[str] = []  # never tunnelled
+
+    bind_interface: str = ""  # which the client's own connections leave by
     upstream_proxy_url: str = msgspec.field(default="", name="UpstreamProxyURL")
     custom_headers: dict[str, list[str]] = {}
     trusted_ca_certificates_filename: str = msgspec.field(default="", name="TrustedCACertificatesFilename")

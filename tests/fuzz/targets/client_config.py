@@ -19,6 +19,11 @@ SEEDS = [
         b'"AdditionalParameters":"%s"}'
     )
     % base64.b64encode(bytes(32) + seal_box(bytes(32), b'{"EgressRegion":"NL","tunnelprotocol":"SSH"}')),
+    (
+        b'{"PropagationChannelId":"F","SponsorId":"F","UseUnixDomainSockets":true,"LocalSocksProxyUnixPath":"@a",'
+        b'"LocalHttpProxyUnixPath":"/b","LocalProxyUsername":"a","LocalProxyPassword":"b","BindInterface":"eth0",'
+        b'"SplitTunnelRegions":["NL"],"SplitTunnelExcludedHosts":["a","*.b.","192.0.2.0/24","::1"]}'
+    ),
 ]
 
 

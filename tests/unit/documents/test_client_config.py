@@ -148,9 +148,7 @@ def test_prefix() -> None:
         ({"PropagationChannelId": None}, "PropagationChannelId is missing"),
         ({"ClientVersion": 1}, "ClientVersion: expected text, got a whole number: put it in quotes"),
         ({"ClientVersion": "1.0"}, "ClientVersion: write a whole number in quotes"),
-        ({"LocalSocksProxyPort": 65536}, "LocalSocksProxyPort: 65536 is no port"),
         ({"LocalHttpProxyPort": -1}, "LocalHttpProxyPort: -1 is no port"),
-        ({"LocalSocksProxyPort": 80, "LocalHttpProxyPort": 80}, "LocalHttpProxyPort: is the same as"),
         ({"SessionID": "0" * 31}, "SessionID: write 32"),
         ({"SessionID": "A" * 32}, "SessionID: write 32"),
         ({"TargetAPIEncoding": "xml"}, 'TargetAPIEncoding: write "cbor" or "json"'),
@@ -238,6 +236,14 @@ def test_prefix() -> None:
             "AdditionalParameters: what it holds: the file must hold one",
         ),
         ({"AdditionalParameters": sealed(b'{"EgressRegion": "de"}')}, "EgressRegion: write a country"),
+        ({"BindInterface": "an-interface-name"}, "BindInterface: write what the system calls"),
+        ({"BindInterface": "eth0\n"}, "BindInterface: write what the system calls"),
+        ({"SplitTunnelRegions": ["NL", "nl"]}, "SplitTunnelRegions: write countries as two capital"),
+        ({"SplitTunnelRegions": ["1A"]}, "SplitTunnelRegions: write countries as two capital"),
+        (
+            {"SplitTunnelExcludedHosts": ["a", "http://b/"]},
+            "SplitTunnelExcludedHosts: 'http://b/' is no host",
+        ),
         ({"EmbeddedServerEntryList": 5}, "EmbeddedServerEntryList: expected text or a list"),
     ],
 )
@@ -322,6 +328,9 @@ SECRETS: dict[str, object] = {
     "CustomHeaders": {"X": ["hidden"]},
     "NetworkID": "WIFI-hidden",
     "DeviceLocation": "hidden",
+    "LocalProxyUsername": "annalise",
+    "LocalProxyPassword": "hidden",
+    "SplitTunnelExcludedHosts": ["hidden"],
 }
 
 
@@ -336,9 +345,3 @@ def test_what_it_shows_of_itself(show: Callable[[ClientConfig], str]) -> None:
     for secret in ("hidden", "annalise", box, config.session_id):
         assert secret not in text
     assert "disable_api" not in text
-
-
-def test_equal_ports_are_fine_when_one_proxy_is_off() -> None:
-    ports: dict[str, object] = {"LocalSocksProxyPort": 80, "LocalHttpProxyPort": 80}
-    assert read(ports | {"DisableLocalSocksProxy": True}).local_http_proxy_port == 80
-    assert read(ports | {"DisableLocalHTTPProxy": True}).local_socks_proxy_port == 80
