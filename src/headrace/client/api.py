@@ -132,6 +132,10 @@ def handshake_parameters(
         "candidate_number": str(dial.candidate_number),
         "established_tunnels_count": str(known.established_tunnels),
     }
+    if identity.config.split_tunnel_own_region:
+        parameters["split_tunnel"] = "1"
+    if identity.config.split_tunnel_regions:
+        parameters["split_tunnel_regions"] = identity.config.split_tunnel_regions
     if known.dial_duration is not None:
         parameters["dial_duration"] = str(round(known.dial_duration * 1000))
     if dial.replay_ignored_change:

@@ -1,13 +1,20 @@
 """What is told of a new tunnel, in the order that front ends rely on (client spec §1.8)."""
 
 from headrace.client.notices import Notices
+from headrace.client.split_tunnel import SplitTunnel
 from headrace.codec.handshake_response import HandshakeResponse
 from headrace.establishment.dial_parameters import DialParameters
 
 __all__ = ["report_tunnel"]
 
 
-def report_tunnel(notices: Notices, attempt: DialParameters, response: HandshakeResponse, count: int) -> None:
+def report_tunnel(
+    notices: Notices,
+    attempt: DialParameters,
+    response: HandshakeResponse,
+    count: int,
+    split: SplitTunnel | None = None,
+) -> None:
     """Tell of a tunnel and of what its server answered; there are `count` tunnels now."""
     emit = notices.emit
     identity = attempt.diagnostic_id
@@ -15,6 +22,8 @@ def report_tunnel(notices: Notices, attempt: DialParameters, response: Handshake
         emit("ClientAddress", address=response.client_address)
     if response.client_region:
         emit("ClientRegion", region=response.client_region)
+    if split is not None and split.by_region:
+        emit("SplitTunnelRegions", regions=split.regions(response.client_region))
     for url in response.homepages:
         emit("Homepage", url=url)
     if response.upgrade_client_version:

@@ -22,19 +22,20 @@ from headrace.codec.handshake_response import HandshakeResponse
 from headrace.codec.packed_parameters import unpack
 from headrace.documents.server_config import ServerConfig
 from headrace.documents.traffic_rules import ClientTraits, TrafficRules
-from headrace.server.api_parameters import CONNECTED, HANDSHAKE, STATUS, response_padding, validate
+from headrace.server.api_parameters import (
+    CONNECTED,
+    HANDSHAKE,
+    STATUS,
+    response_padding,
+    split_regions,
+    validate,
+)
+from headrace.server.geoip import NO_COUNTRIES, UNKNOWN
 
-__all__ = ["UNKNOWN_REGION", "ApiServices", "ApiSession"]
-
-#: The region of a client when nothing is known about it.
-UNKNOWN_REGION: Final = "None"
+__all__ = ["ApiServices", "ApiSession"]
 
 _DAY: Final = 86_400  # seconds
 _MAX_NOISE: Final = 256  # random bytes behind a keep-alive's answer
-
-
-def _no_region(address: str) -> str:
-    return UNKNOWN_REGION
 
 
 def _no_homepages(parameters: Mapping[str, object], region: str) -> Sequence[str]:
@@ -45,7 +46,7 @@ def _no_homepages(parameters: Mapping[str, object], region: str) -> Sequence[str
 class ApiServices:
     """What the API needs and all tunnels share.
 
-    `region_of` maps an address to a country code or UNKNOWN_REGION; `homepages` chooses URLs by the client's
+    `region_of` maps an address to a country code or UNKNOWN; `homepages` chooses URLs by the client's
     parameters and region.
     """
 
@@ -53,12 +54,15 @@ class ApiServices:
     rules: TrafficRules
     clock: Clock = SYSTEM_CLOCK
     rng: Rng = SYSTEM_RNG
-    region_of: Callable[[str], str] = _no_region
+    region_of: Callable[[str], str] = NO_COUNTRIES.country
     homepages: Callable[[Mapping[str, object], str], Sequence[str]] = _no_homepages
 
 
 class ApiSession:
-    """The API requests of one tunnel. The peer's address is told to the peer itself and to nobody else."""
+    """The API requests of one tunnel.
+
+    The peer's address is told to the peer itself, to nobody else, and forgotten with the handshake.
+    """
 
     __slots__ = (
         "_connected",
@@ -70,6 +74,7 @@ class ApiSession:
         "handshaken",
         "limits",
         "parameters",
+        "split_regions",
     )
 
     def __init__(self, shared: ApiServices, protocol: str, peer_address: str) -> None:
@@ -80,7 +85,8 @@ class ApiSession:
         self.handshaken = False
         self.failed = False  #: the handshake was malformed: the tunnel must end
         self.parameters: Mapping[str, object] = {}  #: the handshake's, checked
-        self.client_region = UNKNOWN_REGION
+        self.client_region = UNKNOWN
+        self.split_regions: frozenset[str] = frozenset()  #: what the client reaches directly
         self.limits = shared.rules.limits_for(ClientTraits(tunnel_protocol=protocol))  #: in force right now
 
     def answer(self, name: bytes, payload: bytes) -> bytes | None:
@@ -109,16 +115,18 @@ class ApiSession:
     def _handshake(self, request: Mapping[str, object]) -> bytes:
         shared = self._shared
         self.parameters = validate(request, HANDSHAKE)
-        self.client_region = shared.region_of(self._peer_address)
+        address, self._peer_address = self._peer_address, ""
+        self.client_region = region = shared.region_of(address)
+        self.split_regions = split_regions(request, region) - {UNKNOWN}
         self.handshaken = True
         self.limits = limits = shared.rules.limits_for(
-            ClientTraits(tunnel_protocol=self._protocol, region=self.client_region, handshake=self.parameters)
+            ClientTraits(tunnel_protocol=self._protocol, region=region, handshake=self.parameters)
         )
         response = HandshakeResponse(
-            homepages=list(shared.homepages(self.parameters, self.client_region)),
+            homepages=list(shared.homepages(self.parameters, region)),
             encoded_server_list=self._own_entry(),
-            client_region=self.client_region,
-            client_address=self._peer_address,
+            client_region=region,
+            client_address=address,
             server_timestamp=_rfc_3339(int(shared.clock.time())),
             upstream_bytes_per_second=limits.read_bytes_per_second,
             downstream_bytes_per_second=limits.write_bytes_per_second,

@@ -12,12 +12,13 @@ from headrace.base.errors import RemoteProtocolError
 from headrace.codec.packed_parameter_keys import PARAMETER_KEYS
 from headrace.documents.capabilities import TUNNEL_PROTOCOLS
 
-__all__ = ["BASE", "CONNECTED", "HANDSHAKE", "STATUS", "response_padding", "validate"]
+__all__ = ["BASE", "CONNECTED", "HANDSHAKE", "STATUS", "response_padding", "split_regions", "validate"]
 
 Form = Callable[[object], bool]
 
 _MAX_TEXT: Final = 1024  # characters
 _MAX_ITEMS: Final = 64
+_MAX_REGIONS: Final = 250  # as many countries as there are
 _MAX_PADDING: Final = 16_384
 #: Known to the network, but of no use to anybody once the request is answered, or nothing to hold on to.
 _NOT_KEPT: Final = frozenset(
@@ -31,8 +32,8 @@ def _text(pattern: str) -> Form:
     return lambda value: isinstance(value, str) and len(value) <= _MAX_TEXT and matches(value) is not None
 
 
-def _texts(item: Form) -> Form:
-    return lambda value: isinstance(value, list) and len(value) <= _MAX_ITEMS and all(map(item, value))
+def _texts(item: Form, most: int = _MAX_ITEMS) -> Form:
+    return lambda value: isinstance(value, list) and len(value) <= most and all(map(item, value))
 
 
 def _is_object(value: object) -> bool:
@@ -81,7 +82,8 @@ _OPTIONAL: Final[Mapping[str, Form]] = {
     "server_entry_region": _REGION,
     "server_entry_source": _text(r"EMBEDDED|REMOTE|DISCOVERY|TARGET|OBFUSCATED|EXCHANGED|DSL-.*|PUSH-.*"),
     "server_entry_timestamp": _TIME,
-    "split_tunnel_regions": _texts(_REGION),
+    "split_tunnel": _FLAG,
+    "split_tunnel_regions": _texts(_REGION, _MAX_REGIONS),
     "ssh_client_version": _ANY,
     "upstream_proxy_type": _text(r"http|socks5|socks4a"),
 }
@@ -102,6 +104,13 @@ def validate(parameters: Mapping[str, object], required: Mapping[str, Form]) -> 
         if parameters[name] != "" and not _OPTIONAL[name](parameters[name]):
             raise RemoteProtocolError(f"API parameter {name} is malformed")
     return {name: value for name, value in parameters.items() if name in _KEPT and _is_small(value)}
+
+
+def split_regions(parameters: Mapping[str, object], own_region: str) -> frozenset[str]:
+    """Return the countries that a client reaches directly. The handshake's parameters have been validated."""
+    regions = parameters.get("split_tunnel_regions")
+    own = [own_region] if parameters.get("split_tunnel") == "1" else []
+    return frozenset((*own, *regions) if isinstance(regions, list) else own)
 
 
 def response_padding(parameters: Mapping[str, object]) -> str:
