@@ -5,7 +5,7 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from headrace.base.clock import SYSTEM_CLOCK, Clock
 from headrace.base.errors import DocumentError
@@ -17,6 +17,7 @@ from headrace.documents.traffic_rules import DEFAULT_TRAFFIC_RULES, TrafficRules
 from headrace.obfuscation.prefix import PrefixSpecs
 from headrace.server.api import ApiServices
 from headrace.server.egress import Egress, local_addresses
+from headrace.server.geoip import NO_COUNTRIES, GeoIP
 from headrace.ssh.connection import MAX_CHANNELS
 from headrace.ssh.host_keys import HostKey
 
@@ -44,6 +45,7 @@ class Shared:
     prefixes: PrefixSpecs
     rules: TrafficRules
     osl: OslConfig
+    geo_ip: GeoIP
     egress: Egress
     api: ApiServices
     seen: Callable[[bytes], bool]
@@ -71,20 +73,20 @@ class Shared:
         clock: Clock = SYSTEM_CLOCK,
     ) -> "Shared":
         """Read the files that the configuration names, relative to `directory`. Raises DocumentError."""
-        rules, prefixes, osl = _reloadable(config, directory)
+        files = _Files.read(config, directory)
         return cls(
             config=config,
             keyword=config.obfuscated_ssh_key.encode(),
             host_key=HostKey.from_pem(config.ssh_private_key),
             identification=identification(config).encode(),
-            prefixes=prefixes,
-            rules=rules,
-            osl=osl,
+            **files._asdict(),
             egress=Egress(
                 allow_bogons=config.allow_bogons,
                 own_addresses=[config.server_ip_address, *local_addresses()],
             ),
-            api=ApiServices(config=config, rules=rules, clock=clock, rng=rng),
+            api=ApiServices(
+                config=config, rules=files.rules, clock=clock, rng=rng, region_of=files.geo_ip.country
+            ),
             seen=seen,
             rng=rng,
             clock=clock,
@@ -100,22 +102,35 @@ class Shared:
 
     def reloaded(self, directory: Path) -> "Shared":
         """Return this with the files read anew that may change. Raises DocumentError."""
-        rules, prefixes, osl = _reloadable(self.config, directory)
-        return replace(self, rules=rules, prefixes=prefixes, osl=osl, api=replace(self.api, rules=rules))
+        files = _Files.read(self.config, directory, self.geo_ip)
+        api = replace(self.api, rules=files.rules, region_of=files.geo_ip.country)
+        return replace(self, **files._asdict(), api=api)
 
 
-def _reloadable(config: ServerConfig, directory: Path) -> tuple[TrafficRules, PrefixSpecs, OslConfig]:
-    """Read the files that may change while the server runs."""
-    rules, prefixes, osl = DEFAULT_TRAFFIC_RULES, PrefixSpecs(), NO_SCHEMES
-    if config.traffic_rules_filename:
-        rules = read_traffic_rules(*_file(directory, config.traffic_rules_filename, "TrafficRulesFilename"))
-    if config.tactics_config_filename:
-        prefixes = read_tactics_config(
-            *_file(directory, config.tactics_config_filename, "TacticsConfigFilename")
-        )
-    if config.osl_config_filename:
-        osl = read_osl_config(*_file(directory, config.osl_config_filename, "OSLConfigFilename"))
-    return rules, prefixes, osl
+class _Files(NamedTuple):
+    """What is in the files that may change while the server runs."""
+
+    rules: TrafficRules
+    prefixes: PrefixSpecs
+    osl: OslConfig
+    geo_ip: GeoIP
+
+    @classmethod
+    def read(cls, config: ServerConfig, directory: Path, geo_ip: GeoIP = NO_COUNTRIES) -> "_Files":
+        """Read them; what is as it was in `geo_ip` is not read again."""
+        rules, prefixes, osl = DEFAULT_TRAFFIC_RULES, PrefixSpecs(), NO_SCHEMES
+        if config.traffic_rules_filename:
+            rules = read_traffic_rules(
+                *_file(directory, config.traffic_rules_filename, "TrafficRulesFilename")
+            )
+        if config.tactics_config_filename:
+            prefixes = read_tactics_config(
+                *_file(directory, config.tactics_config_filename, "TacticsConfigFilename")
+            )
+        if config.osl_config_filename:
+            osl = read_osl_config(*_file(directory, config.osl_config_filename, "OSLConfigFilename"))
+        paths = [directory / name for name in config.geo_ip_database_filenames]
+        return cls(rules, prefixes, osl, GeoIP.load(paths, geo_ip))
 
 
 def identification(config: ServerConfig) -> str:
