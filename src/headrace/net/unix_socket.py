@@ -26,8 +26,12 @@ def unix_socket(path: str, *, what: str) -> Iterator[socket.socket]:
     if sys.platform == "win32":
         raise OperatorError(f"{what} cannot listen on a Unix socket: there are none here; use a port")
     with socket.socket(socket.AF_UNIX) as bound:
+        made = None
         try:
-            made = _bind_abstract(bound, path[1:]) if path.startswith("@") else _bind(bound, path)
+            if path.startswith("@"):
+                _bind_abstract(bound, path[1:])
+            else:
+                made = _bind(bound, path)
         except OSError as error:
             reason = _REASONS.get(error.errno or 0) or error.strerror
             raise OperatorError(f"{what} cannot listen at {path}: {reason}") from error
