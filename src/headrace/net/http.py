@@ -27,7 +27,16 @@ if TYPE_CHECKING:
 
     from headrace.net.http_transport import Transport
 
-__all__ = ["Connector", "HttpClient", "Target", "direct", "split_url", "through"]
+__all__ = [
+    "REDIRECTS",
+    "Connector",
+    "HttpClient",
+    "Target",
+    "direct",
+    "redirected",
+    "split_url",
+    "through",
+]
 
 #: Given host, port and seconds of patience, connect. Names are resolved where the connection is made.
 Connector = Callable[[str, int, float], Awaitable[ByteStream]]
@@ -35,7 +44,8 @@ Connector = Callable[[str, int, float], Awaitable[ByteStream]]
 #: Seconds for a connection, without what TLS takes.
 CONNECT_TIMEOUT: Final = 15.0
 MAX_REDIRECTS: Final = 5
-_REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
+#: Statuses that, with a Location, send the client elsewhere.
+REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
 _TRANSPORT: Final = "headrace.net.http_transport"
 #: What may stand in a request's target (RFC 9112 §3.2); anything else is percent-encoded.
 _PRINTABLE: Final = "".join(map(chr, range(0x21, 0x7F)))
@@ -91,6 +101,18 @@ def split_url(url: str) -> Target:
     return Target(f"{scheme.lower()}://{authority}", quote(path, safe=_PRINTABLE).encode())
 
 
+def redirected(url: str, location: str) -> str:
+    """Return where a response from `url` leads. Raises RemoteProtocolError if nobody should go there."""
+    try:
+        onward = urljoin(url, location)
+        secure = split_url(onward).secure
+    except (ValueError, DocumentError) as error:
+        raise RemoteProtocolError("the server redirects to what cannot be fetched") from error
+    if split_url(url).secure and not secure:
+        raise RemoteProtocolError("the server redirects from https to http, which is refused")
+    return onward
+
+
 class HttpClient:
     """Makes requests over what `connect` connects to. Connections are kept for more of them until `close`."""
 
@@ -121,12 +143,13 @@ class HttpClient:
         extra_headers: Mapping[str, str] | None = None,
         content: bytes | AsyncIterator[bytes] | None = None,
         verify: bool = True,
+        follow: bool = True,
     ) -> "AsyncIterator[httpx.Response]":
         """Make a request and give its response, whose body is read with `aiter_raw` inside the block.
 
         Redirections are followed, a few, but not from https to http; `extra_headers` are only for the origin
-        that was asked first. `verify` is whether its certificate matters. There is no limit of time except
-        for connecting: the caller sets one around it.
+        that was asked first; without `follow` they are given like any response. `verify` is whether its
+        certificate matters. There is no limit of time except for connecting: the caller sets one around it.
 
         Raises NetworkError, RemoteProtocolError, DocumentError (the URL or a header cannot be sent) or
         OperatorError (trust); none of their texts shows an address, a URL or a header.
@@ -139,25 +162,14 @@ class HttpClient:
             response = await transport.handle_async_request(request)
             try:
                 location = response.headers.get("location")
-                if response.status_code not in _REDIRECTS or location is None:
+                if not follow or response.status_code not in REDIRECTS or location is None:
                     yield response
                     return
             finally:
                 await response.aclose()
-            onward = self._follow(target, url, location)
-            url, target = onward
+            url = redirected(url, location)
+            target = split_url(url)
         raise RemoteProtocolError("the server redirects again and again")
-
-    @staticmethod
-    def _follow(target: Target, url: str, location: str) -> tuple[str, Target]:
-        try:
-            url = urljoin(url, location)
-            onward = split_url(url)
-        except (ValueError, DocumentError) as error:
-            raise RemoteProtocolError("the server redirects to what cannot be fetched") from error
-        if target.secure and not onward.secure:
-            raise RemoteProtocolError("the server redirects from https to http, which is refused")
-        return url, onward
 
     @staticmethod
     def _make(

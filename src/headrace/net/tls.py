@@ -44,6 +44,11 @@ class Trust:
         name = config.trusted_ca_certificates_filename
         return cls(Path(name) if name else None, system=not config.disable_system_root_cas)
 
+    @property
+    def verifies(self) -> bool:
+        """Whether there is anything to verify certificates against."""
+        return self._system or self._ca_file is not None
+
     def slow(self, verify: bool) -> bool:
         """Whether `context` will take tens of milliseconds: it has all the system's authorities to read."""
         return verify and self._system and verify not in self._contexts
@@ -59,7 +64,7 @@ class Trust:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.options |= ssl.OP_NO_RENEGOTIATION
         context.set_alpn_protocols(["http/1.1"])
-        if not verify or not (self._system or self._ca_file):
+        if not (verify and self.verifies):
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
             return context
