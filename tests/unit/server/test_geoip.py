@@ -1,0 +1,118 @@
+"""Countries of addresses: what databases know, and how they are taken in use and replaced."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.geoip_database import write_database
+
+from headrace.base.errors import DocumentError
+from headrace.net.addresses import Address
+from headrace.server.geoip import NO_COUNTRIES, UNKNOWN, GeoIP
+
+WORLD = {"198.18.0.0/16": "DE", "198.19.0.0/16": "IR", "2001:db8::/32": "FR"}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> GeoIP:
+    return GeoIP.load([write_database(tmp_path_factory.mktemp("geoip") / "world.mmdb", WORLD)])
+
+
+@pytest.mark.parametrize(
+    ("address", "country"),
+    [
+        ("198.18.0.0", "DE"),
+        ("198.18.255.255", "DE"),
+        ("198.19.0.1", "IR"),
+        ("198.20.0.0", UNKNOWN),
+        ("2001:db8::7", "FR"),
+        ("2001:db9::7", UNKNOWN),
+        ("127.0.0.1", UNKNOWN),
+        ("fe80::1%eth0", UNKNOWN),
+        ("", UNKNOWN),
+    ],
+)
+def test_countries(world: GeoIP, address: str, country: str) -> None:
+    assert world.country(address) == country
+    assert NO_COUNTRIES.country(address) == UNKNOWN
+
+
+@given(st.ip_addresses())
+def test_every_address_has_a_country_or_none(world: GeoIP, address: Address) -> None:
+    assert world.country(str(address)) in {"DE", "IR", "FR", UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    ("record", "country"),
+    [
+        ({"country": {"iso_code": "DE", "names": {"en": "Germany"}}, "city": {}}, "DE"),
+        ({"country": "DE", "asn": 1}, "DE"),
+        ({"registered_country": {"iso_code": "DE"}}, UNKNOWN),
+        ({"country": {"iso_code": "de"}}, UNKNOWN),
+        ({"country": {"iso_code": "DEU"}}, UNKNOWN),
+        ({"country": {"iso_code": 7}}, UNKNOWN),
+        ({"country": {}}, UNKNOWN),
+        ({"country": ["DE"]}, UNKNOWN),
+        (["DE"], UNKNOWN),
+        (7, UNKNOWN),
+    ],
+)
+def test_records_of_all_sorts(tmp_path: Path, record: object, country: str) -> None:
+    path = write_database(tmp_path / "odd.mmdb", {"198.18.0.0/16": record})
+    assert GeoIP.load([path]).country("198.18.0.1") == country
+
+
+def test_the_first_database_that_knows_a_country_is_believed(tmp_path: Path) -> None:
+    paths = [
+        write_database(tmp_path / "asn.mmdb", {"198.18.0.0/16": {"autonomous_system_number": 7}}),
+        write_database(tmp_path / "old.mmdb", {"198.18.0.0/16": "DE"}, version=4),
+        write_database(tmp_path / "new.mmdb", {"198.18.0.0/16": "FR", "2001:db8::/32": "IR"}),
+    ]
+    countries = GeoIP.load(paths)
+    assert countries.country("198.18.0.1") == "DE"
+    assert countries.country("2001:db8::1") == "IR"
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", bytes(200_000), None], ids=["empty", "JSON", "zeros", "none"]
+)
+def test_what_is_no_database_is_told_by_its_name(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "bad.mmdb"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(DocumentError, match=rf"GeoIPDatabaseFilenames: .*{path.name}"):
+        GeoIP.load([path])
+
+
+def test_a_file_that_is_written_over_changes_nothing_until_it_is_loaded(tmp_path: Path) -> None:
+    path = write_database(tmp_path / "world.mmdb", WORLD)
+    countries = GeoIP.load([path])
+    path.write_bytes(b"")  # mapped as it is, its pages would be gone, and the process with them
+    assert countries.country("198.18.0.1") == "DE"
+    with pytest.raises(DocumentError):
+        GeoIP.load([path], countries)
+    write_database(path, {"198.18.0.0/16": "FR"})
+    assert countries.country("198.18.0.1") == "DE"
+    assert GeoIP.load([path], countries).country("198.18.0.1") == "FR"
+
+
+def test_what_did_not_change_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [write_database(tmp_path / name, WORLD) for name in ("one.mmdb", "two.mmdb")]
+    before = GeoIP.load(paths)
+    monkeypatch.setenv("TMPDIR", "/nonexistent")
+    monkeypatch.setattr("tempfile.tempdir", "/nonexistent")
+    assert GeoIP.load(paths, before).country("198.18.0.1") == "DE"
+    os.utime(paths[1], ns=(0, 0))
+    with pytest.raises(DocumentError, match=r"two\.mmdb"):
+        GeoIP.load(paths, before)
+
+
+def test_copies_leave_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(copies))
+    countries = GeoIP.load([write_database(tmp_path / "world.mmdb", WORLD)])
+    assert countries.country("198.18.0.1") == "DE"
+    assert list(copies.iterdir()) == []
