@@ -3,7 +3,8 @@
     HeadraceError
     ├── LocalProtocolError     we are about to break a protocol: a bug of ours
     ├── RemoteProtocolError    the peer broke it; carries the SSH disconnect code to answer with
-    ├── NetworkError           the network failed; ConnectTimeout and HandshakeTimeout name the phase
+    ├── NetworkError           the network failed; ConnectRefused, ConnectTimeout, Unreachable, NameNotFound
+    │                          and HandshakeTimeout say how
     ├── DocumentError          a document (entry, list, config) is malformed, badly signed or stale
     └── OperatorError          a person must mend something; carries the exit code
 
@@ -11,14 +12,17 @@ Builtin exceptions are used wherever nobody would catch a class of ours specific
 """
 
 __all__ = [
+    "ConnectRefused",
     "ConnectTimeout",
     "DocumentError",
     "HandshakeTimeout",
     "HeadraceError",
     "LocalProtocolError",
+    "NameNotFound",
     "NetworkError",
     "OperatorError",
     "RemoteProtocolError",
+    "Unreachable",
 ]
 
 
@@ -45,8 +49,20 @@ class NetworkError(HeadraceError):
     """A connection could not be made, or broke."""
 
 
+class ConnectRefused(NetworkError):
+    """Nobody listens there."""
+
+
 class ConnectTimeout(NetworkError):
     """No TCP connection in time."""
+
+
+class Unreachable(NetworkError):
+    """No way leads there."""
+
+
+class NameNotFound(NetworkError):
+    """No host has such a name, or it has no address."""
 
 
 class HandshakeTimeout(NetworkError):

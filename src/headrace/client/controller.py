@@ -17,6 +17,7 @@ from headrace.base.errors import DocumentError, OperatorError
 from headrace.base.rng import SYSTEM_RNG, Rng
 from headrace.client.data_directory import DataDirectory
 from headrace.client.list_import import Importer
+from headrace.client.local_connection import Bypass
 from headrace.client.local_proxies import LocalProxies
 from headrace.client.notices import Notices
 from headrace.client.operation import Operation
@@ -35,7 +36,7 @@ from headrace.crypto.signing import VerifyingKey
 from headrace.documents.client_config import ClientConfig
 from headrace.establishment.dial_parameters import DialParameters
 from headrace.establishment.journal import Journal
-from headrace.net.http import direct, through
+from headrace.net.http import Connector, direct, through
 from headrace.net.relay import Relay
 from headrace.net.relay_pool import RelayPool
 from headrace.net.streams import ByteStream
@@ -77,6 +78,8 @@ class Controller:
         self._shared = shared = Shared.of(
             config, servers, notices, rng, clock, store, surroundings or Surroundings()
         )
+        self.split: Bypass | None = None
+        self.connect_directly: Connector = direct if shared.proxy is None else shared.proxy.connect
         self._servers = servers
         self._notices = notices
         self._embedded = embedded or {}
@@ -309,7 +312,7 @@ class Controller:
         if self._operation.pool:
             connect = through(self._operation.pool.next().open_channel)
         else:
-            connect = direct if self._shared.proxy is None else self._shared.proxy.connect
+            connect = self.connect_directly
         return await connect(host, port, timeout)
 
     # ---- what the machine and the local proxies say ---------------------------------------------------

@@ -1,7 +1,8 @@
 """An application's connection to one of the local proxies, until its port forward is open.
 
 negotiating ──► opening (the tunnel is asked) ──► handed to a Relay, which keeps the socket
-                      └─ refused, or too slow: an answer in the proxy's own terms, then closed
+                  │   └─ refused, or too slow: an answer in the proxy's own terms, then closed
+                  └─ not to be tunnelled: dialled from here, and joined with that connection
 """
 
 import asyncio
@@ -9,12 +10,15 @@ from abc import abstractmethod
 from typing import Final, Protocol, cast
 
 from headrace.base.errors import NetworkError
+from headrace.client.proxy_options import ProxyOptions
+from headrace.net.http import Connector
 from headrace.net.relay import Relay
+from headrace.net.streams import ByteStream, SocketStream, join
 from headrace.ssh import numbers
 from headrace.ssh.channel import Channel, Endpoint
-from headrace.ssh.forwarding import Destination
+from headrace.ssh.forwarding import Destination, Failure
 
-__all__ = ["LocalConnection", "PortForwarder"]
+__all__ = ["Bypass", "LocalConnection", "PortForwarder"]
 
 #: Seconds for the application to say what it wants, and for the server to open the port forward.
 NEGOTIATION_TIMEOUT: Final = 5.0
@@ -27,10 +31,32 @@ MAX_EARLY: Final = 64 * 1024
 _BUFFER: Final = memoryview(bytearray(MAX_EARLY))
 
 
+class Bypass(Protocol):
+    """Who is not tunnelled (client spec §2.7)."""
+
+    def bypasses(self, destination: Destination) -> bool:
+        """Whether the server need not be asked."""
+        ...
+
+    def told(self, destination: Destination) -> None:
+        """The server said to go there directly."""
+        ...
+
+    async def connect(self, destination: Destination, timeout: float) -> ByteStream:
+        """Go there directly. Raises NetworkError."""
+        ...
+
+
 class PortForwarder(Protocol):
     """Where port forwards are opened. `loop` is the one that everything runs on."""
 
     loop: asyncio.AbstractEventLoop
+    connect_directly: Connector  #: past the tunnel, as tunnels themselves are dialled
+
+    @property
+    def split(self) -> Bypass | None:
+        """Who is not tunnelled, if anybody."""
+        ...
 
     def open_forward(self, destination: Destination, endpoint: Endpoint) -> Channel:
         """Ask for a port forward; the endpoint hears the outcome. Raises NetworkError without a tunnel."""
@@ -52,8 +78,11 @@ class LocalConnection(asyncio.BufferedProtocol):
     as the socket, for the method it had bound.
     """
 
-    def __init__(self, forwarder: PortForwarder) -> None:
+    def __init__(self, forwarder: PortForwarder, options: ProxyOptions) -> None:
         self._forwarder = forwarder
+        self._options = options
+        self._destination: Destination | None = None
+        self._directly: asyncio.Task[None] | None = None
         self._early = b""
         self._opening = False
         self._finished = False  # the application says no more
@@ -74,18 +103,25 @@ class LocalConnection(asyncio.BufferedProtocol):
         """Return the answer to an opened port forward."""
 
     @abstractmethod
-    def failure(self, refused: bool) -> bytes:
-        """Return the answer to a failed one: `refused` by the server, or no tunnel and no answer."""
+    def failure(self, why: Failure) -> bytes:
+        """Return the answer to a failed one."""
 
     def open(self, destination: Destination, first: bytes) -> None:
         """Open a port forward; `first` is payload that came along with the request."""
         self._deadline = self._loop.time() + OPEN_TIMEOUT
         self._opening = True
         self._early = first
-        try:
-            self._forwarder.open_forward(destination, self)
-        except NetworkError:
-            self.end(self.failure(refused=False))
+        self._destination = destination
+        split = self._forwarder.split
+        if split is not None and split.bypasses(destination):
+            self._go_directly(split, destination)
+        elif not destination.possible:
+            self.end(self.failure(Failure.UNREACHABLE))
+        else:
+            try:
+                self._forwarder.open_forward(destination, self)
+            except NetworkError:
+                self.end(self.failure(Failure.NO_TUNNEL))
 
     def write(self, data: bytes) -> None:
         """Answer the application."""
@@ -99,7 +135,7 @@ class LocalConnection(asyncio.BufferedProtocol):
             self._tcp.write(answer)
         self._tcp.close()
 
-    def hand_over(self, protocol: asyncio.Protocol) -> asyncio.Transport:
+    def hand_over(self, protocol: asyncio.BaseProtocol) -> asyncio.Transport:
         """Give the socket to another protocol; this object is done with it."""
         self._gone = True
         self._timer.cancel()
@@ -132,6 +168,8 @@ class LocalConnection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._gone = True
         self._timer.cancel()
+        if self._directly is not None:
+            self._directly.cancel()
 
     # ---- the channel's side ---------------------------------------------------------------------------
 
@@ -150,19 +188,49 @@ class LocalConnection(asyncio.BufferedProtocol):
             relay.eof_received()
 
     def refused(self, reason: int, text: str) -> None:
+        split, destination = self._forwarder.split, self._destination
         if reason != numbers.SPLIT_TUNNEL:
             self._forwarder.forward_failed()
+        elif split is not None and destination is not None:
+            split.told(destination)
+            if not self._gone:
+                self._go_directly(split, destination)
+            return
         if not self._gone:
-            self.end(self.failure(refused=True))
+            self.end(self.failure(Failure.of_refusal(text)))
 
     def closed(self, error: Exception | None) -> None:
         if not self._gone:
-            self.end(self.failure(refused=False))
+            self.end(self.failure(Failure.NO_TUNNEL))
 
     def data(self, view: memoryview) -> None:
         """Not before the channel is open; then the relay is the endpoint."""
 
     pause = writable = eof = lambda self: None  # the same
+
+    # ---- past the tunnel ------------------------------------------------------------------------------
+
+    def _go_directly(self, split: Bypass, destination: Destination) -> None:
+        self._timer.cancel()
+        self._directly = self._loop.create_task(self._join(split, destination))
+
+    async def _join(self, split: Bypass, destination: Destination) -> None:
+        try:
+            far = await split.connect(destination, OPEN_TIMEOUT)
+        except NetworkError as error:
+            self.end(self.failure(Failure.of_error(error)))
+            return
+        self._tcp.write(self.success())
+        near = SocketStream()
+        self.hand_over(near)
+        near.connection_made(self._tcp)
+        if self._early:
+            near.data_received(self._early)
+        if len(self._early) >= MAX_EARLY:
+            self._tcp.resume_reading()
+        if self._finished:
+            near.eof_received()
+        await join(near, far)
 
     # ---- time -----------------------------------------------------------------------------------------
 
@@ -171,6 +239,6 @@ class LocalConnection(asyncio.BufferedProtocol):
             self._timer = self._loop.call_at(self._deadline, self._timed_out)
         elif self._opening:
             self._forwarder.forward_failed()
-            self.end(self.failure(refused=False))
+            self.end(self.failure(Failure.TIMED_OUT))
         else:
             self.end()

@@ -1,23 +1,31 @@
 """The local HTTP proxy (client spec §2.3): CONNECT here, plain requests in `http_forward`."""
 
+from typing import Final
+
 from headrace.base.errors import RemoteProtocolError
 from headrace.client.http_forward import HttpForward
 from headrace.client.local_connection import LocalConnection, PortForwarder
+from headrace.client.proxy_options import ProxyOptions
 from headrace.codec.http_head import parse_head
-from headrace.ssh.forwarding import Destination
+from headrace.ssh.forwarding import Destination, Failure
 
 __all__ = ["HttpConnection"]
 
 _ESTABLISHED = b"HTTP/1.1 200 OK\r\n\r\n"
-_BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-_BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_EMPTY = b"HTTP/1.1 %b\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_BAD_REQUEST = _EMPTY % b"400 Bad Request"
+_STATUSES: Final = {
+    Failure.TIMED_OUT: b"504 Gateway Timeout",
+    Failure.FORBIDDEN: b"403 Forbidden",
+    Failure.NO_TUNNEL: b"503 Service Unavailable",
+}
 
 
 class HttpConnection(LocalConnection):
     """One application's HTTP proxy connection, until its first request is read."""
 
-    def __init__(self, forwarder: PortForwarder) -> None:
-        super().__init__(forwarder)
+    def __init__(self, forwarder: PortForwarder, options: ProxyOptions) -> None:
+        super().__init__(forwarder, options)
         self._head = b""
 
     def negotiate(self, data: bytes) -> None:
@@ -41,5 +49,5 @@ class HttpConnection(LocalConnection):
     def success(self) -> bytes:
         return _ESTABLISHED
 
-    def failure(self, refused: bool) -> bytes:
-        return _BAD_GATEWAY
+    def failure(self, why: Failure) -> bytes:
+        return _EMPTY % _STATUSES.get(why, b"502 Bad Gateway")

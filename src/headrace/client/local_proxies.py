@@ -9,6 +9,7 @@ from headrace.client.local_connection import LocalConnection, PortForwarder
 from headrace.client.local_http import HttpConnection
 from headrace.client.local_socks import SocksConnection
 from headrace.client.notices import Notices
+from headrace.client.proxy_options import ProxyOptions
 from headrace.documents.client_config import ClientConfig
 from headrace.net.dial import listen
 from headrace.net.interfaces import listening_address
@@ -25,6 +26,7 @@ class LocalProxies:
         self._forwarder = forwarder
         self._notices = notices
         self._listeners: list[asyncio.Server] = []
+        self._options = ProxyOptions(shared=config.listen_interface != "", ports=self.ports)
 
     async def open(self) -> None:
         """Listen. Raises OperatorError, after a notice if it is for a port that is taken."""
@@ -39,7 +41,7 @@ class LocalProxies:
                 continue
             what = f"the local {name.upper()} proxy (Local{name}ProxyPort)"
             try:
-                server = await listen(partial(kind, self._forwarder), host, port, what=what)
+                server = await listen(partial(kind, self._forwarder, self._options), host, port, what=what)
             except OperatorError as error:
                 if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EADDRINUSE:
                     self._notices.emit(f"{name}ProxyPortInUse", port=port)

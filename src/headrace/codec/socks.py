@@ -1,15 +1,16 @@
-"""SOCKS4, 4a and 5 as a server sees them: one CONNECT request, read in pieces of any size.
+"""SOCKS4, 4a and 5 as a server sees them: one request, read in pieces of any size.
 
     first byte ── 4 ──► request ──────────────────────────► Request
          │
-         └────── 5 ──► methods ──► [user, password] ──► request ──► Request
+         └────── 5 ──► methods ──► [user, password] ──► request ──► Request, or Associate
 
-Whatever breaks the protocol ends in Refused, with the bytes to write before closing. Bytes that follow the
-request are early payload and are handed over as `leftover`: clients that do not wait are tolerated.
+Whatever breaks the protocol ends in Refused, with the bytes to write before closing. Bytes that follow a
+Request are early payload and are handed over as `leftover`: clients that do not wait are tolerated.
 Sources: SOCKS4 and 4a memos, RFC 1928, RFC 1929; client spec §2.2.
 """
 
 import ipaddress
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,23 +21,32 @@ __all__ = [
     "COMMAND_NOT_SUPPORTED",
     "CONNECTION_REFUSED",
     "GENERAL_FAILURE",
+    "HOST_UNREACHABLE",
+    "NOT_ALLOWED",
+    "TTL_EXPIRED",
+    "Associate",
     "Event",
     "Refused",
     "Reply",
     "Request",
     "SocksParser",
     "Version",
+    "associated_reply",
     "failure_reply",
+    "parse_name",
     "success_reply",
 ]
 
 # Reply codes, RFC 1928 §6.
 GENERAL_FAILURE = 1
+NOT_ALLOWED = 2
+HOST_UNREACHABLE = 4
 CONNECTION_REFUSED = 5
+TTL_EXPIRED = 6
 COMMAND_NOT_SUPPORTED = 7
 ADDRESS_TYPE_NOT_SUPPORTED = 8
 
-_CONNECT = 1
+_CONNECT, _UDP_ASSOCIATE = 1, 3
 _IPV4, _DOMAIN, _IPV6 = 1, 3, 4
 _NO_AUTHENTICATION, _PASSWORD, _NONE_ACCEPTABLE = 0, 2, 0xFF
 _NO_ADDRESS = bytes(6)  # 0.0.0.0 port 0: the address bound at the far end is nobody's business
@@ -66,18 +76,33 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Associate:
+    """The client wants to send datagrams, from `port` if that is not 0. It says no more on this connection."""
+
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """Write `reply` if there is any, and close."""
 
     reply: bytes
 
 
-Event = Reply | Request | Refused
+Event = Reply | Request | Associate | Refused
+Check = Callable[[bytes, bytes], bool]
+"""Says whether a user and a password, neither of them empty, are right."""
 
 
 def success_reply(version: Version) -> bytes:
     """Return the answer to a request that was carried out."""
     return b"\x05\0\0\x01" + _NO_ADDRESS if version == 5 else b"\0\x5a" + _NO_ADDRESS
+
+
+def associated_reply(host: str, port: int) -> bytes:
+    """Return the answer to Associate: datagrams are to be sent to this address, without its zone."""
+    address = ipaddress.ip_address(host.partition("%")[0]).packed
+    return bytes((5, 0, 0, _IPV4 if len(address) == 4 else _IPV6)) + address + port.to_bytes(2, "big")
 
 
 def failure_reply(version: Version, code: int = GENERAL_FAILURE) -> bytes:
@@ -86,18 +111,22 @@ def failure_reply(version: Version, code: int = GENERAL_FAILURE) -> bytes:
 
 
 class SocksParser:
-    """Feed what the client sends to `receive` until a Request or Refused comes out."""
+    """Feed what the client sends to `receive` until a Request, an Associate or Refused comes out.
 
-    __slots__ = ("_buffer", "_finished", "_step")
+    With `check` everyone has to log in, which SOCKS4 cannot; without it any user and password are right.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_buffer", "_check", "_finished", "_step")
+
+    def __init__(self, check: Check | None = None) -> None:
+        self._check = check
         self._buffer = bytearray()
         self._step = self._start
         self._finished = False
 
     @property
     def finished(self) -> bool:
-        """True once a Request or Refused was returned."""
+        """True once a Request, an Associate or Refused was returned."""
         return self._finished
 
     def receive(self, data: bytes) -> list[Event]:
@@ -120,6 +149,8 @@ class SocksParser:
         if not self._buffer:
             return None
         if self._buffer[0] == 4:
+            if self._check is not None:
+                return Refused(failure_reply(4))
             self._step = self._request4
         elif self._buffer[0] == 5:
             self._step = self._methods
@@ -132,7 +163,7 @@ class SocksParser:
         if len(self._buffer) < 2 or len(self._buffer) < 2 + self._buffer[1]:
             return None
         methods = self._take(2 + self._buffer[1])[2:]
-        if _NO_AUTHENTICATION in methods:
+        if _NO_AUTHENTICATION in methods and self._check is None:
             self._step = self._request5
             return Reply(bytes([5, _NO_AUTHENTICATION]))
         if _PASSWORD in methods:
@@ -141,7 +172,7 @@ class SocksParser:
         return Refused(bytes([5, _NONE_ACCEPTABLE]))
 
     def _password(self) -> Event | None:
-        # 01 | length | user | length | password. Any non-empty pair passes: it is not looked at.
+        # 01 | length | user | length | password
         buffer = self._buffer
         if buffer and buffer[0] != 1:
             return Refused(b"\x01\x01")
@@ -150,9 +181,11 @@ class SocksParser:
         user, password = buffer[1], buffer[2 + buffer[1]]
         if len(buffer) < 3 + user + password:
             return None
+        said = self._take(3 + user + password)
         if not user or not password:
             return Refused(b"\x01\x01")
-        self._take(3 + user + password)
+        if self._check is not None and not self._check(said[2 : 2 + user], said[3 + user :]):
+            return Refused(b"\x01\x01")
         self._step = self._request5
         return Reply(b"\x01\x00")
 
@@ -163,9 +196,9 @@ class SocksParser:
             return Refused(failure_reply(5))
         if len(buffer) < 5:
             return None
-        if buffer[1] != _CONNECT:
+        command, kind = buffer[1], buffer[3]
+        if command not in (_CONNECT, _UDP_ASSOCIATE):
             return Refused(failure_reply(5, COMMAND_NOT_SUPPORTED))
-        kind = buffer[3]
         if kind == _DOMAIN:
             start, size = 5, buffer[4]
         elif kind in (_IPV4, _IPV6):
@@ -175,11 +208,13 @@ class SocksParser:
         if len(buffer) < start + size + 2:
             return None
         request = self._take(start + size + 2)
-        address = request[start:-2]
-        host = _name(address) if kind == _DOMAIN else str(ipaddress.ip_address(address))
+        address, port = request[start:-2], int.from_bytes(request[-2:], "big")
+        if command == _UDP_ASSOCIATE:
+            return Associate(port)
+        host = parse_name(address) if kind == _DOMAIN else str(ipaddress.ip_address(address))
         if host is None:
             return Refused(failure_reply(5))
-        return Request(host, int.from_bytes(request[-2:], "big"), 5, self._take(len(buffer)))
+        return Request(host, port, 5, self._take(len(buffer)))
 
     def _request4(self) -> Event | None:
         # 04 | command | port | IPv4 | user ID | 00, and in 4a: IPv4 is 0.0.0.x, x > 0, then name | 00
@@ -195,7 +230,7 @@ class SocksParser:
             name_end = buffer.find(0, user_end + 1, user_end + _MAX_TEXT + 2)
             if name_end < 0:
                 return Refused(b"") if len(buffer) > user_end + 1 + _MAX_TEXT else None
-            host, end = _name(bytes(buffer[user_end + 1 : name_end])), name_end + 1
+            host, end = parse_name(bytes(buffer[user_end + 1 : name_end])), name_end + 1
         else:
             host, end = str(ipaddress.IPv4Address(address)), user_end + 1
         if host is None:
@@ -204,7 +239,7 @@ class SocksParser:
         return Request(host, port, 4, self._take(len(buffer)))
 
 
-def _name(raw: bytes) -> str | None:
+def parse_name(raw: bytes) -> str | None:
     """Return a host name, or None when it is empty or holds what no name can hold."""
     try:
         name = raw.decode()

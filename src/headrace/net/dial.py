@@ -11,7 +11,14 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from headrace.base.errors import ConnectTimeout, NetworkError, OperatorError
+from headrace.base.errors import (
+    ConnectRefused,
+    ConnectTimeout,
+    NameNotFound,
+    NetworkError,
+    OperatorError,
+    Unreachable,
+)
 
 __all__ = ["dial", "insist_on_free", "listen", "reset"]
 
@@ -23,13 +30,21 @@ _REMEDIES = {
     errno.EACCES: ". Choose a port above 1023, or give the program the capability CAP_NET_BIND_SERVICE.",
 }
 
+#: What an error of the system means for a connection that was to be made.
+_MEANINGS: dict[int | None, type[NetworkError]] = {
+    errno.ECONNREFUSED: ConnectRefused,
+    errno.ETIMEDOUT: ConnectTimeout,
+    errno.EHOSTUNREACH: Unreachable,
+    errno.ENETUNREACH: Unreachable,
+}
+
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 
 
 async def dial(host: str, port: int, factory: Callable[[], P], timeout: float) -> P:
     """Connect to an address literal (or a name, resolved by the system); return the protocol.
 
-    Raises ConnectTimeout or another NetworkError; their texts name no address.
+    Raises NetworkError, of the kind that says why; the texts name no address.
     """
     loop = asyncio.get_running_loop()
     try:
@@ -38,9 +53,9 @@ async def dial(host: str, port: int, factory: Callable[[], P], timeout: float) -
     except TimeoutError as error:
         raise ConnectTimeout(f"no connection within {timeout:g} s") from error
     except OSError as error:
-        raise NetworkError(_reason(error)) from error
+        raise _failure(error) from error
     except UnicodeError as error:  # a label of the name is empty, too long or of letters no name has
-        raise NetworkError("no host has such a name") from error
+        raise NameNotFound("no host has such a name") from error
     return protocol
 
 
@@ -87,6 +102,12 @@ def reset(transport: asyncio.Transport) -> None:
 def _taken(what: str, port: int, error: OSError) -> OperatorError:
     remedy = _REMEDIES.get(error.errno or 0, "")
     return OperatorError(f"{what} cannot listen on port {port}: {_reason(error)}{remedy}")
+
+
+def _failure(error: OSError) -> NetworkError:
+    unknown = isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN
+    kind = NameNotFound if unknown else _MEANINGS.get(error.errno, NetworkError)
+    return kind(_reason(error))
 
 
 def _reason(error: OSError) -> str:

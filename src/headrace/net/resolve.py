@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from headrace.base.clock import SYSTEM_CLOCK, Clock
-from headrace.base.errors import NetworkError
+from headrace.base.errors import ConnectTimeout, NameNotFound, NetworkError
 from headrace.net.addresses import parse_address
 
 __all__ = ["Answer", "Backend", "Resolver", "system_name_server"]
@@ -110,11 +110,11 @@ class Resolver:
             async with asyncio.timeout(self._timeout):
                 answers = await self._backend.query(name)
         except TimeoutError as error:
-            raise NetworkError("the name server did not answer: timed out") from error
+            raise ConnectTimeout("the name server did not answer: timed out") from error
         # Sorting is stable: within a family the order is the name server's.
         addresses = sorted(dict.fromkeys(address for address, _ in answers), key=lambda text: ":" in text)
         if not addresses:
-            raise NetworkError("the name has no address")
+            raise NameNotFound("the name has no address")
         self._keep(name, addresses, min(age for _, age in answers))
         return addresses
 
@@ -157,7 +157,7 @@ def _normal(name: str) -> str:
 
 
 def _no_such_name() -> NetworkError:
-    return NetworkError("the name does not exist")
+    return NameNotFound("the name does not exist")
 
 
 def _best_backend(servers: Sequence[str]) -> Backend:
@@ -203,7 +203,7 @@ class _CAres:
         if code in self._missing:
             return _no_such_name()
         if code == self._timed_out:
-            return NetworkError("the name server did not answer: timed out")
+            return ConnectTimeout("the name server did not answer: timed out")
         return NetworkError("the name server cannot be used")
 
 

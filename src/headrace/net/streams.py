@@ -14,8 +14,9 @@ from typing import Final, cast
 from headrace.base.errors import ConnectTimeout, NetworkError
 from headrace.net.dial import reset
 from headrace.ssh.channel import MAX_DATA, Channel, Endpoint
+from headrace.ssh.forwarding import Failure
 
-__all__ = ["ByteStream", "ChannelStream", "ForwardRefused", "SocketStream"]
+__all__ = ["ByteStream", "ChannelStream", "ForwardRefused", "SocketStream", "join"]
 
 #: The reader is behind above this many unread bytes; so is the socket with as many unwritten ones.
 HIGH, LOW = 128 * 1024, 32 * 1024
@@ -24,11 +25,12 @@ OPEN_TIMEOUT: Final = 10.0
 
 
 class ForwardRefused(NetworkError):
-    """The server did not open the port forward; `reason` is one of RFC 4254 §5.1."""
+    """The server did not open the port forward; `reason` is one of RFC 4254 §5.1, `why` what it says."""
 
-    def __init__(self, reason: int) -> None:
+    def __init__(self, reason: int, text: str = "") -> None:
         super().__init__(f"the server refused the port forward, reason {reason}")
         self.reason = reason
+        self.why = Failure.of_refusal(text)
 
 
 class ByteStream(ABC):
@@ -178,7 +180,7 @@ class ChannelStream(ByteStream):
 
     def refused(self, reason: int, text: str) -> None:
         if not self._opening.done():
-            self._opening.set_exception(ForwardRefused(reason))
+            self._opening.set_exception(ForwardRefused(reason, text))
 
     def data(self, view: memoryview) -> None:
         if self._channel is not None:
@@ -274,6 +276,25 @@ class SocketStream(ByteStream, asyncio.Protocol):
         self._tcp = None
         self._finish(exc)
         _wake(self._writer)
+
+
+async def join(one: ByteStream, other: ByteStream) -> None:
+    """Pass on what each says to the other until both have ended or one has broken; then close both."""
+
+    async def pass_on(source: ByteStream, target: ByteStream) -> None:
+        while piece := await source.read():
+            await target.write(piece)
+        target.write_eof()
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(pass_on(one, other))
+            group.create_task(pass_on(other, one))
+    except* NetworkError:
+        pass  # whoever is left hears of it
+    finally:
+        one.close()
+        other.close()
 
 
 def _wake(waiter: asyncio.Future[None] | None) -> None:

@@ -17,9 +17,8 @@ from headrace.net.relay_pool import RelayPool
 from headrace.net.resolve import Resolver
 from headrace.server.egress import Egress
 from headrace.server.osl_seeding import Seeding
-from headrace.ssh import numbers
 from headrace.ssh.channel import Channel
-from headrace.ssh.forwarding import Destination
+from headrace.ssh.forwarding import Destination, Failure
 
 __all__ = ["PortForwards"]
 
@@ -57,7 +56,7 @@ class PortForwards:
         """Dial, then accept the channel; or refuse it."""
         most = self.limits.max_tcp_dialing
         if most and len(self._dialing) >= most:
-            channel.refuse(numbers.ADMINISTRATIVELY_PROHIBITED, "")
+            self._refuse(channel, Failure.FORBIDDEN)
             return
         task = self._spawn(self._open(channel, destination))
         self._dialing.add(task)
@@ -66,12 +65,10 @@ class PortForwards:
     async def _open(self, channel: Channel, destination: Destination) -> None:
         try:
             relay, address = await self._dial(destination)
-        except PermissionError:
-            self._refuse(channel, numbers.ADMINISTRATIVELY_PROHIBITED)
-        except HeadraceError:
-            self._refuse(channel, numbers.CONNECT_FAILED)
+        except (HeadraceError, PermissionError) as error:
+            self._refuse(channel, Failure.of_error(error))
         except Exception:
-            self._refuse(channel, numbers.CONNECT_FAILED)  # whatever it was, the client waits for an answer
+            self._refuse(channel, Failure.FAILED)  # whatever it was, the client waits for an answer
             raise
         else:
             if self._closed:
@@ -85,9 +82,9 @@ class PortForwards:
             channel.accept(relay)
             relay.attach(channel)
 
-    def _refuse(self, channel: Channel, reason: int) -> None:
+    def _refuse(self, channel: Channel, why: Failure) -> None:
         if not self._closed:
-            channel.refuse(reason, "")
+            channel.refuse(why.reason, why.value)
 
     def _ended(self, relay: Relay) -> None:
         if self.seeding is not None:

@@ -26,7 +26,7 @@ from headrace.ssh.auth import ServerAuth
 from headrace.ssh.channel import Channel
 from headrace.ssh.clear import Veil
 from headrace.ssh.connection import Connection
-from headrace.ssh.forwarding import DIRECT_TCPIP, DIRECT_TCPIP_UNSPLIT, LIVENESS, Destination
+from headrace.ssh.forwarding import DIRECT_TCPIP, DIRECT_TCPIP_UNSPLIT, LIVENESS, Destination, Failure
 from headrace.ssh.liveness import RandomExchange
 from headrace.ssh.transport import Role, Transport, TransportConfig
 from headrace.transports import ServerSide, TunnelProtocol
@@ -201,10 +201,10 @@ class Session:
         try:
             destination = Destination.parse(extra)
         except RemoteProtocolError:  # what an application asked its client for need not be the client's fault
-            channel.refuse(numbers.CONNECT_FAILED, "")
+            channel.refuse(numbers.CONNECT_FAILED, Failure.UNREACHABLE.value)
             return
         if not (self._api.handshaken or shared.forwards_before_handshake):
-            channel.refuse(numbers.ADMINISTRATIVELY_PROHIBITED, "")
+            channel.refuse(numbers.ADMINISTRATIVELY_PROHIBITED, Failure.FORBIDDEN.value)
         elif (destination.host, destination.port) == shared.udpgw:
             if self._udpgw is not None:
                 self._udpgw.close()  # its limits are the tunnel's: one at a time

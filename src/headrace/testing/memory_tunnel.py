@@ -9,11 +9,13 @@ import asyncio
 from typing import Self
 
 from headrace.base.errors import NetworkError
+from headrace.client.local_connection import Bypass
 from headrace.net.dial import dial
+from headrace.net.http import Connector, direct
 from headrace.net.relay import Relay
 from headrace.ssh import numbers
 from headrace.ssh.channel import Channel, Endpoint
-from headrace.ssh.forwarding import DIRECT_TCPIP, Destination
+from headrace.ssh.forwarding import DIRECT_TCPIP, Destination, Failure
 from headrace.testing.peers import SshPair
 
 __all__ = ["MemoryTunnel"]
@@ -27,6 +29,8 @@ class MemoryTunnel:
 
     def __init__(self, *, answers: bool = True) -> None:
         self.loop = asyncio.get_running_loop()
+        self.split: Bypass | None = None
+        self.connect_directly: Connector = direct
         self.failures = 0  #: how often `forward_failed` was called
         self.destinations: list[Destination] = []  #: what was asked for, in order
         self.channels: list[Channel] = []  #: the far ends of port forwards that were asked for
@@ -100,7 +104,7 @@ class MemoryTunnel:
         try:
             relay = await dial(destination.host, destination.port, lambda: Relay(self._ended), timeout=5)
         except NetworkError:
-            channel.refuse(numbers.CONNECT_FAILED, "")
+            channel.refuse(numbers.CONNECT_FAILED, Failure.REFUSED.value)
             return
         self._relays += 1
         self._idle.clear()

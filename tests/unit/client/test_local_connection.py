@@ -12,6 +12,7 @@ from headrace.client import local_connection
 from headrace.client.local_connection import MAX_EARLY, NEGOTIATION_TIMEOUT, OPEN_TIMEOUT, LocalConnection
 from headrace.client.local_http import HttpConnection
 from headrace.client.local_socks import SocksConnection
+from headrace.client.proxy_options import ProxyOptions
 from headrace.ssh import numbers
 from headrace.ssh.channel import Channel
 from headrace.ssh.forwarding import Destination
@@ -26,12 +27,13 @@ pytestmark = pytest.mark.virtual_time
 class Proxy:
     """One kind of proxy: what an application says to it, and what it hears."""
 
-    kind: Callable[[MemoryTunnel], LocalConnection]
+    kind: Callable[[MemoryTunnel, ProxyOptions], LocalConnection]
     request: bytes
     greeting: bytes  # heard before the outcome
     success: bytes
     refused: bytes
-    failed: bytes  # no tunnel, no answer
+    late: bytes  # no answer in time
+    failed: bytes  # no tunnel
 
 
 SOCKS5 = Proxy(
@@ -40,6 +42,7 @@ SOCKS5 = Proxy(
     b"\x05\x00",
     b"\x05\x00\x00\x01" + bytes(6),
     b"\x05\x05\x00\x01" + bytes(6),
+    b"\x05\x06\x00\x01" + bytes(6),
     b"\x05\x01\x00\x01" + bytes(6),
 )
 SOCKS4 = Proxy(
@@ -49,15 +52,17 @@ SOCKS4 = Proxy(
     b"\x00\x5a" + bytes(6),
     b"\x00\x5b" + bytes(6),
     b"\x00\x5b" + bytes(6),
+    b"\x00\x5b" + bytes(6),
 )
-_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_EMPTY = b"HTTP/1.1 %b\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 HTTP = Proxy(
     HttpConnection,
     b"CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n",
     b"",
     b"HTTP/1.1 200 OK\r\n\r\n",
-    _GATEWAY,
-    _GATEWAY,
+    _EMPTY % b"502 Bad Gateway",
+    _EMPTY % b"504 Gateway Timeout",
+    _EMPTY % b"503 Service Unavailable",
 )
 every_proxy = pytest.mark.parametrize("proxy", [SOCKS5, SOCKS4, HTTP], ids=["socks5", "socks4a", "http"])
 
@@ -68,7 +73,7 @@ class Rig:
     def __init__(self, proxy: Proxy) -> None:
         self.proxy = proxy
         self.tunnel = MemoryTunnel(answers=False)
-        self.connection = proxy.kind(self.tunnel)
+        self.connection = proxy.kind(self.tunnel, ProxyOptions())
         self.tcp = FakeTcp(self.connection)
 
     async def ask(self, payload: bytes = b"") -> Channel:
@@ -146,7 +151,7 @@ async def test_a_server_that_does_not_answer_is_given_up_and_counts_as_a_failure
     await asyncio.sleep(0.02)
     assert rig.tcp.log == ["close"]
     assert rig.tcp.events[0][0] == pytest.approx(3 + OPEN_TIMEOUT, abs=1e-3)
-    assert rig.heard == proxy.failed
+    assert rig.heard == proxy.late
     assert rig.tunnel.failures == 1
 
 
@@ -157,7 +162,7 @@ async def test_a_port_forward_that_opens_too_late_is_closed(proxy: Proxy) -> Non
     await asyncio.sleep(OPEN_TIMEOUT + 1)
     far = await rig.accept(channel)
     assert far.events == [("closed", None)]
-    assert rig.heard == proxy.failed  # and nothing after it
+    assert rig.heard == proxy.late  # and nothing after it
 
 
 @every_proxy
