@@ -135,6 +135,26 @@ def test_the_handshake_says_that_an_attempt_was_a_replay() -> None:
     assert (parameters["is_replay"], parameters["replay_ignored_change"]) == ("1", "1")
 
 
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({}, {}),
+        ({"SplitTunnelExcludedHosts": ["site.example"]}, {}),  # that is nobody's business
+        ({"SplitTunnelOwnRegion": True}, {"split_tunnel": "1"}),
+        (
+            {"SplitTunnelOwnRegion": True, "SplitTunnelRegions": ["DE", "FR"]},
+            {"split_tunnel": "1", "split_tunnel_regions": ["DE", "FR"]},
+        ),
+    ],
+)
+def test_the_handshake_says_which_countries_are_not_tunnelled(
+    settings: dict[str, object], told: dict[str, object]
+) -> None:
+    parameters = api.handshake_parameters(identity(**settings), dial(), SeededRng(1))
+    assert {name: value for name, value in parameters.items() if name.startswith("split")} == told
+    assert validate(unpack(api.encode(identity(**settings), dial(), parameters)), HANDSHAKE)
+
+
 def test_of_an_upstream_proxy_only_the_kind_is_told() -> None:
     who = identity(UpstreamProxyURL="SOCKS5://ann:secret@192.0.2.9:1080")
     parameters = api.handshake_parameters(who, dial(), SeededRng(1))

@@ -1,8 +1,8 @@
 """The API requests of one tunnel: whole sessions, with requests as deployed clients send them."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -14,6 +14,7 @@ from headrace.codec.packed_parameters import pack, to_json
 from headrace.documents.server_config import ServerConfig
 from headrace.documents.traffic_rules import DEFAULT_TRAFFIC_RULES, TrafficRules, read_traffic_rules
 from headrace.server.api import ApiServices, ApiSession
+from headrace.server.geoip import UNKNOWN
 
 NOON = 1_700_006_400.0  # 2023-11-15T00:00:00Z
 ADDRESS = "5.6.7.8"
@@ -111,6 +112,28 @@ def test_a_deployed_clients_handshake_is_answered_in_cbor_with_the_entry_it_miss
     assert api.parameters["missing_server_entry_signature"] == TAG
     assert api.parameters["network_type"] == "WIFI"
     assert not {"padding", "pad_response", "authorizations"} & api.parameters.keys()
+
+
+@pytest.mark.parametrize("encode", [pack, to_json])
+@pytest.mark.parametrize(
+    ("region", "split"), [("XX", {"XX", "DE"}), (UNKNOWN, {"DE"})], ids=["known", "unknown"]
+)
+def test_handshake_says_which_countries_are_not_tunnelled(
+    encode: Callable[[dict[str, object]], bytes], region: str, split: set[str]
+) -> None:
+    api = session(replace(services(), region_of=lambda address: {ADDRESS: region}[address]))
+    wanted = {"split_tunnel": "1", "split_tunnel_regions": ["DE"]}
+    reply = api.answer(b"psiphon-handshake", encode({**HANDSHAKE, **wanted}))
+    assert reply is not None
+    assert decode_handshake_response(reply).client_region == region
+    assert api.split_regions == split
+
+
+def test_the_address_is_forgotten_with_the_handshake() -> None:
+    api = session()
+    assert ADDRESS in repr([getattr(api, name) for name in api.__slots__])
+    api.answer(b"psiphon-handshake", pack(HANDSHAKE))
+    assert ADDRESS not in repr([getattr(api, name) for name in api.__slots__])
 
 
 def test_handshake_tells_region_home_pages_and_limits() -> None:

@@ -3,7 +3,14 @@
 import pytest
 
 from headrace.base.errors import RemoteProtocolError
-from headrace.server.api_parameters import CONNECTED, HANDSHAKE, STATUS, response_padding, validate
+from headrace.server.api_parameters import (
+    CONNECTED,
+    HANDSHAKE,
+    STATUS,
+    response_padding,
+    split_regions,
+    validate,
+)
 
 BASE = {
     "propagation_channel_id": "FFFFFFFFFFFFFFFF",
@@ -33,6 +40,8 @@ BASE = {
         ("server_entry_timestamp", "2026-11-22T13:00:00+00:00"),
         ("upstream_proxy_type", "socks5"),
         ("is_replay", "1"),
+        ("split_tunnel", "1"),
+        ("split_tunnel_regions", ["DE", "FR"]),
         ("missing_server_entry_signature", "eERhLEV/TvmroOEgM61F1B6nOImKksdQOwa6jP2KxtA="),
     ],
 )
@@ -64,6 +73,10 @@ def test_accepted_and_kept(name: str, value: object) -> None:
         ("server_entry_timestamp", "yesterday"),
         ("upstream_proxy_type", "ftp"),
         ("is_replay", "true"),
+        ("split_tunnel", True),
+        ("split_tunnel_regions", "DE"),
+        ("split_tunnel_regions", ["de"]),
+        ("split_tunnel_regions", ["DE"] * 251),
         ("missing_server_entry_signature", "eERhLEV"),
         ("pad_response", "many"),
     ],
@@ -95,3 +108,23 @@ def test_what_identifies_a_client_or_is_of_no_further_use_is_not_kept() -> None:
 )
 def test_response_padding(wanted: dict[str, object], size: int) -> None:
     assert response_padding(wanted) == " " * size
+
+
+ALL = [f"{first}{second}" for first in "ABCDEFGHIJ" for second in "ABCDEFGHIJKLMNOPQRSTUVWXY"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "regions"),
+    [
+        ({}, set()),
+        ({"split_tunnel": "0", "split_tunnel_regions": []}, set()),
+        ({"split_tunnel": "1"}, {"DE"}),
+        ({"split_tunnel_regions": ["FR", "IT"]}, {"FR", "IT"}),
+        ({"split_tunnel": "1", "split_tunnel_regions": ["FR", "DE"]}, {"DE", "FR"}),
+        ({"split_tunnel": "", "split_tunnel_regions": ""}, set()),
+        ({"split_tunnel_regions": ALL}, set(ALL)),
+    ],
+)
+def test_split_regions(wanted: dict[str, object], regions: set[str]) -> None:
+    validate({**BASE, **wanted}, HANDSHAKE)
+    assert split_regions(wanted, "DE") == regions
