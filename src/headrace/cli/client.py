@@ -16,6 +16,7 @@ import msgspec
 from headrace.base.clock import SYSTEM_CLOCK
 from headrace.base.errors import DocumentError, OperatorError
 from headrace.base.rng import SYSTEM_RNG
+from headrace.cli.config_options import config_options, given_fields
 from headrace.cli.files import read_file
 from headrace.cli.stock import (
     StockCommand,
@@ -56,12 +57,9 @@ _LONGEST_NAME = 255
     help="A server entry, or a file that holds one; instead of a configuration file.",
 )
 @click.option("--server-list", type=click.Path(path_type=Path), help="File with one server entry per line.")
-@click.option("--socks-port", type=click.IntRange(0, 65535), help="Port of the local SOCKS proxy, 0 for any.")
-@click.option("--http-port", type=click.IntRange(0, 65535), help="Port of the local HTTP proxy, 0 for any.")
 @click.option("--prefix", is_flag=True, help="Begin obfuscated tunnels like an HTTP request.")
 @upstream_proxy_option
-@click.option("--data-root-directory", type=click.Path(), help="Where the client keeps its files.")
-@click.option("--listen-interface", help='Where to listen: "" for this machine only, "any" for everybody.')
+@config_options
 @click.option("--notices", type=click.Path(), help="Append notices to this file instead of standard error.")
 @click.option("--format-notices", is_flag=True, help="Write notices for people instead of programs.")
 @click.option("--use-notice-files", is_flag=True, help="Write notices to files in the data directory, too.")
@@ -200,13 +198,7 @@ def _data_directory(settings: ClientConfig) -> DataDirectory | None:
 
 
 def _read_settings(config: Path | None, entry: str | None, options: dict[str, Any]) -> ClientConfig:
-    fields = {
-        "LocalSocksProxyPort": options["socks_port"],
-        "LocalHttpProxyPort": options["http_port"],
-        "DataRootDirectory": options["data_root_directory"],
-        "ListenInterface": options["listen_interface"],
-    }
-    overrides: dict[str, object] = {name: value for name, value in fields.items() if value is not None}
+    overrides = given_fields(options)
     if options["upstream_proxy"]:
         overrides["UpstreamProxyURL"] = ""  # whatever the file says
     if options["use_notice_files"]:

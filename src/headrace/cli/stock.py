@@ -40,6 +40,7 @@ OPTIONS: Final = {
     "rotatingFileSize": "--rotating-file-size",
     "rotatingSyncFrequency": "--rotating-sync-frequency",
     "serverList": "--server-list",
+    "tunBindInterface": "--bind-interface",
     "useNoticeFiles": "--use-notice-files",
     "v": "--version",
     "version": "--version",
