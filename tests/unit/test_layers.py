@@ -12,7 +12,7 @@ LAYERS = [
     {"base"},
     {"crypto", "codec"},
     {"ssh", "obfuscation", "documents", "establishment"},
-    {"net", "transports", "store"},
+    {"net", "transports", "store", "desktop"},
     {"client", "server"},
     {"testing"},
     {"demo"},

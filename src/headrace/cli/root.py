@@ -44,6 +44,7 @@ class LazyGroup(click.Group):
         "explain": "headrace.cli.explain:explain",
         "disconnect": "headrace.cli.disconnect:disconnect",
         "client": "headrace.cli.client:client",
+        "system-proxy": "headrace.cli.system_proxy:system_proxy",
         "server": "headrace.cli.server:server",
         "entries": "headrace.cli.entries:entries",
         "lists": "headrace.cli.lists:lists",

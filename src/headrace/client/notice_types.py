@@ -210,6 +210,12 @@ NOTICE_TYPES: Final[Mapping[str, NoticeType]] = {
     "UpstreamProxyError": _type(
         _C, "what is wrong with the upstream proxy, once attempts have failed for a while", message=_MESSAGE
     ),
+    "SystemProxy": _type(
+        _P,
+        "the desktop's programs use the local proxies, until the run ends",
+        desktop=_TEXT("whose settings: `gnome`, `kde`, `environment`, `windows` or `macos`"),
+    ),
+    "SystemProxyError": _type(_P, "why they do not", message=_MESSAGE),
     "LocalProxyError": _type(
         _D | Kind.ONE_REPEAT,
         "an application could not be served",

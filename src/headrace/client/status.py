@@ -216,6 +216,7 @@ _HEARD: Final[Mapping[str, _Act]] = {
     "Error": _message,
     "InternalError": _message,
     "UpstreamProxyError": _message,
+    "SystemProxyError": _message,
     "SocksProxyPortInUse": _port_in_use("SOCKS"),
     "HttpProxyPortInUse": _port_in_use("HTTP"),
     "EstablishTunnelTimeout": lambda board, data: board._complain(
