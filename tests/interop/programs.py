@@ -13,7 +13,17 @@ from typing import NoReturn
 
 import pytest
 
-__all__ = ["Program", "curl", "missing", "program", "running", "through_socks", "unused_port"]
+__all__ = [
+    "Program",
+    "complete",
+    "curl",
+    "missing",
+    "program",
+    "run",
+    "running",
+    "through_socks",
+    "unused_port",
+]
 
 #: Seconds for a program to say what it is expected to say.
 PATIENCE = 20.0
@@ -102,7 +112,7 @@ async def running(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         cwd=directory,
-        env={"PATH": os.environ.get("PATH", ""), "HOME": str(directory), **(environment or {})},
+        env={**_environment(directory), **(environment or {})},
         start_new_session=True,
         limit=1 << 20,
     )
@@ -118,11 +128,28 @@ async def complete(*command: str | Path, directory: Path, text: bytes = b"") -> 
 
     Raises AssertionError if it fails.
     """
-    done = await asyncio.to_thread(
-        lambda: subprocess.run(command, cwd=directory, input=text, capture_output=True, timeout=PATIENCE)
-    )
+    done = await run(*command, directory=directory, text=text)
     assert done.returncode == 0, f"{command[0]} gave {done.returncode}: {done.stderr.decode()}"
     return done.stdout
+
+
+async def run(*command: str | Path, directory: Path, text: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    """Run a command to its end, however it ends, with `text` as its input."""
+    return await asyncio.to_thread(
+        lambda: subprocess.run(
+            command,
+            cwd=directory,
+            env=_environment(directory),
+            input=text,
+            capture_output=True,
+            timeout=PATIENCE,
+        )
+    )
+
+
+def _environment(directory: Path) -> dict[str, str]:
+    """Return variables that have nothing of their owner's in them: no proxy to use or not, no settings."""
+    return {"PATH": os.environ.get("PATH", ""), "HOME": str(directory)}
 
 
 async def curl(*arguments: str | Path, directory: Path) -> bytes:

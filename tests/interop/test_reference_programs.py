@@ -1,0 +1,44 @@
+"""The same programs through our client, over the deployed server. The first browser is among them."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from tests.e2e.test_programs import (
+    test_a_websocket,
+    test_curl_downloads,
+    test_curl_keeps_its_connection,
+    test_curl_resumes_a_big_download,
+    test_curl_speaks_http2,
+    test_curl_uploads,
+    test_git_clones,
+    test_wget_mirrors_a_site,
+    test_wget_resumes_a_big_download,
+)
+from tests.everyday import Everyday, everyday
+from tests.interop.reference import psiphond
+
+from headrace.documents.entry_fields import encode_fields
+
+__all__ = [
+    "test_a_websocket",
+    "test_curl_downloads",
+    "test_curl_keeps_its_connection",
+    "test_curl_resumes_a_big_download",
+    "test_curl_speaks_http2",
+    "test_curl_uploads",
+    "test_git_clones",
+    "test_wget_mirrors_a_site",
+    "test_wget_resumes_a_big_download",
+]
+
+pytestmark = [pytest.mark.reference, pytest.mark.asyncio(loop_scope="module")]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def here(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Everyday]:
+    """Our client behind psiphond, shared by all tests."""
+    directory = tmp_path_factory.mktemp("everyday")
+    async with psiphond(directory / "server") as entry:
+        async with everyday(directory, encode_fields(entry)) as network:
+            yield network
