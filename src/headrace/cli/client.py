@@ -26,6 +26,7 @@ from headrace.cli.stock import (
     show_version,
     stock_errors,
 )
+from headrace.cli.system_proxy_option import system_proxy_option
 from headrace.cli.upstream_proxy_option import chosen_proxy, upstream_proxy_option
 from headrace.client.control_place import ControlPlace, usable_place
 from headrace.client.data_directory import DataDirectory, default_data_directory
@@ -60,6 +61,7 @@ _LONGEST_NAME = 255
 @click.option("--prefix", is_flag=True, help="Begin obfuscated tunnels like an HTTP request.")
 @upstream_proxy_option
 @config_options
+@system_proxy_option
 @click.option("--notices", type=click.Path(), help="Append notices to this file instead of standard error.")
 @click.option("--format-notices", is_flag=True, help="Write notices for people instead of programs.")
 @click.option("--use-notice-files", is_flag=True, help="Write notices to files in the data directory, too.")
@@ -76,6 +78,7 @@ def client(
     notices: str | None,
     format_notices: bool,
     control: str | None,
+    system_proxy: str,
     **options: Any,
 ) -> None:
     """Connect to a server and offer it to applications as local SOCKS and HTTP proxies.
@@ -111,7 +114,8 @@ def client(
         servers = FixedServers([target]) if target is not None else StoredServers(store, _entry_key(settings))
         if target is not None:
             embedded = {}  # nobody else will be dialled
-        _run(settings, servers, told, store=store, directory=directory, embedded=embedded, place=place)
+        kept = {"store": store, "directory": directory, "embedded": embedded}
+        _run(settings, servers, told, place=place, system_proxy=system_proxy, **kept)
 
 
 def _notices(
@@ -147,12 +151,19 @@ def _notices(
 
 
 def _run(
-    settings: ClientConfig, servers: Servers, notices: Notices, *, place: ControlPlace | None, **kept: Any
+    settings: ClientConfig,
+    servers: Servers,
+    notices: Notices,
+    *,
+    place: ControlPlace | None,
+    system_proxy: str,
+    **kept: Any,
 ) -> None:
     from headrace.client.attended import attended
     from headrace.client.controller import Controller
     from headrace.client.journal_file import JournalFile
     from headrace.client.surroundings import Machine
+    from headrace.client.system_proxy import offered
     from headrace.establishment.journal import Journal
     from headrace.net.loop import run
 
@@ -165,12 +176,14 @@ def _run(
             loop.add_signal_handler(number, controller.stop)
         async with contextlib.AsyncExitStack() as stack:
             data = kept["directory"].path if kept["directory"] is not None else None
+            address = listening_address(settings.listen_interface)
             if place is not None:
-                address = listening_address(settings.listen_interface)
                 asked = attended(place, notices, journal, controller.stop, data=data, address=address)
                 await stack.enter_async_context(asked)
             elif data is not None:  # to be explained afterwards
                 await stack.enter_async_context(JournalFile(data).following(journal, SYSTEM_CLOCK))
+            offer = offered(system_proxy, notices, controller.stop, address=address)
+            await stack.enter_async_context(offer)
             await controller.run()
 
     run(main())
