@@ -1,6 +1,7 @@
 """Port forwards of one client: who may go where, how many at once, and which ends when there are too many.
 
-Resolution and dialling are one step: the address that passed the checks is the address dialled.
+Resolution and dialling are one step: the address that passed the checks is the address dialled, or the one
+that the client is told to dial itself.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from headrace.net.relay_pool import RelayPool
 from headrace.net.resolve import Resolver
 from headrace.server.egress import Egress
 from headrace.server.osl_seeding import Seeding
+from headrace.ssh import numbers
 from headrace.ssh.channel import Channel
 from headrace.ssh.forwarding import Destination, Failure
 
@@ -26,6 +28,10 @@ __all__ = ["PortForwards"]
 MAX_ADDRESSES = 4
 #: Seconds for a dial where the rules set no limit.
 DIAL_TIMEOUT = 10.0
+
+
+class _ForTheClient(Exception):
+    """The client asked to be sent to such destinations itself."""
 
 
 class PortForwards:
@@ -40,6 +46,7 @@ class PortForwards:
     ) -> None:
         self.limits = limits
         self.seeding: Seeding | None = None  #: is told of every forward
+        self.splits: Callable[[str], bool] | None = None  #: says of an address whether it is for the client
         self._resolver = resolver
         self._egress = egress
         self._spawn = spawn
@@ -52,19 +59,24 @@ class PortForwards:
         """Port forwards open at the moment."""
         return len(self._relays)
 
-    def open(self, channel: Channel, destination: Destination) -> None:
-        """Dial, then accept the channel; or refuse it."""
+    def open(self, channel: Channel, destination: Destination, *, may_split: bool = False) -> None:
+        """Dial, then accept the channel; or refuse it, if it may be, for the client to dial."""
         most = self.limits.max_tcp_dialing
         if most and len(self._dialing) >= most:
             self._refuse(channel, Failure.FORBIDDEN)
             return
-        task = self._spawn(self._open(channel, destination))
+        task = self._spawn(self._open(channel, destination, self.splits if may_split else None))
         self._dialing.add(task)
         task.add_done_callback(self._dialing.discard)
 
-    async def _open(self, channel: Channel, destination: Destination) -> None:
+    async def _open(
+        self, channel: Channel, destination: Destination, splits: Callable[[str], bool] | None
+    ) -> None:
         try:
-            relay, address = await self._dial(destination)
+            relay, address = await self._dial(destination, splits)
+        except _ForTheClient:
+            if not self._closed:
+                channel.refuse(numbers.SPLIT_TUNNEL, "")
         except (HeadraceError, PermissionError) as error:
             self._refuse(channel, Failure.of_error(error))
         except Exception:
@@ -90,10 +102,12 @@ class PortForwards:
         if self.seeding is not None:
             self.seeding.closed(relay)
 
-    async def _dial(self, destination: Destination) -> tuple[Relay, Address]:
+    async def _dial(
+        self, destination: Destination, splits: Callable[[str], bool] | None
+    ) -> tuple[Relay, Address]:
         """Return a connected relay and where it leads, in the time there is for all of the addresses.
 
-        Raises PermissionError (policy) or NetworkError.
+        Raises _ForTheClient, PermissionError (policy) or NetworkError.
         """
         loop, port = asyncio.get_running_loop(), destination.port
         deadline = loop.time() + (self.limits.dial_tcp_timeout or DIAL_TIMEOUT)
@@ -104,6 +118,8 @@ class PortForwards:
             parsed = parse_address(address)
             if parsed is None or not self._egress.permitted(address):
                 continue
+            if splits is not None and splits(address):
+                raise _ForTheClient  # whose connection it then is, so our traffic rules have no say in it
             if not self.limits.tcp.allows(parsed, port):
                 continue
             try:

@@ -142,9 +142,15 @@ class Session:
             asyncio.get_running_loop().call_soon(self._leave)
         elif self._api.handshaken and not handshaken:
             self._forwards.limits = self._api.limits
+            self._forwards.splits = self._splits if self._api.split_regions else None
             self._throttle(self._api.limits)
             self._seed()
         return reply
+
+    def _splits(self, address: str) -> bool:
+        """Say whether an address is in a country that the client reaches directly."""
+        assert self._api is not None
+        return self._worker.shared.geo_ip.country(address) in self._api.split_regions
 
     def _seed(self) -> None:
         """Begin to count towards keys for obfuscated lists, if the client can be sent any."""
@@ -176,7 +182,7 @@ class Session:
 
     def _accept(self, channel: Channel, kind: bytes, extra: memoryview) -> None:
         if kind in (DIRECT_TCPIP, DIRECT_TCPIP_UNSPLIT):
-            self._accept_forward(channel, extra)
+            self._accept_forward(channel, extra, may_split=kind == DIRECT_TCPIP)
         elif kind == LIVENESS:
             self._accept_liveness(channel, extra)
         else:
@@ -195,7 +201,7 @@ class Session:
         self._liveness_used = True
         _serve(channel, LivenessEndpoint(request, self._worker.shared.rng))
 
-    def _accept_forward(self, channel: Channel, extra: memoryview) -> None:
+    def _accept_forward(self, channel: Channel, extra: memoryview, *, may_split: bool) -> None:
         assert self._api is not None and self._forwards is not None
         shared = self._worker.shared
         try:
@@ -212,7 +218,7 @@ class Session:
             limits = self._forwards.limits
             _serve(channel, UdpgwEndpoint(shared.egress, limits, shared.dns_server, seeding=self._seeding))
         else:
-            self._forwards.open(channel, destination)
+            self._forwards.open(channel, destination, may_split=may_split)
 
     # ---- time -----------------------------------------------------------------------------------------
 
