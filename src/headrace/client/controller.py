@@ -17,7 +17,6 @@ from headrace.base.errors import DocumentError, OperatorError
 from headrace.base.rng import SYSTEM_RNG, Rng
 from headrace.client.data_directory import DataDirectory
 from headrace.client.list_import import Importer
-from headrace.client.local_connection import Bypass
 from headrace.client.local_proxies import LocalProxies
 from headrace.client.notices import Notices
 from headrace.client.operation import Operation
@@ -28,6 +27,7 @@ from headrace.client.server_lists import ServerLists
 from headrace.client.server_requests import ServerRequests
 from headrace.client.servers import Servers
 from headrace.client.shared import Shared
+from headrace.client.split_tunnel import SplitTunnel
 from headrace.client.surroundings import Surroundings
 from headrace.client.tunnel import Tunnel
 from headrace.client.tunnel_report import report_tunnel
@@ -78,8 +78,8 @@ class Controller:
         self._shared = shared = Shared.of(
             config, servers, notices, rng, clock, store, surroundings or Surroundings()
         )
-        self.split: Bypass | None = None
         self.connect_directly: Connector = direct if shared.proxy is None else shared.proxy.connect
+        self.split = SplitTunnel.of(config, notices, clock, self.connect_directly)
         self._servers = servers
         self._notices = notices
         self._embedded = embedded or {}
@@ -225,7 +225,7 @@ class Controller:
         self.connected.set()
         self.disconnected.clear()
         self._turn(Turn.GAINED)
-        report_tunnel(self._notices, attempt, response, count=len(self._operation.pool))
+        report_tunnel(self._notices, attempt, response, len(self._operation.pool), self.split)
         if response.encoded_server_list and self._importer is not None:
             self._spawn(self._import_discovered(self._importer, attempt, response))
         self._spawn(self._operate(tunnel, took))
@@ -320,6 +320,8 @@ class Controller:
     def _network_changed(self) -> None:
         """Connections that began on another network lead nowhere: begin anew on this one."""
         self._notices.info("the network has changed")
+        if self.split is not None:
+            self.split.forget()
         self._operation.network_changed()
         self._search.begin_anew()
 

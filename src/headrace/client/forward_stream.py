@@ -38,9 +38,8 @@ async def open_stream(
         try:
             return await _through(forwarder, destination, timeout)
         except ForwardRefused as error:
-            if error.reason != numbers.SPLIT_TUNNEL or split is None:
+            if error.reason != numbers.SPLIT_TUNNEL or split is None or not split.told(destination):
                 raise ForwardFailed(error.why) from error
-            split.told(destination)
     try:
         return await split.connect(destination, timeout)
     except NetworkError as error:

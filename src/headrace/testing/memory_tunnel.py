@@ -9,7 +9,7 @@ import asyncio
 from typing import Self
 
 from headrace.base.errors import NetworkError
-from headrace.client.local_connection import Bypass
+from headrace.client.split_tunnel import SplitTunnel
 from headrace.net.dial import dial
 from headrace.net.http import Connector, direct
 from headrace.net.relay import Relay
@@ -29,7 +29,7 @@ class MemoryTunnel:
 
     def __init__(self, *, answers: bool = True) -> None:
         self.loop = asyncio.get_running_loop()
-        self.split: Bypass | None = None
+        self.split: SplitTunnel | None = None
         self.connect_directly: Connector = direct
         self.failures = 0  #: how often `forward_failed` was called
         self.destinations: list[Destination] = []  #: what was asked for, in order
