@@ -11,14 +11,15 @@ from typing import Final, Protocol, cast
 
 from headrace.base.errors import NetworkError
 from headrace.client.proxy_options import ProxyOptions
+from headrace.client.split_tunnel import SplitTunnel
 from headrace.net.http import Connector
 from headrace.net.relay import Relay
-from headrace.net.streams import ByteStream, SocketStream, join
+from headrace.net.streams import SocketStream, join
 from headrace.ssh import numbers
 from headrace.ssh.channel import Channel, Endpoint
 from headrace.ssh.forwarding import Destination, Failure
 
-__all__ = ["Bypass", "LocalConnection", "PortForwarder"]
+__all__ = ["LocalConnection", "PortForwarder"]
 
 #: Seconds for the application to say what it wants, and for the server to open the port forward.
 NEGOTIATION_TIMEOUT: Final = 5.0
@@ -31,22 +32,6 @@ MAX_EARLY: Final = 64 * 1024
 _BUFFER: Final = memoryview(bytearray(MAX_EARLY))
 
 
-class Bypass(Protocol):
-    """Who is not tunnelled (client spec §2.7)."""
-
-    def bypasses(self, destination: Destination) -> bool:
-        """Whether the server need not be asked."""
-        ...
-
-    def told(self, destination: Destination) -> None:
-        """The server said to go there directly."""
-        ...
-
-    async def connect(self, destination: Destination, timeout: float) -> ByteStream:
-        """Go there directly. Raises NetworkError."""
-        ...
-
-
 class PortForwarder(Protocol):
     """Where port forwards are opened. `loop` is the one that everything runs on."""
 
@@ -54,8 +39,8 @@ class PortForwarder(Protocol):
     connect_directly: Connector  #: past the tunnel, as tunnels themselves are dialled
 
     @property
-    def split(self) -> Bypass | None:
-        """Who is not tunnelled, if anybody."""
+    def split(self) -> SplitTunnel | None:
+        """What is not tunnelled, if anything."""
         ...
 
     def open_forward(self, destination: Destination, endpoint: Endpoint) -> Channel:
@@ -191,8 +176,7 @@ class LocalConnection(asyncio.BufferedProtocol):
         split, destination = self._forwarder.split, self._destination
         if reason != numbers.SPLIT_TUNNEL:
             self._forwarder.forward_failed()
-        elif split is not None and destination is not None:
-            split.told(destination)
+        elif split is not None and destination is not None and split.told(destination):
             if not self._gone:
                 self._go_directly(split, destination)
             return
@@ -210,11 +194,11 @@ class LocalConnection(asyncio.BufferedProtocol):
 
     # ---- past the tunnel ------------------------------------------------------------------------------
 
-    def _go_directly(self, split: Bypass, destination: Destination) -> None:
+    def _go_directly(self, split: SplitTunnel, destination: Destination) -> None:
         self._timer.cancel()
         self._directly = self._loop.create_task(self._join(split, destination))
 
-    async def _join(self, split: Bypass, destination: Destination) -> None:
+    async def _join(self, split: SplitTunnel, destination: Destination) -> None:
         try:
             far = await split.connect(destination, OPEN_TIMEOUT)
         except NetworkError as error:
