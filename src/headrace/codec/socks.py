@@ -77,7 +77,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Associate:
-    """The client wants to send datagrams, from `port` if that is not 0. It says no more on this connection."""
+    """The client wants to send datagrams, from `port` if it is not 0. It says no more on this connection."""
 
     port: int
 

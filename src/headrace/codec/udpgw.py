@@ -14,7 +14,15 @@ from dataclasses import dataclass
 
 from headrace.base.errors import LocalProtocolError, RemoteProtocolError
 
-__all__ = ["MAX_DATAGRAM", "Frame", "UdpgwDecoder", "encode_frame", "encode_keepalive"]
+__all__ = [
+    "MAX_DATAGRAM",
+    "Frame",
+    "UdpgwDecoder",
+    "encode_datagram",
+    "encode_frame",
+    "encode_head",
+    "encode_keepalive",
+]
 
 MAX_DATAGRAM = 32_768  # bytes
 
@@ -45,26 +53,27 @@ class Frame:
         return str(ipaddress.ip_address(self.address))
 
 
+def encode_head(
+    connection_id: int, address: bytes, port: int, *, rebind: bool = False, dns: bool = False
+) -> bytes:
+    """Return what all datagrams of a flow have between their size and themselves."""
+    if len(address) not in (4, 16):
+        raise LocalProtocolError(f"an address has 4 or 16 bytes, not {len(address)}")
+    flags = rebind * _REBIND | dns * _DNS | (len(address) == 16) * _IPV6
+    return b"".join((bytes((flags,)), connection_id.to_bytes(2, "little"), address, port.to_bytes(2, "big")))
+
+
+def encode_datagram(head: bytes, datagram: bytes) -> bytes:
+    """Return the message for a datagram of at most MAX_DATAGRAM bytes, with its flow's head."""
+    if len(datagram) > MAX_DATAGRAM:
+        raise LocalProtocolError(f"datagram of {len(datagram)} bytes; udpgw carries at most {MAX_DATAGRAM}")
+    return b"".join(((len(head) + len(datagram)).to_bytes(2, "little"), head, datagram))
+
+
 def encode_frame(frame: Frame) -> bytes:
     """Return the bytes of `frame`."""
-    if len(frame.address) not in (4, 16):
-        raise LocalProtocolError(f"an address has 4 or 16 bytes, not {len(frame.address)}")
-    if len(frame.datagram) > MAX_DATAGRAM:
-        raise LocalProtocolError(
-            f"datagram of {len(frame.datagram)} bytes; udpgw carries at most {MAX_DATAGRAM}"
-        )
-    flags = frame.rebind * _REBIND | frame.dns * _DNS | (len(frame.address) == 16) * _IPV6
-    size = _HEAD + len(frame.address) + _PORT + len(frame.datagram)
-    return b"".join(
-        (
-            size.to_bytes(2, "little"),
-            bytes([flags]),
-            frame.connection_id.to_bytes(2, "little"),
-            frame.address,
-            frame.port.to_bytes(2, "big"),
-            frame.datagram,
-        )
-    )
+    head = encode_head(frame.connection_id, frame.address, frame.port, rebind=frame.rebind, dns=frame.dns)
+    return encode_datagram(head, frame.datagram)
 
 
 def encode_keepalive() -> bytes:

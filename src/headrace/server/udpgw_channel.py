@@ -4,19 +4,20 @@
        ▲                                                 │
        └──────── the id and the address again ◄──────────┘
 
-udpgw has no way to say no, so what is not allowed or does not fit is dropped, as a network would. Nothing is
-queued: a reply for which the channel has no room is lost.
+udpgw has no way to say no, so what is not allowed or does not fit is dropped, as a network would. A few
+replies wait for room in the channel, so that they get through beside a big transfer.
 """
 
 import asyncio
 import ipaddress
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from headrace.base.errors import RemoteProtocolError
-from headrace.codec.udpgw import MAX_DATAGRAM, Frame, UdpgwDecoder, encode_frame
+from headrace.codec.udpgw import MAX_DATAGRAM, Frame, UdpgwDecoder, encode_datagram, encode_head
 from headrace.documents.traffic_rules import TrafficLimits
+from headrace.net.datagram_queue import DatagramQueue
 from headrace.net.resolve import system_name_server
 from headrace.net.udp_flow import UdpFlow
 from headrace.server.egress import Egress
@@ -27,8 +28,10 @@ __all__ = ["UdpgwEndpoint"]
 
 _DNS_PORT: Final = 53
 #: Bounds where the traffic rules set none: flows, and seconds without a datagram.
-_MAX_FLOWS: Final = 512
+_MAX_FLOWS: Final = 2048
 _MAX_IDLE: Final = 300.0
+#: Replies of one flow that may wait for room.
+_SHARE: Final = 64
 
 
 class Flow(Protocol):
@@ -43,11 +46,14 @@ OpenFlow = Callable[[str, int, Callable[[bytes], None]], Flow]
 
 @dataclass(slots=True, eq=False)
 class _Entry:
-    frame: Frame  # the first one, without its datagram: replies carry its id and address
+    number: int
+    destination: tuple[bytes, int, bool]  # address, port, and whether it stands for our own name server
+    head: bytes  # of replies
     flow: Flow
     last_used: float = 0.0
     bytes_in: int = 0  # of datagrams from the destination
     bytes_out: int = 0
+    waiting: int = 0  # replies in the queue
 
 
 class UdpgwEndpoint:
@@ -77,6 +83,7 @@ class UdpgwEndpoint:
         self._max_flows = limits.max_udp or _MAX_FLOWS
         self._max_idle = limits.idle_udp_timeout or _MAX_IDLE
         self._decoder = UdpgwDecoder()
+        self._replies = DatagramQueue(_SHARE)
         self._flows: dict[int, _Entry] = {}  # by connection id, least recently used first
         self._timer: asyncio.TimerHandle | None = None
         self._channel: Channel | None = None
@@ -85,6 +92,7 @@ class UdpgwEndpoint:
 
     def opened(self, channel: Channel) -> None:
         self._channel = channel
+        self._replies.attach(channel)
 
     def refused(self, reason: int, text: str) -> None:
         """The client asked for this channel, so nobody can refuse it to us."""
@@ -99,16 +107,18 @@ class UdpgwEndpoint:
             self._forward(frame)
 
     def pause(self) -> None:
-        """Nothing to do: replies are dropped where there is no room."""
+        """Replies wait from now on."""
 
     def writable(self) -> None:
-        """Nothing waits."""
+        self._replies.flush()
 
     def eof(self) -> None:
         self._end()
 
     def closed(self, error: Exception | None) -> None:
         self._channel = None
+        self._replies.detach()
+        self._replies.clear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -116,16 +126,19 @@ class UdpgwEndpoint:
             self._drop_oldest()
 
     def _end(self) -> None:
-        if self._channel is not None:
-            self._channel.close()
+        channel = self._channel
+        if channel is not None:
+            self.closed(None)
+            channel.close()
 
     # ---- up -------------------------------------------------------------------------------------------
 
     def _forward(self, frame: Frame) -> None:
         if self._channel is None:
             return
+        destination = (frame.address, frame.port, frame.dns)
         entry = self._flows.pop(frame.connection_id, None)
-        if entry is not None and (frame.rebind or not _same_destination(entry.frame, frame)):
+        if entry is not None and (frame.rebind or entry.destination != destination):
             self._close(entry)
             entry = None
         if entry is None:
@@ -139,25 +152,24 @@ class UdpgwEndpoint:
         entry.flow.send(frame.datagram)
 
     def _open(self, frame: Frame) -> _Entry | None:
-        destination = self._destination(frame)
-        if destination is None:
+        place = self._place(frame)
+        if place is None:
             return None
         while len(self._flows) >= self._max_flows:
             self._drop_oldest()
-        host, port = destination
-        origin = replace(frame, datagram=b"", rebind=False)
         try:
-            flow = self._open_flow(host, port, lambda datagram: self._reply(origin, datagram))
+            flow = self._open_flow(*place, lambda datagram: self._reply(entry, datagram))
         except OSError:
             return None
+        number, address, port = frame.connection_id, frame.address, frame.port
+        entry = _Entry(number, (address, port, frame.dns), encode_head(number, address, port), flow)
         if self._timer is None:
             self._timer = self._loop.call_later(self._max_idle, self._expire)
-        entry = _Entry(origin, flow)
         if self._seeding is not None and not frame.dns:
-            self._seeding.opened(entry, ipaddress.ip_address(frame.address))
+            self._seeding.opened(entry, ipaddress.ip_address(address))
         return entry
 
-    def _destination(self, frame: Frame) -> tuple[str, int] | None:
+    def _place(self, frame: Frame) -> tuple[str, int] | None:
         """Return where the datagram may go. Our own name server is exempt from the rules, at its one port."""
         if frame.dns:
             return (self._dns_server, _DNS_PORT) if self._dns_server else None
@@ -171,21 +183,15 @@ class UdpgwEndpoint:
 
     # ---- down -----------------------------------------------------------------------------------------
 
-    def _reply(self, origin: Frame, datagram: bytes) -> None:
-        entry, channel = self._flows.get(origin.connection_id), self._channel
-        if entry is None or entry.frame is not origin or channel is None:
+    def _reply(self, entry: _Entry, datagram: bytes) -> None:
+        if self._flows.get(entry.number) is not entry:
             return
         entry.last_used = self._loop.time()
         entry.bytes_in += len(datagram)
-        self._flows[origin.connection_id] = self._flows.pop(origin.connection_id)
-        if len(datagram) > MAX_DATAGRAM:
+        self._flows[entry.number] = self._flows.pop(entry.number)
+        fits = len(datagram) <= MAX_DATAGRAM
+        if not (fits and self._replies.put(entry, encode_datagram(entry.head, datagram))):
             self.dropped += 1
-            return
-        message = encode_frame(replace(origin, datagram=datagram, dns=False))
-        if channel.room < len(message):
-            self.dropped += 1
-            return
-        channel.send(message)
 
     # ---- time -----------------------------------------------------------------------------------------
 
@@ -208,7 +214,3 @@ class UdpgwEndpoint:
         entry.flow.close()
         if self._seeding is not None:
             self._seeding.closed(entry)
-
-
-def _same_destination(one: Frame, other: Frame) -> bool:
-    return (one.address, one.port, one.dns) == (other.address, other.port, other.dns)

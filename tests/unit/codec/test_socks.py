@@ -5,11 +5,13 @@ import pytest
 from headrace.base.errors import LocalProtocolError
 from headrace.codec.socks import (
     CONNECTION_REFUSED,
+    Associate,
     Event,
     Refused,
     Reply,
     Request,
     SocksParser,
+    associated_reply,
     failure_reply,
     success_reply,
 )
@@ -38,6 +40,8 @@ EXCHANGES: dict[str, tuple[bytes, list[Event]]] = {
     ),
     "SOCKS4": (SOCKS4, [Request("192.0.2.1", 443, 4, b"")]),
     "SOCKS4a": (SOCKS4A, [Request("example.org", 80, 4, b"")]),
+    "UDP ASSOCIATE": (GREETING + bytes.fromhex("05 03 00 01 c0000201 d903"), [CHOSEN, Associate(0xD903)]),
+    "UDP ASSOCIATE, port unknown": (GREETING + b"\x05\x03\x00\x03\x00\x00\x00", [CHOSEN, Associate(0)]),
     "SOCKS4 to 0.0.0.0": (bytes.fromhex("04 01 0050 00000000 00"), [Request("0.0.0.0", 80, 4, b"")]),
 }
 
@@ -50,7 +54,7 @@ REFUSALS: dict[str, tuple[bytes, list[Event]]] = {
     "password version": (bytes.fromhex("05 01 02 05"), [Reply(b"\x05\x02"), Refused(b"\x01\x01")]),
     "request version": (GREETING + b"\x04", [CHOSEN, Refused(failure_reply(5))]),
     "BIND": (GREETING + bytes.fromhex("05 02 00 01 c0"), [CHOSEN, Refused(failure_reply(5, 7))]),
-    "UDP ASSOCIATE": (GREETING + bytes.fromhex("05 03 00 01 c0"), [CHOSEN, Refused(failure_reply(5, 7))]),
+    "command 4": (GREETING + bytes.fromhex("05 04 00 01 c0"), [CHOSEN, Refused(failure_reply(5, 7))]),
     "address type": (GREETING + bytes.fromhex("05 01 00 02 c0"), [CHOSEN, Refused(failure_reply(5, 8))]),
     "empty name": (GREETING + bytes.fromhex("05 01 00 03 00 0050"), [CHOSEN, Refused(failure_reply(5))]),
     "name with a space": (
@@ -92,8 +96,10 @@ def test_byte_by_byte(data: bytes, expected: list[Event]) -> None:
 def test_early_payload_is_handed_over(data: bytes, expected: list[Event]) -> None:
     *before, request = run([data + b"early\x00payload"])
     assert before == expected[:-1]
-    assert isinstance(request, Request)
-    assert request.leftover == b"early\x00payload"
+    if isinstance(request, Request):
+        assert request.leftover == b"early\x00payload"
+    else:
+        assert request == expected[-1]
 
 
 @pytest.mark.parametrize("cut", range(len(GREETING + NAME)))
@@ -118,7 +124,48 @@ def test_is_over_after_the_request() -> None:
         parser.receive(b"payload")
 
 
+# ---- with a password --------------------------------------------------------------------------------------
+
+
+def log_in(data: bytes) -> list[Event]:
+    return SocksParser(lambda user, password: (user, password) == (b"me", b"secret")).receive(data)
+
+
+def password(user: bytes, password: bytes) -> bytes:
+    return bytes((1, len(user))) + user + bytes((len(password),)) + password
+
+
+def test_the_right_password() -> None:
+    greeting = b"\x05\x02\x00\x02"  # the client would do without as well
+    events = log_in(greeting + password(b"me", b"secret") + NAME)
+    assert events == [Reply(b"\x05\x02"), Reply(b"\x01\x00"), Request("example.org", 80, 5, b"")]
+
+
+@pytest.mark.parametrize(
+    ("user", "secret"),
+    [(b"me", b"Secret"), (b"you", b"secret"), (b"me", b"secret\x00"), (b"me", b"s"), (b"", b"")],
+)
+def test_a_wrong_password(user: bytes, secret: bytes) -> None:
+    assert log_in(b"\x05\x01\x02" + password(user, secret) + NAME) == [
+        Reply(b"\x05\x02"),
+        Refused(b"\x01\x01"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("data", "reply"),
+    [(GREETING + NAME, b"\x05\xff"), (SOCKS4, failure_reply(4)), (SOCKS4A, failure_reply(4)), (b"G", b"")],
+)
+def test_no_way_around_the_password(data: bytes, reply: bytes) -> None:
+    assert log_in(data) == [Refused(reply)]
+
+
+# ---- replies ----------------------------------------------------------------------------------------------
+
+
 def test_replies() -> None:
+    assert associated_reply("192.0.2.1", 0xD903) == bytes.fromhex("05 00 00 01 c0000201 d903")
+    assert associated_reply("fe80::1%eth0", 1) == bytes.fromhex("05 00 00 04 fe80" + "00" * 13 + "01 0001")
     assert success_reply(5) == bytes.fromhex("05 00 00 01 00000000 0000")
     assert success_reply(4) == bytes.fromhex("00 5a 0000 00000000")
     assert failure_reply(5, CONNECTION_REFUSED) == bytes.fromhex("05 05 00 01 00000000 0000")

@@ -13,6 +13,7 @@ import pytest
 from headrace.codec.udpgw import MAX_DATAGRAM, Frame, UdpgwDecoder, encode_frame, encode_keepalive
 from headrace.documents.port_policy import Address
 from headrace.documents.traffic_rules import ClientTraits, TrafficLimits, read_traffic_rules
+from headrace.net.datagram_queue import MAX_WAITING
 from headrace.server.egress import Egress
 from headrace.server.osl_seeding import Seeding
 from headrace.server.udpgw_channel import UdpgwEndpoint
@@ -231,27 +232,42 @@ def test_idle_flows_end() -> None:
     assert len(bench.flows) == 3
 
 
-def test_replies_that_do_not_fit_are_dropped_not_kept() -> None:
+def test_replies_wait_while_the_tunnel_is_full_and_keep_their_order() -> None:
     bench = Bench()
     bench.send(frame())
     assert bench.pair.server.connection is not None
     bench.pair.server.connection.block(True)
-    bench.flows[0].receive(b"lost")
+    bench.flows[0].receive(b"one")
+    assert bench.replies() == []
     bench.pair.server.connection.block(False)
-    bench.flows[0].receive(b"here")
+    bench.flows[0].receive(b"two")
     bench.flows[0].receive(bytes(MAX_DATAGRAM + 1))
-    assert [reply.datagram for reply in bench.replies()] == [b"here"]
-    assert bench.endpoint.dropped == 2
+    assert [reply.datagram for reply in bench.replies()] == [b"one", b"two"]
+    assert bench.endpoint.dropped == 1
 
 
-def test_replies_beyond_the_window_are_dropped() -> None:
+def test_replies_beyond_the_window_wait_for_it_within_bounds() -> None:
     bench = Bench()
     bench.send(frame())
-    fitting = INITIAL_WINDOW // (2 + 3 + 4 + 2 + 30_000)
-    for _ in range(fitting + 5):
+    size = 2 + 3 + 4 + 2 + 30_000
+    fitting, waiting = INITIAL_WINDOW // size, MAX_WAITING // size
+    for _ in range(fitting + waiting + 5):
         bench.flows[0].receive(bytes(30_000))  # nobody moves bytes meanwhile: the window runs out
     assert bench.endpoint.dropped == 5
-    assert len(bench.replies()) == fitting
+    assert len(bench.replies()) == fitting + waiting
+
+
+def test_no_flow_has_more_than_its_share_of_what_waits() -> None:
+    bench = Bench()
+    bench.send(frame(1), frame(2))
+    assert bench.pair.server.connection is not None
+    bench.pair.server.connection.block(True)
+    for _ in range(100):
+        bench.flows[0].receive(b"x")
+    bench.flows[1].receive(b"y")
+    bench.pair.server.connection.block(False)
+    assert [reply.datagram for reply in bench.replies()] == [*[b"x"] * 64, b"y"]
+    assert bench.endpoint.dropped == 36
 
 
 def test_a_flow_that_cannot_be_opened_is_dropped() -> None:
