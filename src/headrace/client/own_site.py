@@ -30,7 +30,7 @@ class OwnSite:
         """Return where a request with these headers, names in lower case, meant to go.
 
         `here` is its socket's own name. None for a Unix socket, which has no place on the web and which no
-        browser connects to. Raises RemoteProtocolError, with a sentence for people, for what may have come
+        browser connects to. Raises RemoteProtocolError, with a text for people, for what may have come
         from a web page.
         """
         if isinstance(here, str | bytes):
@@ -38,10 +38,10 @@ class OwnSite:
         values = dict(headers)
         site = cls._asked(values.get(b"host", b"").decode("latin-1"))
         if site is None or not site._is_here(here):
-            raise RemoteProtocolError("Ask for this proxy by its address.")
+            raise RemoteProtocolError("this proxy is to be asked for by its address")
         origins = [values[name].decode("latin-1") for name in (b"origin", b"referer") if name in values]
         if values.get(b"sec-fetch-site", b"none") not in _FROM_HERE or not all(map(site._began, origins)):
-            raise RemoteProtocolError("Web pages may not use this proxy.")
+            raise RemoteProtocolError("web pages may not use this proxy")
         return site
 
     @property

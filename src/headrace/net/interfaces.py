@@ -7,7 +7,9 @@ from typing import Final
 
 from headrace.base.errors import OperatorError
 
-__all__ = ["every_address", "listening_address"]
+__all__ = ["LOOPBACK", "every_address", "listening_address"]
+
+LOOPBACK: Final = "127.0.0.1"
 
 _SIOCGIFADDR: Final = 0x8915  # Linux: ask for an interface's first IPv4 address
 
@@ -28,7 +30,7 @@ def listening_address(interface: str) -> str:
     Raises OperatorError for an interface that is not there or has none.
     """
     if not interface:
-        return "127.0.0.1"
+        return LOOPBACK
     if interface == "any":
         return "0.0.0.0"
     if sys.platform != "linux":
