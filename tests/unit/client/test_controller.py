@@ -21,6 +21,7 @@ from headrace.client.establishment_reports import PROXY_TROUBLE, PROXY_TROUBLE_O
 from headrace.client.local_socks import SocksConnection
 from headrace.client.notices import NoticeOptions, Notices
 from headrace.client.operation import SHORT_LIVED
+from headrace.client.proxy_options import ProxyOptions
 from headrace.client.servers import FixedServers
 from headrace.client.tunnel import Tunnel
 from headrace.codec.handshake_response import HandshakeResponse
@@ -76,7 +77,7 @@ class Run:
 
     def application(self) -> FakeTcp:
         """Return an application's connection to the SOCKS proxy."""
-        return FakeTcp(SocksConnection(self.controller))
+        return FakeTcp(SocksConnection(self.controller, ProxyOptions()))
 
 
 def now() -> float:
@@ -630,7 +631,7 @@ async def test_a_port_in_use_ends_the_run_before_anything_is_dialled(
 async def test_a_port_that_cannot_be_had_for_another_reason_is_not_called_taken(
     server: MemoryServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("headrace.client.local_proxies.listening_address", lambda interface: "192.0.2.1")
+    monkeypatch.setattr("headrace.client.proxy_options.listening_address", lambda interface: "192.0.2.1")
     run = Run([server.entry], DisableLocalSocksProxy=False)
     with pytest.raises(OperatorError, match=r"Name an address of this machine\."):
         await run.task
