@@ -25,6 +25,7 @@ __all__ = [
     "unused_port",
 ]
 
+PIPE = asyncio.subprocess.PIPE
 #: Seconds for a program to say what it is expected to say.
 PATIENCE = 20.0
 #: How a program is told to end, and seconds to do so. ssh misses a signal that comes just as it falls asleep.
@@ -134,17 +135,18 @@ async def complete(*command: str | Path, directory: Path, text: bytes = b"") -> 
 
 
 async def run(*command: str | Path, directory: Path, text: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    """Run a command to its end, however it ends, with `text` as its input."""
-    return await asyncio.to_thread(
-        lambda: subprocess.run(
-            command,
-            cwd=directory,
-            env=_environment(directory),
-            input=text,
-            capture_output=True,
-            timeout=PATIENCE,
-        )
+    """Run a command to its end, however it ends, with `text` as its input. Raises TimeoutError."""
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, cwd=directory, env=_environment(directory)
     )
+    try:
+        async with asyncio.timeout(PATIENCE):
+            output, errors = await process.communicate(text)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+    return subprocess.CompletedProcess(command, process.returncode or 0, output, errors)
 
 
 def _environment(directory: Path) -> dict[str, str]:
