@@ -31,6 +31,7 @@ from headrace.client.split_tunnel import SplitTunnel
 from headrace.client.surroundings import Surroundings
 from headrace.client.tunnel import Tunnel
 from headrace.client.tunnel_report import report_tunnel
+from headrace.client.udp import Udp
 from headrace.codec.handshake_response import HandshakeResponse
 from headrace.crypto.signing import VerifyingKey
 from headrace.documents.client_config import ClientConfig
@@ -80,6 +81,7 @@ class Controller:
         )
         self.connect_directly: Connector = direct if shared.proxy is None else shared.proxy.connect
         self.split = SplitTunnel.of(config, notices, clock, self.connect_directly)
+        self.udp = Udp(self.open_forward, self.loop, rng)
         self._servers = servers
         self._notices = notices
         self._embedded = embedded or {}
@@ -164,6 +166,7 @@ class Controller:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self.udp.close()
             self._operation.close()
             self._broken.cancel()
             self._turn(Turn.DONE)
@@ -225,6 +228,7 @@ class Controller:
         self.connected.set()
         self.disconnected.clear()
         self._turn(Turn.GAINED)
+        self.udp.tunnels_changed()
         report_tunnel(self._notices, attempt, response, len(self._operation.pool), self.split)
         if response.encoded_server_list and self._importer is not None:
             self._spawn(self._import_discovered(self._importer, attempt, response))
@@ -239,7 +243,9 @@ class Controller:
 
     def _lost(self, count: int) -> None:
         """There is a tunnel less."""
-        if not count:
+        if count:
+            self.udp.tunnels_changed()
+        else:
             self.connected.clear()
             self.disconnected.set()
         if self.phase is not Phase.STOPPING:

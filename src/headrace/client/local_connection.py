@@ -12,6 +12,7 @@ from typing import Final, Protocol, cast
 from headrace.base.errors import NetworkError
 from headrace.client.proxy_options import ProxyOptions
 from headrace.client.split_tunnel import SplitTunnel
+from headrace.client.udp import Udp
 from headrace.net.http import Connector
 from headrace.net.relay import Relay
 from headrace.net.streams import SocketStream, join
@@ -37,6 +38,7 @@ class PortForwarder(Protocol):
 
     loop: asyncio.AbstractEventLoop
     connect_directly: Connector  #: past the tunnel, as tunnels themselves are dialled
+    udp: Udp  #: the way for datagrams
 
     @property
     def split(self) -> SplitTunnel | None:

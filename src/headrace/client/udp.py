@@ -25,6 +25,10 @@ class Udp:
         self.gateway = UdpgwClient(open_forward, loop)
         self.names = Resolver(backend=lambda: UdpNames(self.gateway, rng))
 
+    def tunnels_changed(self) -> None:
+        """There is another tunnel, or one less."""
+        self.gateway.tunnels_changed()
+
     async def close(self) -> None:
         """End the channel and all look-ups."""
         self.gateway.close()

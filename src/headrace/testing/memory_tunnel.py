@@ -10,6 +10,7 @@ from typing import Self
 
 from headrace.base.errors import NetworkError
 from headrace.client.split_tunnel import SplitTunnel
+from headrace.client.udp import Udp
 from headrace.net.dial import dial
 from headrace.net.http import Connector, direct
 from headrace.net.relay import Relay
@@ -31,6 +32,7 @@ class MemoryTunnel:
         self.loop = asyncio.get_running_loop()
         self.split: SplitTunnel | None = None
         self.connect_directly: Connector = direct
+        self.udp = Udp(self.open_forward, self.loop)
         self.failures = 0  #: how often `forward_failed` was called
         self.destinations: list[Destination] = []  #: what was asked for, in order
         self.channels: list[Channel] = []  #: the far ends of port forwards that were asked for
@@ -48,6 +50,7 @@ class MemoryTunnel:
         return self
 
     async def __aexit__(self, *_exception: object) -> None:
+        await self.udp.close()
         self.lose()
         for task in self._tasks:
             task.cancel()
