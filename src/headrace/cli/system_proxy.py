@@ -8,7 +8,7 @@ import msgspec
 
 from headrace.base.errors import OperatorError
 from headrace.client.system_proxy import user_settings
-from headrace.desktop.system_proxy import InUse, SystemProxy
+from headrace.desktop.system_proxy import InUse
 
 __all__ = ["system_proxy"]
 
@@ -38,11 +38,12 @@ def status(as_json: bool) -> None:
     headrace system-proxy status
     """
     settings = user_settings()
-    record, process = settings.changed(), _holder(settings)
+    record, process = settings.changed(), settings.holder()
     desktop = record.desktop if record is not None else ""
     state = "unchanged" if record is None else "left behind" if process is None else "in use"
     if as_json:
-        click.echo(msgspec.json.encode({"state": state, "desktop": desktop, "process": process or ""}))
+        told = {"state": state, "desktop": desktop, "process": process}
+        click.echo(msgspec.json.encode(told).decode())
     elif state == "in use":
         click.echo(f"in use: the {desktop} settings name the proxies of process {process}")
     elif state == "left behind":
@@ -71,12 +72,3 @@ def restore() -> None:
             f"{error.who} has them in use, and puts them back when it ends", exit_code=1
         ) from None
     click.echo("put back" if restored else "there is nothing to put back")
-
-
-def _holder(settings: SystemProxy) -> str | None:
-    """Return the process that holds the settings, None if none does."""
-    try:
-        with settings.held():
-            return None
-    except InUse as error:
-        return error.process

@@ -27,9 +27,9 @@ _LONGEST_PID: Final = 20  # digits
 
 
 class InUse(OperatorError):
-    """Another client holds the settings: the process of that id, "" where it is not known."""
+    """Another client holds the settings: the process of that id, 0 where it is not known."""
 
-    def __init__(self, process: str) -> None:
+    def __init__(self, process: int) -> None:
         self.process = process
         self.who = f"process {process}" if process else "another process"
         super().__init__(
@@ -60,12 +60,21 @@ class SystemProxy:
             try:
                 _take(lock)
             except OSError:
-                raise InUse(os.read(lock, _LONGEST_PID).decode("ascii", "replace").strip()) from None
+                process = os.read(lock, _LONGEST_PID)
+                raise InUse(int(process) if process.isdigit() else 0) from None
             os.ftruncate(lock, 0)
             os.write(lock, str(os.getpid()).encode())
             yield
         finally:
             os.close(lock)
+
+    def holder(self) -> int | None:
+        """Return the id of the process that holds the settings, None if none does. Raises OperatorError."""
+        try:
+            with self.held():
+                return None
+        except InUse as error:
+            return error.process
 
     def changed(self) -> Record | None:
         """Return what has been changed and not put back, None if nothing is. Raises OperatorError."""
