@@ -137,14 +137,20 @@ async def complete(*command: str | Path, directory: Path, text: bytes = b"") -> 
 async def run(*command: str | Path, directory: Path, text: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     """Run a command to its end, however it ends, with `text` as its input. Raises TimeoutError."""
     process = await asyncio.create_subprocess_exec(
-        *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, cwd=directory, env=_environment(directory)
+        *command,
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=PIPE,
+        cwd=directory,
+        env=_environment(directory),
+        start_new_session=True,
     )
     try:
         async with asyncio.timeout(PATIENCE):
             output, errors = await process.communicate(text)
     finally:
         if process.returncode is None:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             await process.communicate()
     return subprocess.CompletedProcess(command, process.returncode or 0, output, errors)
 

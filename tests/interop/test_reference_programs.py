@@ -1,9 +1,10 @@
-"""The same programs through our client, over the deployed server. The first browser is among them."""
+"""The programs of everyday use, and a browser, through our client and over the deployed server."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from tests.e2e.test_browser import test_thirty_things_at_once_and_a_websocket
 from tests.e2e.test_programs import (
     test_a_websocket,
     test_curl_downloads,
@@ -28,6 +29,7 @@ __all__ = [
     "test_curl_speaks_http2",
     "test_curl_uploads",
     "test_git_clones",
+    "test_thirty_things_at_once_and_a_websocket",
     "test_wget_mirrors_a_site",
     "test_wget_resumes_a_big_download",
 ]

@@ -1,0 +1,144 @@
+"""A page that a browser has to fetch 30 things for, all of them at once, and what it looks like then.
+
+    GET  /           the page
+    GET  /N.svg      a tile in a colour of its own; the first is sent when all have been asked for
+    POST /report     what the page's script has to tell
+    GET  /last.svg   sent after the report: so long the page is not loaded
+
+A browser has a few connections to a host at most, so tiles are spread over several ports.
+"""
+
+import asyncio
+import colorsys
+import re
+import struct
+import zlib
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+__all__ = ["MESSAGE", "SIZE", "TILES", "TilePage", "colours_in"]
+
+TILES = 30
+MESSAGE = "Grüße"
+#: Width and height of the window that just holds the tiles.
+SIZE = (240, 200)
+
+_PER_HOST = 6
+_PAGE = """<!doctype html>
+<html lang=en>
+<meta charset=utf-8>
+<title>Tiles</title>
+<link rel=icon href="data:,">
+<style>body {{ margin: 0; line-height: 0 }}</style>
+{tiles}<img src="/last.svg" width=0 height=0>
+<script>
+  const socket = new WebSocket("ws://localhost:{echo_port}/");
+  socket.onopen = () => socket.send("{message}");
+  socket.onmessage = (event) => fetch("/report", {{method: "POST", body: event.data}});
+</script>
+</html>
+"""
+_TILE = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40">'
+    '<rect width="40" height="40" fill="rgb{}"/></svg>'
+)
+
+
+class TilePage:
+    """The servers of the page; `asked` lists the requests."""
+
+    def __init__(self, echo_port: int) -> None:
+        self.asked: list[str] = []
+        self.reports: list[str] = []
+        self._echo_port = echo_port
+        self._everybody = asyncio.Barrier(TILES)
+        self._reported = asyncio.Event()
+        self._ports: list[int] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://localhost:{self._ports[0]}/"
+
+    @asynccontextmanager
+    async def serve(self) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for _ in range(TILES // _PER_HOST):
+                server = await asyncio.start_server(self._converse, "127.0.0.1", 0)
+                await stack.enter_async_context(server)
+                self._ports.append(server.sockets[0].getsockname()[1])
+            yield
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+                length = re.search(r"^content-length: *(\d+)", head, re.IGNORECASE | re.MULTILINE)
+                body = await reader.readexactly(int(length[1]) if length else 0)
+                kind, text = await self._answer(head.partition(" HTTP/")[0], body.decode())
+                lines = ("HTTP/1.1 200 OK", f"Content-Type: {kind}", f"Content-Length: {len(text)}", "", "")
+                writer.write(("\r\n".join(lines) + text).encode())
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass  # the browser has gone
+        finally:
+            writer.close()
+
+    async def _answer(self, request: str, body: str) -> tuple[str, str]:
+        self.asked.append(request)
+        match request.split("/", 1):
+            case ["GET ", ""]:
+                return "text/html", self._page()
+            case ["GET ", "last.svg"]:
+                await self._reported.wait()
+                return "image/svg+xml", _TILE.format((0, 0, 0))
+            case ["POST ", "report"]:
+                self.reports.append(body)
+                self._reported.set()
+                return "text/plain", ""
+            case ["GET ", tile]:
+                await self._everybody.wait()
+                return "image/svg+xml", _TILE.format(colour(int(tile.removesuffix(".svg"))))
+        raise AssertionError(request)
+
+    def _page(self) -> str:
+        tiles = "".join(
+            f'<img src="http://localhost:{self._ports[number // _PER_HOST]}/{number}.svg">'
+            for number in range(TILES)
+        )
+        return _PAGE.format(tiles=tiles, echo_port=self._echo_port, message=MESSAGE)
+
+
+def colour(number: int) -> tuple[int, int, int]:
+    """Return the colour of a tile."""
+    red, green, blue = colorsys.hsv_to_rgb(number / TILES, 1, 1)
+    return round(red * 255), round(green * 255), round(blue * 255)
+
+
+def colours_in(image: bytes) -> set[tuple[int, int, int]]:
+    """Return the colours of a PNG of eight bits a channel, without transparency, as browsers make them."""
+    chunks: dict[bytes, bytes] = {}
+    start = 8
+    while start < len(image):
+        length, kind = struct.unpack_from(">I4s", image, start)
+        chunks[kind] = chunks.get(kind, b"") + image[start + 8 : start + 8 + length]
+        start += 12 + length
+    width, height, *form = struct.unpack(">IIBBBBB", chunks[b"IHDR"])
+    assert form == [8, 2, 0, 0, 0]
+    stride = 3 * width
+    rows = zlib.decompress(chunks[b"IDAT"])
+    above, found = bytearray(stride), set()
+    for row in range(height):
+        begin = row * (stride + 1)
+        above = _unfilter(rows[begin], rows[begin + 1 : begin + 1 + stride], above)
+        found |= {(above[at], above[at + 1], above[at + 2]) for at in range(0, stride, 3)}
+    return found
+
+
+def _unfilter(kind: int, row: bytes, above: bytearray) -> bytearray:
+    """Return a row of pixels: each byte is told as a difference to a guess (PNG specification, §9)."""
+    done = bytearray(row)
+    for at, byte in enumerate(row):
+        left, up, corner = (done[at - 3], above[at], above[at - 3]) if at >= 3 else (0, above[at], 0)
+        near = left + up - corner
+        paeth = min((left, up, corner), key=lambda value: abs(near - value))
+        done[at] = (byte + (0, left, up, (left + up) // 2, paeth)[kind]) & 255
+    return done
