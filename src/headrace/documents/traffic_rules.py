@@ -79,7 +79,7 @@ _DEFAULTS = _Rules(
     idle_udp=30_000,
     max_tcp_dialing=64,
     max_tcp=512,
-    max_udp=32,
+    max_udp=1024,
     disable_discovery=False,
 )
 

@@ -53,7 +53,7 @@ _TRAFFIC_RULES: Final = {
         "IdleUDPPortForwardTimeoutMilliseconds": 30_000,
         "MaxTCPDialingPortForwardCount": 64,
         "MaxTCPPortForwardCount": 512,
-        "MaxUDPPortForwardCount": 32,
+        "MaxUDPPortForwardCount": 1024,
     },
     "FilteredRules": [],
 }

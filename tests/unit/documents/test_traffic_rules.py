@@ -25,7 +25,7 @@ def read(rules: dict[str, object]) -> TrafficRules:
 def test_defaults() -> None:
     limits = DEFAULT_TRAFFIC_RULES.limits_for(CLIENT)
     assert (limits.dial_tcp_timeout, limits.idle_tcp_timeout, limits.idle_udp_timeout) == (10, 30, 30)
-    assert (limits.max_tcp_dialing, limits.max_tcp, limits.max_udp) == (64, 512, 32)
+    assert (limits.max_tcp_dialing, limits.max_tcp, limits.max_udp) == (64, 512, 1024)
     assert (limits.read_bytes_per_second, limits.write_bytes_per_second) == (0, 0)
     assert not limits.close_after_exhausted
     assert not limits.disable_discovery
