@@ -28,8 +28,9 @@ function FindProxyForURL(url, host) {
 """
 
 
-def auto_configuration(http: str, socks: str | None) -> str:
-    """Return the file, in JavaScript; `http` and `socks` are where the proxies are, as `host:port`.
+def auto_configuration(http: str, socks: str) -> str:
+    """Return the file, in JavaScript; `http` and `socks` are where the proxies are, as `host:port`,
+    `socks` empty if there is none.
 
     HTTP comes first: some browsers look names up themselves for SOCKS, and none can log in to it.
     """

@@ -69,7 +69,7 @@ def _rewrite_line(line: str, base: str, place: Callable[[str, bool], str], maste
             return match[0]
         return f'{name}"{replace(value, line.startswith(_TO_PLAYLISTS))}"'
 
-    if line.startswith("#EXT"):
+    if line.startswith("#EXT-X-"):
         return _ATTRIBUTE.sub(replace_attribute, line)
     uri = line.strip()
     return line if not uri or uri.startswith("#") else line.replace(uri, replace(uri, master), 1)
