@@ -33,12 +33,14 @@ class Everyday:
         """Return the URL of something on the website: programs ask for a connection where there is TLS."""
         return self.website.url(path, tls=way is Way.CONNECT)
 
+    def curl_options(self, way: Way) -> list[str | Path]:
+        """Return what makes curl go this way."""
+        options: list[str | Path] = ["--proxy", self.client.proxy(way), "--cacert", self.website.authority]
+        return [*options, "--proxytunnel"] if way is Way.CONNECT else options
+
     async def curl(self, way: Way, *arguments: str | Path, directory: Path) -> bytes:
         """Fetch with curl; return what it printed. Raises AssertionError if it fails."""
-        tunnelling = ("--proxytunnel",) if way is Way.CONNECT else ()
-        trust = ("--cacert", self.website.authority)
-        proxy = ("--proxy", self.client.proxy(way))
-        return await curl(*proxy, *tunnelling, *trust, *arguments, directory=directory)
+        return await curl(*self.curl_options(way), *arguments, directory=directory)
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.certificates import HERE, Authority
 from tests.interop.programs import complete, program, running, unused_port
 
-__all__ = ["BIG", "COMMITS", "PAGES", "Website", "is_big", "running_website"]
+__all__ = ["BIG", "COMMITS", "PAGES", "Website", "is_big", "page_text", "running_website"]
 
 BIG = 1_000_000_000
 COMMITS = 5
@@ -65,7 +65,8 @@ class Website:
         return f"{scheme}://localhost:{port}{path}"
 
 
-def page(number: int) -> str:
+def page_text(number: int) -> str:
+    """Return what is on a page."""
     return f"<!doctype html><title>{number}</title>" + f"<p>This is page {number}.</p>\n" * number
 
 
@@ -77,7 +78,7 @@ async def running_website(directory: Path) -> AsyncIterator[Website]:
     links = "".join(f'<li><a href="{number}.html">{number}</a></li>' for number in range(PAGES))
     (files / "pages/index.html").write_text(f"<!doctype html><title>pages</title><ul>{links}</ul>")
     for number in range(PAGES):
-        (files / f"pages/{number}.html").write_text(page(number))
+        (files / f"pages/{number}.html").write_text(page_text(number))
     with (files / "big").open("wb") as big:
         big.truncate(BIG)
         for start, mark in _marks():
@@ -109,7 +110,7 @@ async def _make_repository(work: Path) -> None:
     work.mkdir()
     await complete(git, "init", "--quiet", "--initial-branch=main", directory=work)
     for number in range(COMMITS):
-        (work / f"{number}.txt").write_text(page(number) * 1000)
+        (work / f"{number}.txt").write_text(page_text(number) * 1000)
         await complete(git, "add", ".", directory=work)
         await complete(git, *author, "commit", "--quiet", "-m", f"Add {number}", directory=work)
         if number == COMMITS // 2:

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import os
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -12,11 +13,11 @@ import pytest
 import pytest_asyncio
 import websockets
 from tests.everyday import Everyday, everyday
-from tests.interop.programs import complete, program
+from tests.interop.programs import complete, program, run
 from tests.processes import Way, make_server, running_server
-from tests.website import BIG, COMMITS, PAGES, is_big
+from tests.website import BIG, COMMITS, PAGES, is_big, page_text
 
-from headrace.testing.origin import payload
+from headrace.testing.origin import PAGE, Origin, payload
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -27,6 +28,8 @@ CONNECTIONS = pytest.mark.parametrize("way", [Way.SOCKS5, Way.SOCKS4A, Way.CONNE
 SIZE = 2_000_000
 #: How much of a big file is there when its download is cut.
 CUT = 150_000_000
+#: Seconds for the rest of it, on a machine that has other things to do.
+LONG = 40.0
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -62,6 +65,30 @@ async def test_curl_keeps_its_connection(here: Everyday, way: Way, tmp_path: Pat
     words = ("--output", "#1", "--write-out", "%{num_connects} ", here.url(way, "/pages/[0-29].html"))
     connects = await here.curl(way, *words, directory=tmp_path)
     assert connects.split() == [b"1"] + [b"0"] * (PAGES - 1)
+
+
+@EVERY_WAY
+async def test_curl_asks_otherwise(here: Everyday, way: Way, tmp_path: Path) -> None:
+    """Answers without a body and with a part of it, on one connection; an old request on one of its own."""
+    report, page = "%{http_code} %{size_download} %{num_connects}\n", here.url(way, "/pages/29.html")
+    requests = [
+        ("--head",),
+        ("--header", "If-None-Match: *"),
+        ("--range", "100-199"),
+        ("--request", "DELETE"),  # no method that this site knows
+        ("--http1.0",),
+    ]
+    each = ("--fail", "--silent", "--write-out", report, "--output", os.devnull, page)
+    words = [word for request in requests for word in ("--next", *here.curl_options(way), *request, *each)]
+    lines = (await run(program("curl"), "-q", *words[1:], directory=tmp_path)).stdout.decode().splitlines()
+    assert lines == ["200 0 1", "304 0 0", "206 100 0", "405 0 0", f"200 {len(page_text(29))} 1"]
+
+
+@EVERY_WAY
+async def test_an_ipv6_address(here: Everyday, way: Way, tmp_path: Path) -> None:
+    async with Origin(host="::1") as origin:
+        page = await here.curl(way, f"http://[::1]:{origin.port}/", directory=tmp_path)
+    assert page == PAGE
 
 
 @CONNECTIONS
@@ -140,7 +167,7 @@ async def cut_and_resume(file: Path, first: Sequence[str], again: Sequence[str])
     try:
         await complete("sh", "-c", pipe, "sh", *first, directory=file.parent)
         assert file.stat().st_size == CUT
-        await complete(*again, directory=file.parent)
+        await complete(*again, directory=file.parent, patience=LONG)
         assert file.stat().st_size == BIG
         assert await asyncio.to_thread(is_big, file)
     finally:

@@ -124,17 +124,21 @@ async def running(
         await child.end()
 
 
-async def complete(*command: str | Path, directory: Path, text: bytes = b"") -> bytes:
+async def complete(
+    *command: str | Path, directory: Path, text: bytes = b"", patience: float = PATIENCE
+) -> bytes:
     """Run a command to its end with `text` as its input; return what it printed.
 
     Raises AssertionError if it fails.
     """
-    done = await run(*command, directory=directory, text=text)
+    done = await run(*command, directory=directory, text=text, patience=patience)
     assert done.returncode == 0, f"{command[0]} gave {done.returncode}: {done.stderr.decode()}"
     return done.stdout
 
 
-async def run(*command: str | Path, directory: Path, text: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+async def run(
+    *command: str | Path, directory: Path, text: bytes = b"", patience: float = PATIENCE
+) -> subprocess.CompletedProcess[bytes]:
     """Run a command to its end, however it ends, with `text` as its input. Raises TimeoutError."""
     process = await asyncio.create_subprocess_exec(
         *command,
@@ -146,7 +150,7 @@ async def run(*command: str | Path, directory: Path, text: bytes = b"") -> subpr
         start_new_session=True,
     )
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(patience):
             output, errors = await process.communicate(text)
     finally:
         if process.returncode is None:
