@@ -10,7 +10,7 @@ from abc import abstractmethod
 from typing import Final, Protocol, cast
 
 from headrace.base.errors import NetworkError
-from headrace.client.proxy_options import ProxyOptions
+from headrace.client.proxy_options import PRIVATE, ProxyOptions
 from headrace.client.split_tunnel import SplitTunnel
 from headrace.client.udp import Udp
 from headrace.net.http import Connector
@@ -65,7 +65,7 @@ class LocalConnection(asyncio.BufferedProtocol):
     as the socket, for the method it had bound.
     """
 
-    def __init__(self, forwarder: PortForwarder, options: ProxyOptions) -> None:
+    def __init__(self, forwarder: PortForwarder, options: ProxyOptions = PRIVATE) -> None:
         self._forwarder = forwarder
         self._options = options
         self._destination: Destination | None = None
@@ -133,6 +133,7 @@ class LocalConnection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._tcp = cast("asyncio.Transport", transport)
+        self._options.connections.add(self._tcp)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return _BUFFER

@@ -3,7 +3,7 @@
 from typing import Final
 
 from headrace.client.local_connection import LocalConnection, PortForwarder
-from headrace.client.proxy_options import ProxyOptions
+from headrace.client.proxy_options import PRIVATE, ProxyOptions
 from headrace.client.udp_association import UdpAssociation
 from headrace.codec.socks import (
     CONNECTION_REFUSED,
@@ -36,7 +36,7 @@ _CODES: Final = {
 class SocksConnection(LocalConnection):
     """One application's SOCKS connection."""
 
-    def __init__(self, forwarder: PortForwarder, options: ProxyOptions) -> None:
+    def __init__(self, forwarder: PortForwarder, options: ProxyOptions = PRIVATE) -> None:
         super().__init__(forwarder, options)
         credentials = options.credentials
         self._parser = SocksParser(credentials.match if credentials is not None else None)

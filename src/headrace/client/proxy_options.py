@@ -4,6 +4,7 @@ import asyncio
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 from ipaddress import ip_address
 from typing import Final, Self
 from weakref import WeakSet
@@ -12,7 +13,7 @@ from headrace.documents.client_config import ClientConfig
 from headrace.net.interfaces import LOOPBACK, listening_address
 from headrace.net.tls import Trust
 
-__all__ = ["ProxyCredentials", "ProxyOptions"]
+__all__ = ["PRIVATE", "ProxyCredentials", "ProxyOptions"]
 
 _OPEN_TO_ALL: Final = (
     "anybody who reaches this machine can use its proxies; set a name and a password with --proxy-user, or "
@@ -62,3 +63,7 @@ class ProxyOptions:
     def warning(self) -> str:
         """What the user is to know before others do; empty if there is nothing."""
         return _OPEN_TO_ALL if self.shared and self.credentials is None else ""
+
+
+#: For this machine's own programs, all of them.
+PRIVATE: Final = ProxyOptions()
