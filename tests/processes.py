@@ -19,7 +19,11 @@ from tests.interop.programs import Program, running, unused_port
 from headrace.server.generate import CONFIG_FILE, TRAFFIC_RULES_FILE, generate_server
 from headrace.testing.peers import host_key
 
-__all__ = ["Client", "Way", "make_server", "running_client", "running_server"]
+__all__ = ["Client", "Way", "connected_client", "make_server", "running_client", "running_server"]
+
+
+#: How a notice of so many tunnels begins.
+TUNNELS = '{{"data":{{"count":{}}},"noticeType":"Tunnels"'
 
 
 class Way(enum.StrEnum):
@@ -47,7 +51,7 @@ class Client:
 
     async def tunnels(self, count: int, after: int = 0) -> None:
         """Wait until it has told that it has so many, in or after its line number `after`."""
-        await self.program.says(f'{{"data":{{"count":{count}}},"noticeType":"Tunnels"', after)
+        await self.program.says(TUNNELS.format(count), after)
 
 
 def make_server(directory: Path, rules: Mapping[str, object] | None = None, **settings: object) -> str:
@@ -77,6 +81,17 @@ async def running_server(directory: Path) -> AsyncIterator[Program]:
 @asynccontextmanager
 async def running_client(directory: Path, entry: str, **settings: object) -> AsyncIterator[Client]:
     """Run a client in a new directory; it knows one server, and has a tunnel when the block begins."""
+    async with connected_client(directory, entry, **settings) as program:
+        ports = [
+            json.loads(await program.says(f'"Listening{kind}ProxyPort"'))["data"]["port"]
+            for kind in ("Socks", "Http")
+        ]
+        yield Client(program, *ports)
+
+
+@asynccontextmanager
+async def connected_client(directory: Path, entry: str, **settings: object) -> AsyncIterator[Program]:
+    """Do so, wherever it offers its proxies."""
     directory.mkdir()
     config = directory / "client.json"
     fields = {
@@ -87,13 +102,8 @@ async def running_client(directory: Path, entry: str, **settings: object) -> Asy
     }
     config.write_text(json.dumps({**fields, **settings}))
     async with running(*_headrace("client"), "--config", config, directory=directory) as program:
-        ports = [
-            json.loads(await program.says(f'"Listening{kind}ProxyPort"'))["data"]["port"]
-            for kind in ("Socks", "Http")
-        ]
-        client = Client(program, *ports)
-        await client.tunnels(1)
-        yield client
+        await program.says(TUNNELS.format(1))
+        yield program
 
 
 def _headrace(*words: str) -> tuple[str, ...]:
