@@ -81,7 +81,7 @@ class Controller:
         )
         self.connect_directly: Connector = direct if shared.proxy is None else shared.proxy.connect
         self.split = SplitTunnel.of(config, notices, clock, self.connect_directly)
-        self.udp = Udp(self.open_forward, self.loop, rng)
+        self.udp = Udp(self.open_forward, self.loop, rng, clock)
         self._servers = servers
         self._notices = notices
         self._embedded = embedded or {}

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+from headrace.base.clock import SYSTEM_CLOCK, Clock
 from headrace.base.rng import SYSTEM_RNG, Rng
 from headrace.client.udp_names import UdpNames
 from headrace.client.udpgw_client import UdpgwClient
@@ -21,9 +22,10 @@ class Udp:
         open_forward: Callable[[Destination, Endpoint], Channel],
         loop: asyncio.AbstractEventLoop,
         rng: Rng = SYSTEM_RNG,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.gateway = UdpgwClient(open_forward, loop)
-        self.names = Resolver(backend=lambda: UdpNames(self.gateway, rng))
+        self.names = Resolver(clock=clock, backend=lambda: UdpNames(self.gateway, rng))
 
     def tunnels_changed(self) -> None:
         """There is another tunnel, or one less."""
