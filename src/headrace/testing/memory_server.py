@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from headrace.base.errors import NetworkError
+from headrace.base.errors import NameNotFound
 from headrace.base.rng import Rng, SeededRng
 from headrace.client.api import Identity
 from headrace.client.tunnel import Tunnel
@@ -50,7 +50,7 @@ class _Names:
 
     async def query(self, name: str) -> Sequence[Answer]:
         if name not in self._names:
-            raise NetworkError("the name does not exist")
+            raise NameNotFound("the name does not exist")
         return [(address, 60) for address in self._names[name]]
 
     async def close(self) -> None:

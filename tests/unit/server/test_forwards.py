@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.geoip_database import write_database
 from tests.memory_network import HANGS, Destination, MemoryServer, Network, make_tunnel, settle
 
 from headrace.base.errors import NetworkError
@@ -14,15 +15,19 @@ from headrace.net.resolve import Answer, Resolver
 from headrace.server.forwards import DIAL_TIMEOUT, MAX_ADDRESSES
 from headrace.server.worker import SWEEP
 from headrace.ssh import numbers
-from headrace.ssh.forwarding import DIRECT_TCPIP
+from headrace.ssh.forwarding import DIRECT_TCPIP, DIRECT_TCPIP_UNSPLIT
 from headrace.ssh.forwarding import Destination as Target
 from headrace.testing.peers import RecordingEndpoint
 
 pytestmark = pytest.mark.virtual_time
 
-PROHIBITED = ("refused", numbers.ADMINISTRATIVELY_PROHIBITED, "")
-FAILED = ("refused", numbers.CONNECT_FAILED, "")
+PROHIBITED = ("refused", numbers.ADMINISTRATIVELY_PROHIBITED, "forbidden")
+FAILED = ("refused", numbers.CONNECT_FAILED, "failed")
+LATE = ("refused", numbers.CONNECT_FAILED, "timed out")
+NO_SUCH_NAME = ("refused", numbers.CONNECT_FAILED, "name not found")
+SPLIT = ("refused", numbers.SPLIT_TUNNEL, "")
 OPENED = ("opened",)
+CLIENT_ADDRESS = "192.0.2.1"  # by which every server in memory sees its clients
 
 
 class Rig:
@@ -33,19 +38,19 @@ class Rig:
         self.server = MemoryServer(network, directory, **settings)
         self.tunnel: Tunnel
 
-    async def start(self) -> "Rig":
-        self.tunnel = make_tunnel(self.server.entry)
+    async def start(self, **settings: Any) -> "Rig":
+        self.tunnel = make_tunnel(self.server.entry, **settings)
         await self.tunnel.connect()
         await self.tunnel.handshake()
         return self
 
-    def ask(self, host: str, port: int = 80) -> RecordingEndpoint:
+    def ask(self, host: str, port: int = 80, kind: bytes = DIRECT_TCPIP) -> RecordingEndpoint:
         endpoint = RecordingEndpoint()
-        self.tunnel.open_channel(DIRECT_TCPIP, Target(host, port).encode(), endpoint)
+        self.tunnel.open_channel(kind, Target(host, port).encode(), endpoint)
         return endpoint
 
-    async def open(self, host: str, port: int = 80) -> RecordingEndpoint:
-        endpoint = self.ask(host, port)
+    async def open(self, host: str, port: int = 80, kind: bytes = DIRECT_TCPIP) -> RecordingEndpoint:
+        endpoint = self.ask(host, port, kind)
         await settle()
         return endpoint
 
@@ -112,7 +117,7 @@ async def test_what_is_neither_an_address_nor_a_known_name_is_never_dialled(
 ) -> None:
     rig = await Rig(network, tmp_path).start()
     network.places[host, 80] = Destination
-    assert (await rig.open(host)).events == [FAILED]
+    assert (await rig.open(host)).events == [NO_SUCH_NAME]
     assert rig.dialled == []
 
 
@@ -164,7 +169,7 @@ async def test_bogons_are_allowed_only_where_the_configuration_says_so(
 
 async def test_a_name_that_does_not_exist(network: Network, tmp_path: Path) -> None:
     rig = await Rig(network, tmp_path).start()
-    assert (await rig.open("missing.example")).events == [FAILED]
+    assert (await rig.open("missing.example")).events == [NO_SUCH_NAME]
 
 
 @pytest.mark.parametrize(
@@ -187,6 +192,86 @@ async def test_traffic_rules_on_ports_and_networks(
             expected = OPENED if port in allowed else PROHIBITED
             assert (await rig.open(host, port)).events == [expected], (host, port)
     assert {port for _, port in rig.dialled} == set(allowed)
+
+
+# ---- what the client is to dial itself --------------------------------------------------------------------
+
+COUNTRIES = {"8.8.8.0/24": "DE", "8.8.4.0/24": "FR", "2001:4860::/32": "DE", "127.0.0.0/8": "DE"}
+ABROAD = "9.9.9.9"
+
+
+async def split(network: Network, directory: Path, wanted: dict[str, object], **settings: Any) -> Rig:
+    """Return a client that asks for split tunnelling, and is seen in a country itself."""
+    database = write_database(directory / "geoip.mmdb", {**COUNTRIES, CLIENT_ADDRESS: "DE"})
+    return await Rig(network, directory, GeoIPDatabaseFilenames=[str(database)], **settings).start(**wanted)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ({}, [OPENED, OPENED]),
+        ({"SplitTunnelOwnRegion": True}, [SPLIT, OPENED]),
+        ({"SplitTunnelRegions": ["FR", "IT"]}, [OPENED, SPLIT]),
+        ({"SplitTunnelRegions": ["FR"], "SplitTunnelOwnRegion": True}, [SPLIT, SPLIT]),
+    ],
+    ids=["none", "own", "listed", "both"],
+)
+async def test_destinations_in_certain_countries_are_the_clients(
+    network: Network, tmp_path: Path, wanted: dict[str, object], expected: list[tuple[object, ...]]
+) -> None:
+    names = {"german.example": ["8.8.8.8", ABROAD], "french.example": ["8.8.4.4", ABROAD]}
+    rig = await split(network, tmp_path, wanted, names=names)
+    for address in ("8.8.8.8", "8.8.4.4", ABROAD):
+        network.places[address, 80] = Destination
+    for hosts in (("8.8.8.8", "8.8.4.4"), ("german.example", "french.example")):
+        assert [event for host in hosts for event in (await rig.open(host)).events] == expected
+    assert (await rig.open(ABROAD)).events == [OPENED]
+    own = await rig.open("german.example", kind=DIRECT_TCPIP_UNSPLIT)  # a request of the client's own
+    assert own.events == [OPENED]
+
+
+async def test_whoever_is_nowhere_has_no_own_country(network: Network, tmp_path: Path) -> None:
+    rig = await Rig(network, tmp_path).start(SplitTunnelOwnRegion=True)
+    network.places["8.8.8.8", 80] = Destination
+    assert (await rig.open("8.8.8.8")).events == [OPENED]
+
+
+async def test_the_address_that_would_be_dialled_decides(network: Network, tmp_path: Path) -> None:
+    """Of a name's addresses: those that may not be dialled have no say, those further down have none yet."""
+    names = {
+        "later.example": [ABROAD, "8.8.8.8"],
+        "forbidden.example": ["127.0.0.1", ABROAD],
+        "broken.example": ["9.9.9.10", "8.8.8.8"],
+    }
+    rig = await split(network, tmp_path, {"SplitTunnelOwnRegion": True}, names=names)
+    network.places[ABROAD, 80] = Destination
+    assert (await rig.open("later.example")).events == [OPENED]
+    assert (await rig.open("forbidden.example")).events == [OPENED]
+    assert (await rig.open("broken.example")).events == [SPLIT]
+
+
+async def test_what_no_client_may_reach_is_refused_before_countries_are_asked(
+    network: Network, tmp_path: Path
+) -> None:
+    rig = await split(network, tmp_path, {"SplitTunnelOwnRegion": True})
+    assert (await rig.open("127.0.0.1")).events == [PROHIBITED]
+
+
+async def test_traffic_rules_are_for_what_is_tunnelled(network: Network, tmp_path: Path) -> None:
+    rules = {"AllowTCPPorts": [80]}
+    rig = await split(network, tmp_path, {"SplitTunnelOwnRegion": True}, rules=rules)
+    assert (await rig.open("8.8.8.8", 8080)).events == [SPLIT]
+    assert (await rig.open(ABROAD, 8080)).events == [PROHIBITED]
+
+
+async def test_a_new_database_counts_for_tunnels_there_are(network: Network, tmp_path: Path) -> None:
+    rig = await split(network, tmp_path, {"SplitTunnelOwnRegion": True})
+    network.places[ABROAD, 80] = Destination
+    assert (await rig.open(ABROAD)).events == [OPENED]
+    write_database(tmp_path / "geoip.mmdb", {f"{ABROAD}/32": "DE"})
+    worker = rig.server.worker
+    worker.reload(worker.shared.reloaded(tmp_path))
+    assert (await rig.open(ABROAD)).events == [SPLIT]
 
 
 # ---- addresses one after the other ------------------------------------------------------------------------
@@ -232,7 +317,7 @@ async def test_a_dial_has_a_limit_even_where_the_rules_set_none(network: Network
     await asyncio.sleep(DIAL_TIMEOUT - 0.1)
     assert endpoint.events == []
     await asyncio.sleep(0.2)
-    assert endpoint.events == [FAILED]
+    assert endpoint.events == [LATE]
 
 
 # ---- how many ---------------------------------------------------------------------------------------------
@@ -245,7 +330,7 @@ async def test_no_more_dials_at_once_than_allowed(network: Network, tmp_path: Pa
     slow = [await rig.open("8.8.8.1") for _ in range(2)]
     assert (await rig.open("8.8.8.2")).events == [PROHIBITED]
     await asyncio.sleep(DIAL_TIMEOUT + 0.1)
-    assert [endpoint.events for endpoint in slow] == [[FAILED]] * 2
+    assert [endpoint.events for endpoint in slow] == [[LATE]] * 2
     for _ in range(5):  # open forwards do not count as dialling
         assert (await rig.open("8.8.8.2")).events == [OPENED]
 
@@ -253,7 +338,7 @@ async def test_no_more_dials_at_once_than_allowed(network: Network, tmp_path: Pa
 async def test_refused_and_failed_dials_give_their_places_back(network: Network, tmp_path: Path) -> None:
     rig = await Rig(network, tmp_path, rules={"MaxTCPDialingPortForwardCount": 1}).start()
     network.places["8.8.8.2", 80] = Destination
-    for host, outcome in (("8.8.8.1", FAILED), ("127.0.0.1", PROHIBITED), ("no.example", FAILED)) * 3:
+    for host, outcome in (("8.8.8.1", FAILED), ("127.0.0.1", PROHIBITED), ("no.example", NO_SUCH_NAME)) * 3:
         assert (await rig.open(host)).events == [outcome]
     assert (await rig.open("8.8.8.2")).events == [OPENED]
 
@@ -413,4 +498,4 @@ async def test_a_lookup_without_an_answer_holds_nobody_else_up(network: Network,
     slow = rig.ask("slow.example")
     assert (await rig.open("8.8.8.8")).events == [OPENED]
     await asyncio.sleep(5.1)
-    assert slow.events == [FAILED]
+    assert slow.events == [LATE]

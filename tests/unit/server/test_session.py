@@ -24,6 +24,7 @@ pytestmark = pytest.mark.virtual_time
 
 ORIGIN = ("8.8.8.8", 80)
 REFUSED = ("refused", numbers.ADMINISTRATIVELY_PROHIBITED, "")
+FORBIDDEN = ("refused", numbers.ADMINISTRATIVELY_PROHIBITED, "forbidden")
 UDPGW = Target("127.0.0.1", 7300)
 
 
@@ -126,8 +127,8 @@ async def test_forwards_are_refused_until_the_handshake(network: Network, server
     network.places[ORIGIN] = Destination
     tunnel = await logged_in(server)
     for kind in (DIRECT_TCPIP, DIRECT_TCPIP_UNSPLIT):
-        assert (await open_channel(tunnel, kind, Target(*ORIGIN).encode())).events == [REFUSED]
-    assert (await open_channel(tunnel, DIRECT_TCPIP, UDPGW.encode())).events == [REFUSED]
+        assert (await open_channel(tunnel, kind, Target(*ORIGIN).encode())).events == [FORBIDDEN]
+    assert (await open_channel(tunnel, DIRECT_TCPIP, UDPGW.encode())).events == [FORBIDDEN]
     assert ORIGIN not in network.dialled
     await tunnel.handshake()
     for kind in (DIRECT_TCPIP, DIRECT_TCPIP_UNSPLIT):
