@@ -15,7 +15,7 @@ from headrace.client.proxy_options import ProxyOptions
 from headrace.net.dial import listen
 from headrace.testing.memory_tunnel import MemoryTunnel
 
-__all__ = ["Asking", "Reply", "asking", "lead"]
+__all__ = ["Asking", "Door", "Reply", "asking", "lead"]
 
 
 def lead(url: str, way: str = "tunneled", keys: str = "") -> str:
@@ -80,7 +80,7 @@ class Asking:
         return await self.reader.read(-1)
 
 
-class _Door(asyncio.Protocol):
+class Door(asyncio.Protocol):
     """What a connection is until its first request for the proxy itself is there."""
 
     def __init__(self, forwarder: PortForwarder, options: ProxyOptions) -> None:
@@ -101,7 +101,7 @@ async def asking(
     """Connect to a proxy that is in front of a tunnel."""
     async with tunnel or MemoryTunnel() as forwarder:
         options = options or ProxyOptions(ports={"Socks": 1080})
-        server = await listen(lambda: _Door(forwarder, options), "127.0.0.1", 0, what="the proxy")
+        server = await listen(lambda: Door(forwarder, options), "127.0.0.1", 0, what="the proxy")
         port = server.sockets[0].getsockname()[1]
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
