@@ -53,18 +53,26 @@ with settings.held():
     settings.restore()
 """
 
+#: No browser is to look up names, or to go anywhere on its own behalf.
+QUIET = (
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+)
+
 
 @pytest.fixture(autouse=True)
 def data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A home of the test's own; the directory there where what is changed is noted."""
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("GSETTINGS_BACKEND", "keyfile")
     monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
     directory = tmp_path / "data" / "headrace"
     directory.mkdir(parents=True)
-    (tmp_path / "config").mkdir()
+    (tmp_path / ".config").mkdir()
     return directory
 
 
@@ -135,6 +143,30 @@ async def test_programs_go_through_it(entry: str, desktop: Desktop, data: Path, 
     with user_settings().held():
         user_settings().restore()
     assert await fetch() == PAGE
+
+
+@DESKTOPS
+async def test_a_browser_finds_the_proxy(
+    desktop: Desktop, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readuntil(b"\r\n\r\n")).partition(b"\r\n")[0])
+        writer.write(b"HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\nby way of the proxy")
+        await writer.drain()
+        writer.close()
+
+    asked: list[bytes] = []
+    monkeypatch.setenv("XDG_CURRENT_DESKTOP", {"gnome": "GNOME", "kde": "KDE"}.get(desktop.name, ""))
+    monkeypatch.setenv("KDE_SESSION_VERSION", "5")
+    browser = (system_program("chromium"), "--headless", "--no-sandbox", "--disable-gpu", *QUIET)
+    script = f'[ ! -e {data}/proxy.sh ] || . {data}/proxy.sh; exec "$@"'
+    words = ("--dump-dom", f"--user-data-dir={tmp_path}/profile", "http://page.example/")
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as proxy:
+        desktop.write(desktop.settings(Proxies("127.0.0.1", proxy.sockets[0].getsockname()[1], None)))
+        command = ("/bin/sh", "-euc", script, "sh", *browser, *words)
+        done = await asyncio.to_thread(subprocess.run, command, stdout=subprocess.PIPE)
+    assert b"by way of the proxy" in done.stdout
+    assert b"GET http://page.example/ HTTP/1.1" in asked
 
 
 @DESKTOPS
