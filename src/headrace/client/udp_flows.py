@@ -7,7 +7,7 @@ free, the flow that was idle longest gives up its own. What still comes for that
 from collections import deque
 from typing import Final, Protocol
 
-from headrace.codec.udpgw import encode_head
+from headrace.codec.udpgw import connection_id, datagram_from, encode_head
 
 __all__ = ["MAX_FLOWS", "Flow", "FlowTable", "Owner"]
 
@@ -72,13 +72,17 @@ class FlowTable:
         self._flows[pair] = flow
         return flow
 
-    def incoming(self, number: int, address: bytes, port: int) -> Flow | None:
-        """Return the flow that a datagram from the server is for, if there is one; it is in use now."""
-        flow = self._numbers.get(number)
-        if flow is None or flow.address != address or flow.port != port:
+    def incoming(self, message: bytes) -> tuple[Flow, bytes] | None:
+        """Return the flow that a message from the server is for, if there is one, and the datagram in it.
+
+        The flow is in use now.
+        """
+        flow = self._numbers.get(connection_id(message))
+        datagram = datagram_from(message, flow.address, flow.port) if flow is not None else None
+        if flow is None or datagram is None:
             return None
         self._flows[flow.pair] = self._flows.pop(flow.pair)
-        return flow
+        return flow, datagram
 
     def release(self, owner: Owner) -> None:
         """End all flows of one owner."""

@@ -13,7 +13,7 @@ from headrace.base.rng import Rng
 from headrace.client.udpgw_client import UdpgwClient
 from headrace.net.resolve import Answer
 
-__all__ = ["UdpNames"]
+__all__ = ["UdpNames", "parse_answer", "read_addresses"]
 
 #: Seconds for an answer, and how often a question is asked: datagrams are lost.
 PATIENCE: Final = 1.2
@@ -41,7 +41,7 @@ class UdpNames:
         # dnspython takes a while to import, which would hold up all that goes through the tunnel.
         dns = await asyncio.get_running_loop().run_in_executor(None, import_module, "dns.message")
         for kind in KINDS:
-            if found := _addresses(await self._ask(dns.make_query(name, kind, id=self._number()))):
+            if found := read_addresses(await self._ask(dns.make_query(name, kind, id=self._number()))):
                 return found
         raise NameNotFound("the name has no address")
 
@@ -93,7 +93,7 @@ def parse_answer(datagram: bytes, question: Any) -> Any | None:
     return reply if question.is_response(reply) else None
 
 
-def _addresses(reply: Any) -> list[Answer]:
+def read_addresses(reply: Any) -> list[Answer]:
     """Return the addresses in an answer. Raises NetworkError if it gives a reason for having none."""
     from dns.exception import DNSException
     from dns.rcode import NOERROR, NXDOMAIN

@@ -143,15 +143,16 @@ class UdpgwClient:
 
     def data(self, view: memoryview) -> None:
         try:
-            frames = self._decoder.receive(view)
+            messages = self._decoder.messages(view)
         except RemoteProtocolError:
             self._leave()
             self._wait()
             return
-        for frame in frames:
-            flow = self._flows.incoming(frame.connection_id, frame.address, frame.port)
-            if flow is not None:
-                flow.owner.received(frame.address, frame.port, frame.datagram)
+        for message in messages:
+            found = self._flows.incoming(message)
+            if found is not None:
+                flow, datagram = found
+                flow.owner.received(flow.address, flow.port, datagram)
 
     def pause(self) -> None:
         """What is sent from now on waits."""

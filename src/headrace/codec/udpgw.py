@@ -18,6 +18,8 @@ __all__ = [
     "MAX_DATAGRAM",
     "Frame",
     "UdpgwDecoder",
+    "connection_id",
+    "datagram_from",
     "encode_datagram",
     "encode_frame",
     "encode_head",
@@ -81,8 +83,22 @@ def encode_keepalive() -> bytes:
     return bytes([_HEAD, 0, _KEEPALIVE, 0, 0])
 
 
+def connection_id(message: bytes) -> int:
+    """Return the id in a message without its size."""
+    return int.from_bytes(message[1:_HEAD], "little")
+
+
+def datagram_from(message: bytes, address: bytes, port: int) -> bytes | None:
+    """Return the datagram in a message without its size, or None if it is from anybody else.
+
+    For replies: deployed servers do not flag the longer addresses there, so one has to know what to expect.
+    """
+    sender = address + port.to_bytes(2, "big")
+    return message[_HEAD + len(sender) :] if message.startswith(sender, _HEAD) else None
+
+
 class UdpgwDecoder:
-    """Cut a byte stream into frames; holds at most one unfinished message."""
+    """Cut a byte stream into messages; holds at most one that is not finished."""
 
     __slots__ = ("_buffer",)
 
@@ -90,13 +106,20 @@ class UdpgwDecoder:
         self._buffer = bytearray()
 
     def receive(self, data: bytes | memoryview) -> list[Frame]:
-        """Return the frames completed by `data`; keep-alives are swallowed.
+        """Return the frames completed by `data`.
 
         Raises RemoteProtocolError on an impossible size, after which the channel is of no use.
         """
+        return [_decode(message) for message in self.messages(data)]
+
+    def messages(self, data: bytes | memoryview) -> list[bytes]:
+        """Return the messages completed by `data`, without their sizes; keep-alives are swallowed.
+
+        Raises RemoteProtocolError like `receive`.
+        """
         self._buffer += data
         buffer = bytes(self._buffer)
-        frames = []
+        messages = []
         start = 0
         while len(buffer) - start >= 2:
             size = int.from_bytes(buffer[start : start + 2], "little")
@@ -106,10 +129,10 @@ class UdpgwDecoder:
             if end > len(buffer):
                 break
             if not buffer[start + 2] & _KEEPALIVE:
-                frames.append(_decode(buffer[start + 2 : end]))
+                messages.append(buffer[start + 2 : end])
             start = end
         del self._buffer[:start]
-        return frames
+        return messages
 
 
 def _decode(message: bytes) -> Frame:

@@ -1,7 +1,14 @@
 """udpgw: any bytes give frames that encode to the same bytes again, or raise RemoteProtocolError."""
 
 from headrace.base.errors import RemoteProtocolError
-from headrace.codec.udpgw import Frame, UdpgwDecoder, encode_frame, encode_keepalive
+from headrace.codec.udpgw import (
+    Frame,
+    UdpgwDecoder,
+    connection_id,
+    datagram_from,
+    encode_frame,
+    encode_keepalive,
+)
 
 SEEDS = [
     encode_frame(Frame(7, b"\x08\x08\x08\x08", 53, b"question", dns=True))
@@ -11,11 +18,15 @@ SEEDS = [
 
 
 def fuzz(data: bytes) -> None:
-    """`data` is what a client sends on the udpgw channel."""
+    """`data` is what either side sends on the udpgw channel."""
     try:
+        messages = UdpgwDecoder().messages(data)
         frames = UdpgwDecoder().receive(data)
     except RemoteProtocolError:
         return
     again = b"".join(map(encode_frame, frames))
     assert UdpgwDecoder().receive(again) == frames
     assert len(again) <= len(data)
+    for message, frame in zip(messages, frames, strict=True):
+        assert connection_id(message) == frame.connection_id
+        assert datagram_from(message, frame.address, frame.port) == frame.datagram

@@ -3,6 +3,7 @@
 import pytest
 
 from headrace.client.udp_flows import Flow, FlowTable
+from headrace.codec.udpgw import Frame, encode_frame
 
 V4 = bytes([192, 0, 2, 1])
 
@@ -10,6 +11,10 @@ V4 = bytes([192, 0, 2, 1])
 class Someone:
     def received(self, address: bytes, port: int, datagram: bytes) -> None:
         raise NotImplementedError
+
+
+def reply(number: int, port: int, address: bytes = V4) -> bytes:
+    return encode_frame(Frame(number, address, port, b"x"))[2:]
 
 
 def use(table: FlowTable, owner: Someone, port: int) -> Flow:
@@ -37,11 +42,11 @@ def test_a_full_table_gives_up_the_one_that_was_idle_longest() -> None:
     table, owner = FlowTable(3), Someone()
     one, two, three = (use(table, owner, port) for port in (1, 2, 3))
     assert use(table, owner, 1) is one
-    assert table.incoming(two.number, V4, 2) is two
+    assert table.incoming(reply(two.number, 2)) == (two, b"x")
     four = use(table, owner, 4)
     assert four.number == three.number
-    assert table.incoming(three.number, V4, 3) is None
-    assert table.incoming(four.number, V4, 4) is four
+    assert table.incoming(reply(three.number, 3)) is None
+    assert table.incoming(reply(four.number, 4)) == (four, b"x")
     assert use(table, owner, 1) is one and use(table, owner, 2) is two
     assert len(table) == 3
 
@@ -58,8 +63,8 @@ def test_an_owner_takes_its_own_flows_along() -> None:
     gone = [use(table, one, port) for port in (1, 2)]
     kept = use(table, other, 1)
     table.release(one)
-    assert [table.incoming(flow.number, V4, flow.port) for flow in gone] == [None, None]
-    assert table.incoming(kept.number, V4, 1) is kept
+    assert [table.incoming(reply(flow.number, flow.port)) for flow in gone] == [None, None]
+    assert table.incoming(reply(kept.number, 1)) == (kept, b"x")
     assert len(table) == 1
 
 
@@ -69,4 +74,12 @@ def test_an_owner_takes_its_own_flows_along() -> None:
 def test_what_is_for_no_flow(number: int, address: bytes, port: int) -> None:
     table = FlowTable()
     use(table, Someone(), 1)
-    assert table.incoming(number, address, port) is None
+    assert table.incoming(reply(number, port, address)) is None
+
+
+def test_a_reply_whose_longer_address_is_not_flagged() -> None:
+    table = FlowTable()
+    flow = table.outgoing(Someone(), bytes(range(16)), 443, dns=False)
+    message = reply(flow.number, 443, bytes(range(16)))
+    assert table.incoming(message) == table.incoming(b"\0" + message[1:]) == (flow, b"x")
+    assert table.incoming(b"\0" + message[1:20]) is None

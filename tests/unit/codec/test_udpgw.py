@@ -3,7 +3,15 @@
 import pytest
 
 from headrace.base.errors import LocalProtocolError, RemoteProtocolError
-from headrace.codec.udpgw import MAX_DATAGRAM, Frame, UdpgwDecoder, encode_frame, encode_keepalive
+from headrace.codec.udpgw import (
+    MAX_DATAGRAM,
+    Frame,
+    UdpgwDecoder,
+    connection_id,
+    datagram_from,
+    encode_frame,
+    encode_keepalive,
+)
 
 V4 = Frame(0x0102, bytes([192, 0, 2, 1]), 53, b"query", dns=True)
 V6 = Frame(0xFFFF, bytes.fromhex("20010db8000000000000000000000001"), 443, b"", rebind=True)
@@ -70,3 +78,15 @@ def test_datagram_above_the_limit_with_a_short_address() -> None:
 def test_an_address_has_four_or_sixteen_bytes() -> None:
     with pytest.raises(LocalProtocolError, match="not 5"):
         encode_frame(Frame(1, bytes(5), 1, b""))
+
+
+@pytest.mark.parametrize("frame", [V4, V6])
+@pytest.mark.parametrize("flags", [0x00, 0x08, 0x0F])
+def test_replies_are_read_by_what_is_expected_whatever_their_flags(frame: Frame, flags: int) -> None:
+    (message,) = UdpgwDecoder().messages(encode_keepalive() + encode_frame(frame))
+    message = bytes((flags,)) + message[1:]
+    assert connection_id(message) == frame.connection_id
+    assert datagram_from(message, frame.address, frame.port) == frame.datagram
+    assert datagram_from(message, frame.address, frame.port + 1) is None
+    assert datagram_from(message, frame.address[::-1], frame.port) is None
+    assert datagram_from(message[: 3 + len(frame.address)], frame.address, frame.port) is None
