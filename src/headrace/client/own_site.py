@@ -57,7 +57,9 @@ class OwnSite:
             host, port = parts.hostname, 80 if parts.port is None else parts.port
         except ValueError:
             return None
-        if not host or parts.netloc != authority or "@" in authority:
+        if (
+            not host or parts.netloc != authority or "@" in authority or "%" in authority
+        ):  # a zone is any text
             return None
         return cls(f"[{host}]" if ":" in host else host, port)
 

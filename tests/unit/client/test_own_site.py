@@ -44,6 +44,7 @@ def test_the_proxys_own_addresses(host: str, site: OwnSite, url: str) -> None:
         "127.0.0.1:0x50",
         "127.0.0.1:99999",
         "[::1",
+        '[::1%"]:8080',
         "127.0.0.1 :80",
         "\u0661\u0662\u0667.0.0.1",
     ],
