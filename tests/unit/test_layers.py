@@ -16,7 +16,7 @@ LAYERS = [
     {"client", "server"},
     {"testing"},
     {"demo"},
-    {"cli"},
+    {"embed", "cli"},
 ]
 FIRST_SEPARATE = 4
 

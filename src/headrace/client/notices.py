@@ -68,14 +68,14 @@ class NoticeOptions:
 
 
 class Notices:
-    """Write notices to a text stream, a line at a time; to files too, where there are `files`.
+    """Write notices to a text stream, if there is one, a line at a time; to `files` too, where there are any.
 
     Then home pages and what is for diagnosis go to the files only.
     """
 
     def __init__(
         self,
-        stream: TextIO,
+        stream: TextIO | None,
         clock: Clock,
         options: NoticeOptions | None = None,
         files: NoticeFiles | None = None,
@@ -119,7 +119,7 @@ class Notices:
             listener(notice_type, data)
         if self._options.errors and notice_type == "Error":
             kind &= ~Kind.DIAGNOSTIC
-        if self._options.shows(kind):
+        if self._options.shows(kind) and (self._stream or self._files):
             self._write(kind, notice_type, content.decode())
 
     def _write(self, kind: Kind, notice_type: str, content: str) -> None:
@@ -136,6 +136,8 @@ class Notices:
                 self._files.write(line)
             if kind & (Kind.HOMEPAGE | Kind.DIAGNOSTIC):
                 return
+        if self._stream is None:
+            return
         if self._options.human:
             line = f"{timestamp} {notice_type} {content}"
         with suppress(OSError):  # a full disk, or nobody who listens any more, is no reason to end a tunnel

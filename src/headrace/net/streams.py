@@ -16,7 +16,7 @@ from headrace.net.dial import reset
 from headrace.ssh.channel import MAX_DATA, Channel, Endpoint
 from headrace.ssh.forwarding import Failure
 
-__all__ = ["ByteStream", "ChannelStream", "ForwardRefused", "SocketStream", "join"]
+__all__ = ["ByteStream", "ChannelStream", "ForwardRefused", "SocketStream", "feed", "join"]
 
 #: The reader is behind above this many unread bytes; so is the socket with as many unwritten ones.
 HIGH, LOW = 128 * 1024, 32 * 1024
@@ -115,7 +115,7 @@ class ChannelStream(ByteStream):
     def __init__(self) -> None:
         super().__init__()
         self._channel: Channel | None = None
-        self._opening: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._opening: asyncio.Future[Channel] = asyncio.get_running_loop().create_future()
 
     @classmethod
     async def open(cls, ask: Callable[[Endpoint], object], timeout: float = OPEN_TIMEOUT) -> "ChannelStream":
@@ -161,6 +161,21 @@ class ChannelStream(ByteStream):
             channel.close()
         _wake(self._writer)
 
+    def hand_over(self, endpoint: Endpoint) -> None:
+        """Put `endpoint` in charge of the channel, as if it had been there from the start."""
+        channel = self._opening.result()
+        here, self._channel = self._channel is not None, None
+        if here:
+            channel.endpoint = endpoint
+            channel.release()
+        endpoint.opened(channel)
+        for piece in self._unread:
+            endpoint.data(memoryview(piece))
+        if self._ended and self._error is None:
+            endpoint.eof()
+        if not here:
+            endpoint.closed(self._error)
+
     def _hold(self) -> None:
         if self._channel is not None:
             self._channel.hold()
@@ -176,7 +191,7 @@ class ChannelStream(ByteStream):
             channel.close()
         else:
             self._channel = channel
-            self._opening.set_result(None)
+            self._opening.set_result(channel)
 
     def refused(self, reason: int, text: str) -> None:
         if not self._opening.done():
@@ -244,6 +259,27 @@ class SocketStream(ByteStream, asyncio.Protocol):
                     pass
         self.close()
 
+    def hand_over(self, protocol: asyncio.BaseProtocol) -> asyncio.Transport:
+        """Put `protocol` in charge of the connection, as if it had been there from the start.
+
+        Raises NetworkError if it is closed.
+        """
+        tcp = self._tcp
+        if tcp is None or tcp.is_closing():
+            raise NetworkError("the connection is closed") from self._error
+        tcp.set_protocol(protocol)
+        if self._held:
+            tcp.resume_reading()
+        protocol.connection_made(tcp)
+        for piece in self._unread:
+            if not tcp.is_closing():
+                feed(protocol, memoryview(piece))
+        if self._ended and not tcp.is_closing():
+            assert isinstance(protocol, asyncio.Protocol | asyncio.BufferedProtocol)
+            if not protocol.eof_received():
+                tcp.close()
+        return tcp
+
     def _hold(self) -> None:
         if self._tcp is not None and not self._tcp.is_closing():
             self._tcp.pause_reading()
@@ -276,6 +312,22 @@ class SocketStream(ByteStream, asyncio.Protocol):
         self._tcp = None
         self._finish(exc)
         _wake(self._writer)
+
+
+def feed(protocol: asyncio.BaseProtocol, view: memoryview) -> None:
+    """Give a protocol what has arrived, in the way of its kind."""
+    if not isinstance(protocol, asyncio.BufferedProtocol):
+        assert isinstance(protocol, asyncio.Protocol)
+        protocol.data_received(bytes(view))
+        return
+    while view:
+        buffer = memoryview(protocol.get_buffer(len(view)))
+        if not buffer:
+            raise RuntimeError("a protocol has no buffer")
+        count = min(len(buffer), len(view))
+        buffer[:count] = view[:count]
+        protocol.buffer_updated(count)
+        view = view[count:]
 
 
 async def join(one: ByteStream, other: ByteStream) -> None:

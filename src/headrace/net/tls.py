@@ -168,6 +168,11 @@ class TlsStream(ByteStream):
             self._inner.close()
 
     @property
+    def ssl_object(self) -> ssl.SSLObject:
+        """What was agreed with the peer."""
+        return self._tls
+
+    @property
     def quiet(self) -> bool:
         return super().quiet and self._inner.quiet and not (self._arriving.pending or self._tls.pending())
 

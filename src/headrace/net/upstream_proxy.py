@@ -40,19 +40,27 @@ class UpstreamProxyError(NetworkError):
 class UpstreamProxy:
     """A proxy to connect through. What it raises when connecting is UpstreamProxyError or ConnectTimeout.
 
-    `headers` are added to what an HTTP proxy is asked.
+    `headers` are added to what an HTTP proxy is asked; `device` is the network interface that leads to it.
     """
 
-    def __init__(self, url: ProxyURL, headers: Sequence[tuple[str, str]] = (), rng: Rng = SYSTEM_RNG) -> None:
+    def __init__(
+        self,
+        url: ProxyURL,
+        headers: Sequence[tuple[str, str]] = (),
+        rng: Rng = SYSTEM_RNG,
+        *,
+        device: str = "",
+    ) -> None:
         self._url = url
         self._headers = headers
+        self._device = device
         self._rng = rng
 
     @classmethod
-    def parse(cls, text: str, headers: Sequence[tuple[str, str]] = ()) -> Self:
+    def parse(cls, text: str, headers: Sequence[tuple[str, str]] = (), *, device: str = "") -> Self:
         """Return the proxy of a URL. Raises DocumentError, which does not repeat it."""
         try:
-            return cls(ProxyURL.parse(text), headers)
+            return cls(ProxyURL.parse(text), headers, device=device)
         except DocumentError as error:
             raise DocumentError(f"the upstream proxy's URL {error}") from None
 
@@ -61,7 +69,8 @@ class UpstreamProxy:
         """Return the configured proxy, if there is one."""
         if not config.upstream_proxy_url:
             return None
-        return cls.parse(config.upstream_proxy_url, read_custom_headers(config.custom_headers))
+        headers = read_custom_headers(config.custom_headers)
+        return cls.parse(config.upstream_proxy_url, headers, device=config.bind_interface)
 
     @property
     def kind(self) -> str:
@@ -86,7 +95,10 @@ class UpstreamProxy:
         """Connect a protocol to the destination; return it."""
         stream = await self._connect(host, port, timeout)
         protocol = factory()
-        stream.hand_over(protocol)
+        try:
+            stream.hand_over(protocol)
+        except NetworkError as error:
+            raise UpstreamProxyError(_BROKE) from error
         return protocol
 
     async def _connect(self, host: str, port: int, timeout: float) -> "_ProxiedStream":
@@ -115,7 +127,7 @@ class UpstreamProxy:
 
     async def _reach(self, timeout: float) -> "_ProxiedStream":
         try:
-            return await dial(self._url.host, self._url.port, _ProxiedStream, timeout)
+            return await dial(self._url.host, self._url.port, _ProxiedStream, timeout, self._device)
         except NetworkError as error:
             raise UpstreamProxyError(f"the upstream proxy cannot be reached: {error}; {_REMEDY}") from error
 
@@ -154,41 +166,10 @@ async def _negotiate(negotiation: Negotiation, stream: "_ProxiedStream") -> bool
 
 
 class _ProxiedStream(SocketStream):
-    """A stream whose beginning belongs to the proxy; what follows may be another protocol's."""
+    """A stream whose beginning belongs to the proxy."""
 
     def put_back(self, data: bytes) -> None:
         """Have `data` read again."""
         if data:
             self._unread.appendleft(data)
             self._size += len(data)
-
-    def hand_over(self, protocol: asyncio.BaseProtocol) -> None:
-        """Put `protocol` in charge of the connection, as if it had been there from the start."""
-        tcp = self._tcp
-        if tcp is None or tcp.is_closing():
-            raise UpstreamProxyError(_BROKE) from self._error
-        tcp.set_protocol(protocol)
-        if self._held:
-            tcp.resume_reading()
-        protocol.connection_made(tcp)
-        for piece in self._unread:
-            if not tcp.is_closing():
-                _feed(protocol, piece)
-        if self._ended and not tcp.is_closing():
-            assert isinstance(protocol, asyncio.Protocol | asyncio.BufferedProtocol)
-            if not protocol.eof_received():
-                tcp.close()
-
-
-def _feed(protocol: asyncio.BaseProtocol, data: bytes | memoryview) -> None:
-    if isinstance(protocol, asyncio.BufferedProtocol):
-        view = memoryview(data)
-        while view:
-            buffer = memoryview(protocol.get_buffer(len(view)))
-            count = min(len(buffer), len(view))
-            buffer[:count] = view[:count]
-            protocol.buffer_updated(count)
-            view = view[count:]
-    else:
-        assert isinstance(protocol, asyncio.Protocol)
-        protocol.data_received(bytes(data))
