@@ -50,6 +50,7 @@ class Started:
     directory: DataDirectory | None
     embedded: dict[str, list[str]]
     place: ControlPlace | None
+    system_proxy: str
 
     @property
     def tried(self) -> list[ServerEntry]:
@@ -236,6 +237,11 @@ def test_the_command_line_wins_over_the_file(start: Start, tmp_path: Path) -> No
     settings = start("--config", path, "--socks-port", "2", "--listen-interface", "").settings
     assert settings.local_socks_proxy_port == 2
     assert settings.listen_interface == ""
+
+
+def test_the_desktop_is_left_alone_unless_that_is_asked_for(start: Callable[..., Started]) -> None:
+    assert start("--entry", new_entry()).system_proxy == "off"
+    assert start("--entry", new_entry(), "--system-proxy", "auto").system_proxy == "auto"
 
 
 def test_a_prefix_for_everything(start: Start) -> None:
