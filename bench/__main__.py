@@ -20,6 +20,7 @@ from bench.channels import measure_idle_channels
 from bench.establishments import ESTABLISHMENTS, measure_establishments
 from bench.figures import Figure, judge
 from bench.generator import Generator
+from bench.http import measure_http
 from bench.procfs import load_average
 from bench.programs import BenchError
 from bench.report import print_tables, write_json
@@ -32,6 +33,7 @@ from bench.tunnels import measure_handshakes, measure_idle_tunnels
 
 BENCHES = (
     "traffic",
+    "http",
     "handshakes",
     "tunnels",
     "channels",
@@ -95,6 +97,8 @@ def _run(name: str, root: Path, stacks: Stacks, rounds: int, quick: bool, consol
     few = 1 if quick else min(rounds, 2)  # for figures that hardly vary
     if name == "traffic":
         return _traffic(root, stacks, rounds, console)
+    if name == "http":
+        return measure_http(Generator(root), stacks, rounds, 500 if quick else 4000, say)
     if name == "handshakes":
         return measure_handshakes(stacks, rounds, 100 if quick else 300, say)
     if name == "tunnels":

@@ -4,6 +4,8 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,15 +47,40 @@ class Generator:
         subprocess.run(command, check=True)
         self._command = [str(program)]
 
-    def run(self, port: int, *, clients: int, requests: int, size: int, up: bool = False) -> Load:
-        """Load the SOCKS proxy on `port`. Raises BenchError when a request failed or bytes were wrong."""
-        options = {"--port": port, "--clients": clients, "--requests": requests, "--bytes": size}
-        arguments = [text for name, value in options.items() for text in (name, str(value))]
-        command = [*self._command, *arguments, *(["--up"] if up else [])]
+    def run(
+        self, port: int, *, clients: int, requests: int, size: int, up: bool = False, pages: bool = False
+    ) -> Load:
+        """Load the proxy on `port`: one for SOCKS, or for HTTP if it is for `pages`.
+
+        Raises BenchError when a request failed or bytes were wrong.
+        """
+        command = self._load(port, clients, requests, size, *(["--up"] * up), *(["--pages"] * pages))
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode > 1 or not result.stdout:
             raise BenchError(f"the load generator failed: {result.stderr.strip()}")
-        load = Load(**json.loads(result.stdout))
-        if load.failed:
-            raise BenchError(f"{load.failed} of {load.requests} requests failed")
-        return load
+        return _checked(result.stdout)
+
+    @contextmanager
+    def holding(self, port: int, *, clients: int, size: int) -> Iterator[None]:
+        """Get a page over each of so many connections to the HTTP proxy on `port`, and keep them open."""
+        command = self._load(port, clients, clients, size, "--pages", "--hold")
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            _checked(process.stdout.readline())
+            yield
+            process.communicate()
+
+    def _load(self, port: int, clients: int, requests: int, size: int, *flags: str) -> list[str]:
+        options = {"--port": port, "--clients": clients, "--requests": requests, "--bytes": size}
+        return [
+            *self._command,
+            *(text for name, value in options.items() for text in (name, str(value))),
+            *flags,
+        ]
+
+
+def _checked(output: str) -> Load:
+    load = Load(**json.loads(output))
+    if load.failed:
+        raise BenchError(f"{load.failed} of {load.requests} requests failed")
+    return load

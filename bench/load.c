@@ -1,11 +1,12 @@
-/* Load on a SOCKS5 proxy from the outside: two threads, one for the clients and one for the origin they reach
+/* Load on a SOCKS5 or HTTP proxy from the outside: two threads, one for the clients and one for the origin they reach
  * through the proxy, each an epoll loop that never blocks and touches no byte that it need not touch.
  *
- *   load --port P --clients C --requests N --bytes B [--up]
+ *   load --port P --clients C --requests N --bytes B [--up | --pages] [--hold]
  *
  * A request is: connect, SOCKS5 without authentication to the origin on 127.0.0.1, 9 bytes that say what is
- * wanted, then B bytes down until the origin closes, or B bytes up and one byte of receipt. What is carried is a
- * pattern whose period is a prime, so a piece that is lost, doubled or out of place shows at the edges of the next
+ * wanted, then B bytes down until the origin closes, or B bytes up and one byte of receipt. With --pages the proxy
+ * is one for HTTP, and a request is a GET for B bytes as browsers make it, on C connections that are kept. With
+ * --hold they stay open, once all is printed, until standard input ends. What is carried is a pattern whose period is a prime, so a piece that is lost, doubled or out of place shows at the edges of the next
  * read; those are compared, and the count must be exact. Prints one JSON object; exit status 1 if a request failed.
  */
 #define _GNU_SOURCE
@@ -22,24 +23,26 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { PERIOD = 65521, CHUNK = 1 << 17, EDGE = 64, HEADER = 9, EVENTS = 256 };
+enum { PERIOD = 65521, CHUNK = 1 << 17, EDGE = 64, HEADER = 9, HEAD = 2048, EVENTS = 256 };
 enum state { GREETING, REQUEST, HEADING, SENDING, RECEIVING, RECEIPT, DONE, BAD };
 
 struct peer {
     int fd;
     enum state state;
     uint64_t at, size;    /* bytes carried so far, and in all */
-    unsigned char head[16];
+    unsigned char head[HEAD];
     int head_at;
     int armed;            /* what epoll watches for */
     double started;
 };
 
 static unsigned char pattern[PERIOD + CHUNK];
-static struct { int proxy, origin, clients, requests, up; uint64_t size; } want = {1080, 0, 20, 2000, 0, 1024};
+static struct { int proxy, origin, clients, requests, up, pages, hold; uint64_t size; } want = {1080, 0, 20, 2000, 0, 0, 0, 1024};
+static char page_request[HEAD], page_head[HEAD]; /* what is said for each page */
 
 static double now(void) {
     struct timespec t;
@@ -103,10 +106,42 @@ static int gather(struct peer *p, int n) {
 
 static int say(struct peer *p, const void *data, ssize_t n) { return write(p->fd, data, (size_t)n) == n ? 1 : -1; }
 
-/* ---- the origin: HEADING, then SENDING or RECEIVING, then closed */
+/* Collect an HTTP head in p->head and check what came along behind it; 1 when it is there. */
+static int gather_head(struct peer *p) {
+    for (;;) {
+        ssize_t n = read(p->fd, p->head + p->head_at, (size_t)(HEAD - p->head_at));
+        if (n < 0 && errno == EAGAIN) return 0;
+        if (n <= 0) return -1;
+        p->head_at += (int)n;
+        unsigned char *end = memmem(p->head, (size_t)p->head_at, "\r\n\r\n", 4);
+        if (!end) continue;
+        p->at = (uint64_t)(p->head + p->head_at - (end + 4));
+        p->head_at = 0;
+        return matches(end + 4, 0, p->at) ? 1 : -1;
+    }
+}
+
+/* ---- the origin: HEADING, then SENDING or RECEIVING, then closed; for pages HEADING again */
+
+static int page_step(int loop, struct peer *p) {
+    int r;
+    if (p->state == HEADING) {
+        if ((r = gather_head(p)) < 1) return r;
+        struct iovec parts[] = {{page_head, strlen(page_head)}, {pattern, want.size < CHUNK ? want.size : CHUNK}};
+        ssize_t n = writev(p->fd, parts, 2) - (ssize_t)parts[0].iov_len;
+        if (n < 0) return -1;
+        p->at = (uint64_t)n, p->size = want.size;
+        p->state = SENDING;
+    }
+    if ((r = push(p)) < 0) return r;
+    watch(loop, p, r ? EPOLLIN : EPOLLOUT);
+    if (r) p->state = HEADING;
+    return 0;
+}
 
 static int origin_step(int loop, struct peer *p, unsigned char *buffer) {
     int r;
+    if (want.pages) return page_step(loop, p);
     if (p->state == HEADING) {
         if ((r = gather(p, HEADER)) < 1) return r;
         memcpy(&p->size, p->head + 1, 8);
@@ -158,9 +193,18 @@ static void begin(int loop, struct peer *p) {
     if (p->fd < 0) die("socket");
     setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     /* On loopback connect does not wait for the accept, so it may as well block. */
-    if (connect(p->fd, (struct sockaddr *)&to, sizeof to) || say(p, "\5\1\0", 3) < 0) die("the proxy does not answer");
+    const char *hello = want.pages ? page_request : "\5\1\0";
+    if (connect(p->fd, (struct sockaddr *)&to, sizeof to) || say(p, hello, want.pages ? (ssize_t)strlen(hello) : 3) < 0)
+        die("the proxy does not answer");
+    if (want.pages) p->state = HEADING;
     fcntl(p->fd, F_SETFL, O_NONBLOCK);
     watch(loop, p, EPOLLIN);
+}
+
+/* Ask for the next page on a connection that is kept. */
+static void ask_again(struct peer *p) {
+    p->state = say(p, page_request, (ssize_t)strlen(page_request)) < 0 ? BAD : HEADING;
+    p->started = now();
 }
 
 static enum state client_step(int loop, struct peer *p, unsigned char *buffer) {
@@ -183,7 +227,12 @@ static enum state client_step(int loop, struct peer *p, unsigned char *buffer) {
         watch(loop, p, r ? EPOLLIN : EPOLLOUT);
         return r ? (p->state = RECEIPT) : p->state;
     }
-    if (p->state == RECEIVING) r = pull(p, buffer, 1);
+    if (p->state == HEADING) {
+        if ((r = gather_head(p)) < 1) return r ? BAD : p->state;
+        if (memcmp(p->head, "HTTP/1.1 200", 12)) return BAD;
+        p->state = RECEIVING;
+    }
+    if (p->state == RECEIVING) r = pull(p, buffer, !want.pages);
     else if (p->state == RECEIPT && (r = gather(p, 1)) == 1 && p->head[0] != 'k') r = -1;
     return r < 0 ? BAD : r ? DONE : p->state;
 }
@@ -210,6 +259,11 @@ static void run_clients(void) {
             if (after != DONE && after != BAD) continue;
             failed += after == BAD;
             latency[ended++] = (now() - p->started) * 1e3;
+            if (want.hold) continue;
+            if (want.pages && after == DONE && started < want.requests) {
+                started++, ask_again(p);
+                continue;
+            }
             close(p->fd);
             if (started < want.requests) started++, begin(loop, p);
         }
@@ -222,6 +276,8 @@ static void run_clients(void) {
     double cpu = (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
     printf("{\"requests\": %d, \"failed\": %d, \"seconds\": %.6f, \"cpu_seconds\": %.6f, \"p50_ms\": %.3f, \"p99_ms\": %.3f}\n",
            want.requests, failed, took, cpu, ended ? latency[ended / 2] : 0, ended ? latency[(int)(ended * .99)] : 0);
+    fflush(stdout);
+    if (want.hold) while (read(0, buffer, CHUNK) > 0) continue;
     exit(failed > 0);
 }
 
@@ -229,6 +285,8 @@ int main(int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
         if (!strcmp(argv[i], "--up")) { want.up = 1; continue; }
+        if (!strcmp(argv[i], "--pages")) { want.pages = 1; continue; }
+        if (!strcmp(argv[i], "--hold")) { want.hold = 1; continue; }
         if (!strcmp(argv[i], "--port")) want.proxy = atoi(value);
         else if (!strcmp(argv[i], "--clients")) want.clients = atoi(value);
         else if (!strcmp(argv[i], "--requests")) want.requests = atoi(value);
@@ -249,6 +307,18 @@ int main(int argc, char **argv) {
     if (bind(listener, (struct sockaddr *)&any, size) || listen(listener, 4096) ||
         getsockname(listener, (struct sockaddr *)&any, &size)) die("origin");
     want.origin = ntohs(any.sin_port);
+    snprintf(page_request, HEAD,
+             "GET http://127.0.0.1:%d/page HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n"
+             "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n"
+             "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n"
+             "Accept-Language: en-US,en;q=0.5\r\nAccept-Encoding: gzip, deflate\r\n"
+             "Cookie: session=0123456789abcdef0123456789abcdef\r\nProxy-Connection: keep-alive\r\n\r\n",
+             want.origin, want.origin);
+    snprintf(page_head, HEAD,
+             "HTTP/1.1 200 OK\r\nServer: origin\r\nDate: Sun, 01 Nov 2026 12:00:00 GMT\r\n"
+             "Content-Type: text/html; charset=utf-8\r\nContent-Length: %llu\r\nConnection: keep-alive\r\n"
+             "Last-Modified: Sun, 01 Nov 2026 11:00:00 GMT\r\nETag: \"0123456789abcdef\"\r\nAccept-Ranges: bytes\r\n\r\n",
+             (unsigned long long)want.size);
     pthread_t origin;
     if (pthread_create(&origin, NULL, run_origin, &listener)) die("thread");
     run_clients();

@@ -54,10 +54,13 @@ def start_server(directory: Path, address: str = "127.0.0.1") -> Program:
     return Program(command, directory / "headrace-server.log").ready_when_logged("headrace server:")
 
 
-def client_config(directory: Path, entry: str, protocol: str, socks_port: int) -> Path:
+def client_config(
+    directory: Path, entry: str, protocol: str, socks_port: int, http_port: int | None = None
+) -> Path:
     """Write a client's configuration, for our client or the deployed one; return its path.
 
-    Without an `entry` the client knows the servers that it is given on its command line.
+    Without an `entry` the client knows the servers that it is given on its command line; without an
+    `http_port` it has no HTTP proxy.
     """
     directory.mkdir(parents=True, exist_ok=True)
     config: dict[str, object] = {
@@ -67,7 +70,8 @@ def client_config(directory: Path, entry: str, protocol: str, socks_port: int) -
         "ClientPlatform": "Linux_x86_64",
         "DataRootDirectory": str(directory),
         "LocalSocksProxyPort": socks_port,
-        "DisableLocalHTTPProxy": True,
+        "DisableLocalHTTPProxy": http_port is None,
+        "LocalHttpProxyPort": http_port or 0,
         "LimitTunnelProtocols": [protocol],
         "DisableRemoteServerListFetcher": True,
         "DisableTactics": True,
@@ -88,9 +92,11 @@ def client_command(config: Path) -> list[str | Path]:
     return [sys.executable, "-m", "headrace", "client", "--config", config]
 
 
-def start_client(directory: Path, entry: str, protocol: str, socks_port: int) -> Program:
+def start_client(
+    directory: Path, entry: str, protocol: str, socks_port: int, http_port: int | None = None
+) -> Program:
     """Start our client and wait for its tunnel."""
-    command = client_command(client_config(directory, entry, protocol, socks_port))
+    command = client_command(client_config(directory, entry, protocol, socks_port, http_port))
     return Program(command, directory / "headrace-client.log").ready_when_logged(CONNECTED)
 
 

@@ -45,13 +45,17 @@ CIPHER = "chacha20-poly1305@openssh.com"
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A running pair: the port of its SOCKS proxy and its processes; descendants count as well."""
+    """A running pair: the ports of its proxies and its processes; descendants count as well.
+
+    `http_port` is that of the HTTP proxy, where one was asked for.
+    """
 
     name: str
     cipher: str
     socks_port: int
     client: Program
     server: Program
+    http_port: int | None = None
 
     @property
     def pids(self) -> tuple[int, int]:
@@ -126,9 +130,14 @@ class Stacks:
         finally:
             program.stop()
 
-    def client(self, stack: ExitStack, server: Server, name: str, protocol: str = "OSSH") -> Stack:
-        """Start one more client, of the make that `name` says, on a running server."""
-        socks_port = free_port()
+    def client(
+        self, stack: ExitStack, server: Server, name: str, protocol: str = "OSSH", *, http: bool = False
+    ) -> Stack:
+        """Start one more client, of the make that `name` says, on a running server.
+
+        With `http` it has an HTTP proxy too, unless it is asyncssh, which knows none.
+        """
+        socks_port, http_port = free_port(), free_port() if http else None
         directory = self._directory("client")
         if name == ASYNCSSH:
             port = server.ports["SSH"]
@@ -142,15 +151,15 @@ class Stacks:
             ]
             program = Program(command, directory / "asyncssh-client.log").ready_when_logged("READY")
         elif name in (OURS, OURS_OVER_GO):
-            program = ours.start_client(directory, server.entry, protocol, socks_port)
+            program = ours.start_client(directory, server.entry, protocol, socks_port, http_port)
         else:
-            config = ours.client_config(directory, server.entry, protocol, socks_port)
+            config = ours.client_config(directory, server.entry, protocol, socks_port, http_port)
             command = [str(self._console_client), "-config", str(config)]
             program = Program(command, directory / "console-client.log", env=self._go_environment())
             stack.callback(program.stop)
             program.ready_when_logged(ours.CONNECTED)
         stack.callback(program.stop)
-        return Stack(name, self.cipher(name), socks_port, program, server.program)
+        return Stack(name, self.cipher(name), socks_port, program, server.program, http_port)
 
     def cipher(self, name: str) -> str:
         """Say which cipher a stack uses. Our ends put the one that hides lengths first, and stick to it."""

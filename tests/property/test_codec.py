@@ -11,7 +11,6 @@ from headrace.base.errors import RemoteProtocolError
 from headrace.codec import bounded_cbor
 from headrace.codec.go_time import decode_time, encode_time
 from headrace.codec.handshake_response import HandshakeResponse, decode_handshake_response
-from headrace.codec.http_head import parse_head
 from headrace.codec.packed_parameter_keys import PARAMETER_KEYS, Conversion
 from headrace.codec.packed_parameters import PACKED_PREAMBLE, pack, to_json, unpack
 from headrace.codec.socks import Event, Refused, Reply, Request, SocksParser
@@ -173,16 +172,3 @@ def test_handshake_response_there_and_back(response: HandshakeResponse) -> None:
 @given(st.integers(-62_135_596_800, 2**60))
 def test_time_there_and_back(seconds: int) -> None:
     assert decode_time(encode_time(seconds)) == seconds
-
-
-@given(
-    st.binary(max_size=200)
-    | st.binary(max_size=100).map(lambda tail: b"GET http://" + tail + b" HTTP/1.1\r\nHost: a\r\n\r\n")
-    | st.binary(max_size=100).map(lambda tail: b"CONNECT " + tail + b" HTTP/1.1\r\nHost: a\r\n\r\n")
-)
-def test_http_garbage(data: bytes) -> None:
-    with contextlib.suppress(RemoteProtocolError):
-        head = parse_head(data)
-        if head is not None:
-            assert data.endswith(head.leftover)
-            assert head.target.form == "origin" or (head.target.host and 0 < head.target.port <= 0xFFFF)

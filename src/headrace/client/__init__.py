@@ -13,8 +13,10 @@ server_requests                        what a server asks of us
 server_lists, fetcher, common_list, obfuscated_lists, downloads, list_import
                                        learning of more servers: when, from where, into the store
 data_directory, migration              where files are kept; headrace.store.client is the store itself
-local_proxies, local_connection, local_socks, local_http, http_forward
+local_proxies, local_connection, local_socks
                                        the local proxies
+http_proxy, local_http, http_forward, http_origin, http_origins, direct_channel, http_answers
+                                       the HTTP proxy: CONNECT, and plain requests
 notices, notice_types, notice_files    what is told to whatever runs the client
 attended, control*, status, journal_file
                                        a client in the background, and asking it

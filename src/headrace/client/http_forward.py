@@ -1,299 +1,313 @@
-"""Plain HTTP through the tunnel: what an application asks of the proxy in absolute form (client spec §2.3).
+"""Plain HTTP: an application's connection from its first absolute-form request on (client spec §2.3).
 
-    application ──► h11 server ──► hop-by-hop headers off ──► h11 client ──► port forward to the origin
+    application ──► head without what is the connection's own ──► HttpOrigin ──► head likewise ──► application
 
-One request after the other, as the application sends them; its connection is kept alive, and so is one to
-each origin for as long as the application's own lasts. Bodies are streamed in both directions at once.
+One request after the other, as the application sends them; bodies pass in both directions at once, framed as
+they were. There is no task and no future here: this object is the socket's protocol, and the origin calls it.
 Nothing is added that would tell the origin of a proxy: no Via, no Forwarded.
 """
 
 import asyncio
-from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
 
-import h11
+from headrace.base.errors import RemoteProtocolError
+from headrace.client.forward_stream import ForwardFailed
+from headrace.client.http_answers import BAD_REQUEST, TOO_SLOW, WHO_ARE_YOU, answer_to_failure
+from headrace.client.http_origin import HttpOrigin
+from headrace.codec.http_body import Body, ByLength, UntilEnd, body_of_request
+from headrace.codec.http_head import RequestHead, ResponseHead, head_end, parse_request
+from headrace.net.dial import reset
+from headrace.ssh.forwarding import Failure
 
-from headrace.base.errors import HeadraceError, NetworkError, RemoteProtocolError
-from headrace.client.local_connection import PortForwarder
-from headrace.codec.http_head import (
-    MAX_HEAD,
-    RequestHead,
-    RequestTarget,
-    parse_target,
-    strip_hop_by_hop,
-)
-from headrace.net.streams import ByteStream, ChannelStream, ForwardRefused, SocketStream
-from headrace.ssh import numbers
-from headrace.ssh.forwarding import Destination
+if TYPE_CHECKING:
+    from headrace.client.http_proxy import HttpProxy
 
 __all__ = ["HttpForward"]
 
-T = TypeVar("T")
-
-#: Seconds for the head of the response once the request is out.
-RESPONSE_TIMEOUT: Final = 15.0
-#: Most origins to which a connection is kept for later requests.
-MAX_KEPT: Final = 8
-#: Seconds for an application to take its last response.
-LAST_LOOK: Final = 1.0
-
-_BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-_BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+#: Bytes that may come ahead of what is done at the moment, before the application is made to wait.
+MAX_AHEAD: Final = 64 * 1024
+#: The application is behind above this many unwritten bytes.
+HIGH, LOW = 128 * 1024, 32 * 1024
+#: Shared by all: asked for and filled in one step.
+_BUFFER: Final = memoryview(bytearray(64 * 1024))
 #: Requests that may be made twice without harm, if they have no body (RFC 9110 §9.2.1).
 _SAFE: Final = frozenset((b"GET", b"HEAD", b"OPTIONS"))
+_CHUNKED: Final = b"Transfer-Encoding: chunked\r\n"
 
 
-@dataclass(slots=True)
-class _Origin:
-    """A port forward to an origin, and where its HTTP conversation stands."""
+class HttpForward(asyncio.BufferedProtocol):
+    """An application's connection; `take_over` begins."""
 
-    stream: ChannelStream
-    http: h11.Connection = field(default_factory=lambda: h11.Connection(h11.CLIENT, MAX_HEAD))
-    reused: bool = False
-    heard: bool = False  #: the origin has answered the current request with something
+    __slots__ = (
+        "_answered",
+        "_asking",
+        "_behind",
+        "_chunking",
+        "_ended",
+        "_input",
+        "_keep",
+        "_leaving",
+        "_origin",
+        "_paused",
+        "_proxy",
+        "_request",
+        "_tcp",
+        "_up",
+    )
+    _tcp: asyncio.Transport
 
-    @property
-    def reusable(self) -> bool:
-        """Whether it idles as it should: an origin that spoke unasked is not to be believed."""
-        return self.stream.quiet and self.http.our_state is h11.IDLE and not self.http.trailing_data[0]
+    def __init__(self, proxy: "HttpProxy") -> None:
+        self._proxy = proxy
+        self._input = b""  # not looked at yet
+        self._request: RequestHead | None = None  # the one under way
+        self._up: Body = ByLength(0)  # its body
+        self._origin: HttpOrigin | None = None
+        self._asking = False  # the request's head is out
+        self._answered = False  # so is the answer's
+        self._keep = False  # the connection is kept after it
+        self._chunking = False  # its body is put in chunks here
+        self._behind = False  # the application does not read fast enough
+        self._paused = False  # and this is how we make it wait
+        self._ended = False  # it says no more
+        self._leaving = False  # the last answer is out
 
+    def take_over(self, tcp: asyncio.Transport, buffered: bytes) -> None:
+        """Go on with a connection of which `buffered` was read: a request, and what came along with it."""
+        self._tcp = tcp
+        tcp.set_write_buffer_limits(HIGH, LOW)
+        self._input = buffered
+        self._next()
 
-class _Stale(Exception):
-    """A kept connection was closed by its origin just when we used it again."""
+    # ---- requests -------------------------------------------------------------------------------------
 
+    def _next(self) -> None:
+        """Begin the next request if its head is here."""
+        try:
+            end = head_end(self._input)
+            request = parse_request(self._input[:end]) if end else None
+        except RemoteProtocolError:
+            self._refuse(BAD_REQUEST)
+            return
+        if request is None:
+            if self._input and self not in self._proxy.reading:
+                self._proxy.reading.start(self)
+            return
+        self._proxy.reading.stop(self)
+        if request.target.form != "absolute":
+            self._proxy.connection().take_over(self._tcp, self._input)
+        elif not self._proxy.admits(request):
+            self._refuse(WHO_ARE_YOU)
+        else:
+            self._input = self._input[end:]
+            self._begin(request)
 
-class HttpForward(SocketStream):
-    """An application's proxy connection from its first absolute-form request on."""
+    def _begin(self, request: RequestHead) -> None:
+        self._request = request
+        self._up = up = body_of_request(request)
+        if request.method in _SAFE and up.done:
+            place = request.target.host, request.target.port
+            self._origin = self._proxy.origins.take(place, self)
+        if self._origin is not None:
+            self.ready()
+        else:
+            self._connect(request)
 
-    def __init__(self, forwarder: PortForwarder) -> None:
-        super().__init__()
-        self._forwarder = forwarder
-        self._http = h11.Connection(h11.SERVER, MAX_HEAD)
-        self._origins: dict[tuple[str, int], _Origin] = {}
-        self._answered = False  # some of the answer to the current request is out
-        self._task: asyncio.Task[None] | None = None
+    def _connect(self, request: RequestHead) -> None:
+        place = request.target.host, request.target.port
+        try:
+            self._origin = self._proxy.origins.connect(place, self)
+        except ForwardFailed as error:
+            self.failed(error.why)
 
-    def take_over(self, transport: asyncio.BaseTransport, head: bytes) -> None:
-        """Go on with a connection of which `head` was read, the first request and what came along with it."""
-        self.connection_made(transport)
-        self._http.receive_data(head)
-        self._task = asyncio.get_running_loop().create_task(self._serve())
+    def _pass_up(self, head: bytes = b"") -> None:
+        """Send what has come of the request, after its head if that has not gone yet."""
+        origin, request = self._origin, self._request
+        assert origin is not None
+        assert request is not None
+        data = memoryview(self._input)
+        try:
+            part = self._up.take(data)
+        except RemoteProtocolError:
+            self._refuse(BAD_REQUEST)
+            return
+        self._input = bytes(data[len(part) :])
+        if head:
+            origin.ask(head + part, request.method, old=request.version == "1.0")
+        else:
+            origin.send(part)
+        if self._up.done:
+            origin.asked()
+        elif self._ended:
+            self._break_off()
+            return
+        if origin.behind:
+            self._pause()
+
+    # ---- what the origin calls ------------------------------------------------------------------------
+
+    def ready(self) -> None:
+        origin, request = self._origin, self._request
+        assert origin is not None
+        assert request is not None
+        self._asking = True
+        if self._behind:
+            origin.hold(True)
+        self._pass_up(request.onward())
+        self._resume()
+
+    def writable(self) -> None:
+        self._resume()
+
+    def interim(self, head: ResponseHead) -> None:
+        if self._request is not None and self._request.version == "1.1":
+            self._tcp.write(head.onward(b""))
+
+    def answered(self, head: ResponseHead, body: Body, part: bytes | memoryview) -> None:
+        request = self._request
+        assert request is not None
+        old = request.version == "1.0"
+        framed = not isinstance(body, UntilEnd) and not (old and head.fields.chunked)
+        self._keep = request.persistent and self._up.done and (framed or not old)
+        self._chunking = not framed and not old
+        self._answered = True
+        extra = b""
+        if self._chunking or (head.fields.chunked and not old and head.status != 204):
+            extra = _CHUNKED
+        if not self._keep:
+            extra += b"Connection: close\r\n"
+        elif old:
+            extra += b"Connection: keep-alive\r\n"
+        self._tcp.write(head.onward(extra) + self._framed(part))
+
+    def data(self, part: bytes | memoryview) -> None:
+        self._tcp.write(self._framed(part))
+
+    def finished(self) -> None:
+        if self._chunking:
+            self._tcp.write(b"0\r\n\r\n")
+        keep = self._keep and self._up.done
+        self._reset()
+        if not keep:
+            self._leave()
+            return
+        self._resume()
+        if self._input:
+            self._next()
+        elif self._ended:
+            self.close()
+        else:
+            self._proxy.keeping.start(self)
+
+    def failed(self, why: Failure) -> None:
+        origin, request = self._origin, self._request
+        assert request is not None
+        self._origin, self._asking = None, False
+        stale = origin is not None and origin.reused and not origin.heard and why is not Failure.TIMED_OUT
+        if stale:
+            self._connect(request)
+        else:
+            self._refuse(answer_to_failure(why, sentence=request.method != b"HEAD"))
+
+    def broken(self) -> None:
+        self._break_off()
+
+    # ---- the application ------------------------------------------------------------------------------
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return _BUFFER
+
+    def buffer_updated(self, nbytes: int) -> None:
+        if self._leaving:
+            return
+        if not self._input:
+            self._proxy.keeping.stop(self)
+        self._input += _BUFFER[:nbytes]
+        if self._request is None:
+            self._next()
+        elif self._asking and not self._up.done:
+            self._pass_up()
+        elif len(self._input) >= MAX_AHEAD:
+            self._pause()
+
+    def eof_received(self) -> bool:
+        self._ended = True
+        if self._asking and not self._up.done:
+            self._break_off()
+        return self._request is not None and not self._leaving
+
+    def pause_writing(self) -> None:
+        self._behind = True
+        if self._origin is not None:
+            self._origin.hold(True)
+
+    def resume_writing(self) -> None:
+        self._behind = False
+        if self._origin is not None:
+            self._origin.hold(False)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        if self._task is not None:
-            self._task.cancel()
+        self._leaving = True
+        for deadlines in (self._proxy.reading, self._proxy.keeping, self._proxy.leaving):
+            deadlines.stop(self)
+        self._drop_origin()
 
-    # ---- the conversation -----------------------------------------------------------------------------
+    # ---- the end --------------------------------------------------------------------------------------
 
-    async def _serve(self) -> None:
-        try:
-            while await self._serve_one():
-                self._http.start_next_cycle()
-                self._answered = False
-            await self.finish(LAST_LOOK)
-        except (HeadraceError, h11.ProtocolError):
-            if self._answered:
-                self.abort()
-                return
-            theirs = self._http.their_state is h11.ERROR
-            await self._answer_and_finish(_BAD_REQUEST if theirs else _BAD_GATEWAY)
-        finally:
-            for origin in self._origins.values():
-                origin.stream.close()
+    def too_slow(self) -> None:
+        """The head of a request has taken too long."""
+        self._refuse(TOO_SLOW)
+
+    def close(self) -> None:
+        """Close after what was written."""
+        self._tcp.close()
+
+    def _refuse(self, answer: bytes) -> None:
+        """Answer in our own name, if it is not too late for that, and close."""
+        self._drop_origin()
+        if self._answered:
+            reset(self._tcp)
+        else:
+            self._tcp.write(answer)
+            self._leave()
+
+    def _break_off(self) -> None:
+        """One side has broken off: the other must not take what it has for everything."""
+        self._drop_origin()
+        reset(self._tcp)
+
+    def _leave(self) -> None:
+        """Close so that the application gets the answer, which a reset for what it still sends would lose."""
+        self._leaving = True
+        self._input = b""
+        if self._ended or self._tcp.is_closing():
             self.close()
-
-    async def _answer_and_finish(self, answer: bytes) -> None:
-        try:
-            await self.write(answer)
-        except NetworkError:
             return
-        await self.finish(LAST_LOOK)
+        with suppress(OSError):  # it may have gone in this moment
+            self._tcp.write_eof()
+        self._resume()
+        self._proxy.leaving.start(self)
 
-    async def _serve_one(self) -> bool:
-        """Answer one request; return whether another may follow."""
-        request = await _next_event(self._http, self)
-        if not isinstance(request, h11.Request):
-            return False  # the application has gone
-        try:
-            target = parse_target(request.method.decode("ascii"), request.target)
-        except RemoteProtocolError:
-            target = RequestTarget("origin", "", 0, "")
-        if target.form == "connect":
-            # To an application this looks like a kept connection that timed out; it asks again on a new one.
-            return False
-        if target.form == "origin":
-            self._answered = True
-            await self._answer_and_finish(_BAD_REQUEST)
-            return False
-        has_body = _has_body(request)
-        repeatable = request.method in _SAFE and not has_body
-        place = (target.host, target.port)
-        origin = await self._connect(place, reuse=repeatable)
-        try:
-            await self._exchange(origin, request, target, has_body=has_body)
-        except _Stale:
-            origin = await self._connect(place, reuse=False)
-            await self._exchange(origin, request, target, has_body=has_body)
-        self._keep(place, origin)
-        return self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
+    def _drop_origin(self) -> None:
+        origin, self._origin = self._origin, None
+        if origin is not None:
+            origin.close()
 
-    # ---- connections to origins -----------------------------------------------------------------------
+    def _reset(self) -> None:
+        self._request = self._origin = None
+        self._asking = self._answered = self._chunking = False
 
-    async def _connect(self, place: tuple[str, int], *, reuse: bool) -> _Origin:
-        """Return a connection to an origin; a kept one only if the request could be made again."""
-        kept = self._origins.pop(place, None)
-        if kept is not None:
-            if reuse and kept.reusable:
-                self._origins[place] = kept
-                kept.reused, kept.heard = True, False
-                return kept
-            kept.stream.close()
-        forwarder = self._forwarder
-        try:
-            stream = await ChannelStream.open(
-                lambda endpoint: forwarder.open_forward(Destination(*place), endpoint)
-            )
-        except NetworkError as error:
-            if not (isinstance(error, ForwardRefused) and error.reason == numbers.SPLIT_TUNNEL):
-                forwarder.forward_failed()
-            raise
-        self._origins[place] = origin = _Origin(stream)
-        return origin
+    def _framed(self, part: bytes | memoryview) -> bytes | memoryview:
+        return b"".join((b"%x\r\n" % len(part), part, b"\r\n")) if self._chunking and part else part
 
-    def _keep(self, place: tuple[str, int], origin: _Origin) -> None:
-        if origin.http.our_state is h11.DONE and origin.http.their_state is h11.DONE:
-            origin.http.start_next_cycle()
-        if not origin.reusable:
-            self._origins.pop(place).stream.close()
-        elif len(self._origins) > MAX_KEPT:
-            oldest = next(iter(self._origins))
-            self._origins.pop(oldest).stream.close()
+    def _pause(self) -> None:
+        if not self._paused and not self._tcp.is_closing():
+            self._paused = True
+            self._tcp.pause_reading()
 
-    # ---- one request and its response -----------------------------------------------------------------
-
-    async def _exchange(
-        self, origin: _Origin, request: h11.Request, target: RequestTarget, *, has_body: bool
-    ) -> None:
-        """Pass the request on and the response back, at the same time."""
-        head = RequestHead(
-            method=request.method.decode("ascii"),
-            target=target,
-            version="1.1",
-            headers=tuple((bytes(name), bytes(value)) for name, value in request.headers),
-            leftover=b"",
-        )
-        upload: asyncio.Task[None] | None = None
-        try:
-            await _send(
-                origin, h11.Request(method=head.method, target=target.path, headers=head.origin_headers())
-            )
-            if has_body:
-                upload = asyncio.create_task(self._upload(origin))
-            else:
-                if self._http.their_state is h11.SEND_BODY:
-                    await _next_event(self._http, self)  # the end of a message without a body
-                await _send(origin, h11.EndOfMessage())
-            await self._download(origin, await self._response_in_time(origin, upload))
-        except (NetworkError, h11.RemoteProtocolError) as error:
-            if origin.reused and not origin.heard:
-                raise _Stale from error
-            raise
-        finally:
-            if upload is not None:
-                await _cancel(upload)
-
-    async def _upload(self, origin: _Origin) -> None:
-        """Pass a request's body on. An origin that hears no more may still have answered."""
-        try:
-            while True:
-                event = await _next_event(self._http, self)
-                if isinstance(event, h11.Data):
-                    await _send(origin, h11.Data(data=bytes(event.data)))
-                elif isinstance(event, h11.EndOfMessage):
-                    await _send(origin, h11.EndOfMessage(headers=event.headers))
-                    return
-        except h11.ProtocolError:
-            self.abort()  # the application broke off, or sends what is no body: the origin is not told lies
-        except NetworkError:
-            return
-
-    async def _response_in_time(self, origin: _Origin, upload: asyncio.Task[None] | None) -> h11.Response:
-        """Return the response's head; its time runs from the end of the request."""
-        head = asyncio.create_task(self._response_head(origin))
-        try:
-            if upload is not None:
-                await asyncio.wait((head, upload), return_when=asyncio.FIRST_COMPLETED)
-            async with asyncio.timeout(RESPONSE_TIMEOUT):
-                return await head
-        except TimeoutError as error:
-            raise NetworkError(f"no response within {RESPONSE_TIMEOUT:g} s") from error
-        finally:
-            await _cancel(head)
-
-    async def _response_head(self, origin: _Origin) -> h11.Response:
-        """Return the final response's head, passing on the interim ones."""
-        while True:
-            event = await _next_event(origin.http, origin.stream)
-            if not isinstance(event, h11.Response | h11.InformationalResponse):
-                raise NetworkError("the origin closed the connection without an answer")
-            origin.heard = True
-            if isinstance(event, h11.Response):
-                return event
-            if self._http.their_http_version == b"1.1":
-                await self._send_local(
-                    h11.InformationalResponse(
-                        status_code=event.status_code,
-                        reason=bytes(event.reason),
-                        headers=strip_hop_by_hop(list(event.headers)),
-                    )
-                )
-
-    async def _download(self, origin: _Origin, response: h11.Response) -> None:
-        headers = strip_hop_by_hop(list(response.headers))
-        if any(name == b"transfer-encoding" for name, _ in response.headers):
-            headers = [(name, value) for name, value in headers if name != b"content-length"]
-        self._answered = True
-        await self._send_local(
-            h11.Response(status_code=response.status_code, reason=bytes(response.reason), headers=headers)
-        )
-        while True:
-            event = await _next_event(origin.http, origin.stream)
-            if isinstance(event, h11.Data):
-                await self._send_local(h11.Data(data=bytes(event.data)))
-            elif isinstance(event, h11.EndOfMessage):
-                await self._send_local(h11.EndOfMessage(headers=event.headers))
-                return
-
-    async def _send_local(self, event: h11.Event) -> None:
-        data = self._http.send(event)
-        if data:
-            await self.write(data)
-
-
-async def _next_event(
-    http: h11.Connection, stream: ByteStream
-) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
-    """Return what comes next, reading as far as it takes."""
-    while (event := http.next_event()) is h11.NEED_DATA:
-        http.receive_data(await stream.read())
-    return event
-
-
-async def _send(origin: _Origin, event: h11.Event) -> None:
-    data = origin.http.send(event)
-    if data:
-        await origin.stream.write(data)
-
-
-def _has_body(request: h11.Request) -> bool:
-    return any(
-        name == b"transfer-encoding" or (name == b"content-length" and int(value) > 0)
-        for name, value in request.headers
-    )
-
-
-async def _cancel(task: asyncio.Task[T]) -> None:
-    """End a task and wait until it is over, whatever came of it."""
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    def _resume(self) -> None:
+        """Let the application go on, if nothing speaks against it."""
+        full = len(self._input) >= MAX_AHEAD or (self._origin is not None and self._origin.behind)
+        if self._paused and not full and not self._tcp.is_closing():
+            self._paused = False
+            self._tcp.resume_reading()

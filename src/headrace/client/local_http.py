@@ -1,53 +1,60 @@
-"""The local HTTP proxy (client spec §2.3): CONNECT here, plain requests in `http_forward`."""
+"""A connection to the HTTP proxy until it is known what its next request is: CONNECT stays here."""
 
-from typing import Final
+import asyncio
+from typing import TYPE_CHECKING
 
 from headrace.base.errors import RemoteProtocolError
+from headrace.client.http_answers import BAD_REQUEST, ESTABLISHED, WHO_ARE_YOU, answer_to_failure
 from headrace.client.http_forward import HttpForward
-from headrace.client.local_connection import LocalConnection, PortForwarder
-from headrace.client.proxy_options import ProxyOptions
-from headrace.codec.http_head import parse_head
+from headrace.client.local_connection import LocalConnection
+from headrace.client.local_pages import LocalPages
+from headrace.codec.http_head import head_end, parse_request
 from headrace.ssh.forwarding import Destination, Failure
+
+if TYPE_CHECKING:
+    from headrace.client.http_proxy import HttpProxy
 
 __all__ = ["HttpConnection"]
 
-_ESTABLISHED = b"HTTP/1.1 200 OK\r\n\r\n"
-_EMPTY = b"HTTP/1.1 %b\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-_BAD_REQUEST = _EMPTY % b"400 Bad Request"
-_STATUSES: Final = {
-    Failure.TIMED_OUT: b"504 Gateway Timeout",
-    Failure.FORBIDDEN: b"403 Forbidden",
-    Failure.NO_TUNNEL: b"503 Service Unavailable",
-}
-
 
 class HttpConnection(LocalConnection):
-    """One application's HTTP proxy connection, until its first request is read."""
+    """One application's connection, new, or kept after plain requests."""
 
-    def __init__(self, forwarder: PortForwarder, options: ProxyOptions) -> None:
-        super().__init__(forwarder, options)
-        self._head = b""
+    def __init__(self, proxy: "HttpProxy") -> None:
+        super().__init__(proxy.forwarder, proxy.options)
+        self._proxy = proxy
+        self._input = b""
+
+    def take_over(self, tcp: asyncio.Transport, buffered: bytes) -> None:
+        """Go on with a connection of which `buffered` was read: a request, and what came along with it."""
+        tcp.set_protocol(self)
+        self.connection_made(tcp)
+        self.negotiate(buffered)
 
     def negotiate(self, data: bytes) -> None:
-        self._head += data
+        self._input += data
         try:
-            head = parse_head(self._head)
+            end = head_end(self._input)
+            if not end:
+                return
+            request = parse_request(self._input[:end])
         except RemoteProtocolError:
-            self.end(_BAD_REQUEST)
+            self.end(BAD_REQUEST)
             return
-        if head is None:
-            return
-        target = head.target
-        if target.form == "connect":
-            self.open(Destination(target.host, target.port), head.leftover)
+        target = request.target
+        if not self._proxy.admits(request):
+            self.end(WHO_ARE_YOU)
+        elif target.form == "connect":
+            self.open(Destination(target.host, target.port), self._input[end:])
         elif target.form == "absolute":
-            forward = HttpForward(self._forwarder)
-            forward.take_over(self.hand_over(forward), self._head)
+            forward = HttpForward(self._proxy)
+            forward.take_over(self.hand_over(forward), self._input)
         else:
-            self.end(_BAD_REQUEST)
+            pages = LocalPages(self._forwarder, self._options)
+            pages.take_over(self.hand_over(pages), self._input)
 
     def success(self) -> bytes:
-        return _ESTABLISHED
+        return ESTABLISHED
 
     def failure(self, why: Failure) -> bytes:
-        return _EMPTY % _STATUSES.get(why, b"502 Bad Gateway")
+        return answer_to_failure(why, sentence=False)

@@ -13,8 +13,8 @@ from functools import partial
 from typing import NamedTuple
 
 from headrace.base.errors import OperatorError
+from headrace.client.http_proxy import HttpProxy
 from headrace.client.local_connection import LocalConnection, PortForwarder
-from headrace.client.local_http import HttpConnection
 from headrace.client.local_socks import SocksConnection
 from headrace.client.notices import Notices
 from headrace.client.proxy_options import ProxyOptions
@@ -27,7 +27,7 @@ __all__ = ["LocalProxies"]
 
 class _Proxy(NamedTuple):
     name: str  #: as fields and notices have it
-    kind: Callable[[PortForwarder, ProxyOptions], LocalConnection]
+    connection: Callable[[], LocalConnection]
     port: int
     path: str
 
@@ -45,6 +45,7 @@ class LocalProxies:
         self._forwarder = forwarder
         self._notices = notices
         self._options = ProxyOptions()
+        self._http: HttpProxy | None = None
         self._servers: dict[str, asyncio.Server] = {}  # by what they are
         self._held = ExitStack()  # Unix sockets, which leave a file
 
@@ -54,15 +55,14 @@ class LocalProxies:
         if options.warning:
             self._notices.warning(options.warning)
         for proxy in self._wanted():
-            make = partial(proxy.kind, self._forwarder, options)
             if self._config.use_unix_domain_sockets:
                 what = f"{proxy.what} (Local{proxy.name}ProxyUnixPath)"
                 bound = self._held.enter_context(unix_socket(proxy.path, what=what))
                 loop = asyncio.get_running_loop()
-                self._servers[proxy.what] = await loop.create_unix_server(make, sock=bound)
+                self._servers[proxy.what] = await loop.create_unix_server(proxy.connection, sock=bound)
                 self._notices.emit(f"Listening{proxy.name}ProxyUnixPath", path=proxy.path)
             else:
-                self._servers[proxy.what] = server = await self._listen(proxy, make)
+                self._servers[proxy.what] = server = await self._listen(proxy)
                 self.ports[proxy.name] = server.sockets[0].getsockname()[1]
                 self._notices.emit(f"Listening{proxy.name}ProxyPort", port=self.ports[proxy.name])
 
@@ -82,17 +82,22 @@ class LocalProxies:
         self._held.close()
         for tcp in list(self._options.connections):
             tcp.abort()
+        if self._http is not None:
+            self._http.close()
 
     def _wanted(self) -> Iterator[_Proxy]:
         config = self._config
         if not config.disable_local_socks_proxy:
             port, path = config.local_socks_proxy_port, config.local_socks_proxy_unix_path
-            yield _Proxy("Socks", SocksConnection, port, path)
+            yield _Proxy("Socks", partial(SocksConnection, self._forwarder, self._options), port, path)
         if not config.disable_local_http_proxy:
             port, path = config.local_http_proxy_port, config.local_http_proxy_unix_path
-            yield _Proxy("Http", HttpConnection, port, path)
+            if self._http is None:
+                latency = config.network_latency_multiplier or 1.0
+                self._http = HttpProxy(self._forwarder, self._options, latency)
+            yield _Proxy("Http", self._http.connection, port, path)
 
-    async def _listen(self, proxy: _Proxy, make: Callable[[], LocalConnection]) -> asyncio.Server:
+    async def _listen(self, proxy: _Proxy) -> asyncio.Server:
         """Listen on the port that is wanted, or on one after it."""
         wanted = proxy.port
         last = min(wanted + self._config.local_proxy_port_attempts - 1, 0xFFFF) if wanted else 0
@@ -103,7 +108,7 @@ class LocalProxies:
                 continue
             what = f"{proxy.what} (Local{proxy.name}ProxyPort)"
             try:
-                server = await listen(make, self._options.address, port, what=what)
+                server = await listen(proxy.connection, self._options.address, port, what=what)
             except OperatorError as error:
                 if not (isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EADDRINUSE):
                     raise

@@ -2,7 +2,9 @@
 
     cursor             bounded reader over bytes
     socks              SOCKS4, 4a and 5 CONNECT, as spoken to the local proxy
-    http_head          first request of an HTTP connection to the local proxy
+    http_head          heads of HTTP messages, as the local proxy reads and rewrites them
+    http_body          where the bodies behind them end
+    http_basic         who an application says it is
     negotiation        what it means to ask a proxy for a connection; the two after it are ways to
     socks_client       SOCKS4a and 5, as spoken to an upstream proxy
     http_connect       the same in HTTP

@@ -9,8 +9,8 @@ from tests.memory_network import settle
 
 from headrace.base.rng import SeededRng
 from headrace.client import local_connection
+from headrace.client.http_proxy import HttpProxy
 from headrace.client.local_connection import MAX_EARLY, NEGOTIATION_TIMEOUT, OPEN_TIMEOUT, LocalConnection
-from headrace.client.local_http import HttpConnection
 from headrace.client.local_socks import SocksConnection
 from headrace.client.proxy_options import ProxyOptions
 from headrace.ssh import numbers
@@ -56,7 +56,7 @@ SOCKS4 = Proxy(
 )
 _EMPTY = b"HTTP/1.1 %b\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 HTTP = Proxy(
-    HttpConnection,
+    lambda tunnel, options: HttpProxy(tunnel, options).connection(),
     b"CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n",
     b"",
     b"HTTP/1.1 200 OK\r\n\r\n",

@@ -4,7 +4,9 @@ import pytest
 from tests.memory_network import settle
 
 from headrace.client.http_forward import HttpForward
-from headrace.client.local_http import HttpConnection
+from headrace.client.http_proxy import HttpProxy
+from headrace.client.local_pages import LocalPages
+from headrace.client.proxy_options import ProxyOptions
 from headrace.ssh.forwarding import Destination
 from headrace.testing.fake_tcp import FakeTcp
 from headrace.testing.memory_tunnel import MemoryTunnel
@@ -17,7 +19,7 @@ BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: clo
 async def connect(data: bytes) -> tuple[MemoryTunnel, FakeTcp]:
     """Send `data` to the proxy; return the tunnel it asked, and the connection."""
     tunnel = MemoryTunnel(answers=False)
-    tcp = FakeTcp(HttpConnection(tunnel))
+    tcp = FakeTcp(HttpProxy(tunnel, ProxyOptions()).connection())
     tcp.arrive(data)
     await settle()
     return tunnel, tcp
@@ -40,9 +42,6 @@ async def test_connect(authority: str, destination: Destination) -> None:
 @pytest.mark.parametrize(
     "request_",
     [
-        b"GET / HTTP/1.1\r\nHost: a.org\r\n\r\n",
-        b"GET /direct/http%3A%2F%2Fa.org%2F HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
-        b"OPTIONS * HTTP/1.1\r\nHost: a.org\r\n\r\n",
         b"CONNECT a.org HTTP/1.1\r\nHost: a.org\r\n\r\n",
         b"CONNECT a.org:0 HTTP/1.1\r\nHost: a.org\r\n\r\n",
         b"CONNECT a.org:65536 HTTP/1.1\r\nHost: a.org\r\n\r\n",
@@ -65,5 +64,14 @@ async def test_a_plain_request_is_handed_over_whole() -> None:
     assert isinstance(tcp._protocol, HttpForward)
     assert tunnel.destinations == [Destination("a.org", 81)]
     assert tcp.written == b""
+    tcp.abort()
+    await settle()
+
+
+@pytest.mark.parametrize("request_", [b"GET / HTTP/1.1", b"GET /direct/x HTTP/1.1", b"OPTIONS * HTTP/1.1"])
+async def test_a_request_for_the_proxy_itself_is_handed_over_whole(request_: bytes) -> None:
+    tunnel, tcp = await connect(request_ + b"\r\nHost: a.org\r\n\r\n")
+    assert isinstance(tcp._protocol, LocalPages)
+    assert tunnel.destinations == []
     tcp.abort()
     await settle()
