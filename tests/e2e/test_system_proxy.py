@@ -145,6 +145,19 @@ async def test_programs_go_through_it(entry: str, desktop: Desktop, data: Path, 
     assert await fetch() == PAGE
 
 
+@pytest.mark.parametrize("desktop", ["environment"], indirect=True)
+async def test_in_the_background(
+    entry: str, desktop: Desktop, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "run").mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+    for words in ("connect", "--entry", entry, "--system-proxy", desktop.name), ("disconnect",):
+        command = (sys.executable, "-m", "headrace", *words)
+        assert (await asyncio.to_thread(subprocess.run, command)).returncode == 0
+    assert "then unset http_proxy" in (data / "proxy.sh").read_text()  # it was set before
+    assert status() == 3
+
+
 @DESKTOPS
 async def test_a_browser_finds_the_proxy(
     desktop: Desktop, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

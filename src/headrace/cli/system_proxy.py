@@ -38,7 +38,8 @@ def status(as_json: bool) -> None:
     headrace system-proxy status
     """
     settings = user_settings()
-    record, process = settings.changed(), settings.holder()
+    record = settings.changed()
+    process = settings.holder() if record is not None else None
     desktop = record.desktop if record is not None else ""
     state = "unchanged" if record is None else "left behind" if process is None else "in use"
     if as_json:

@@ -39,6 +39,7 @@ def left_behind(file: Path) -> Path:
 
 def test_nothing_is_changed(file: Path) -> None:
     status = run("system-proxy", "status")
+    assert not file.parent.exists()
     assert (status.code, status.out) == (3, "unchanged: no client's proxies are in the desktop's settings\n")
     restore = run("system-proxy", "restore")
     assert (restore.code, restore.out) == (0, "there is nothing to put back\n")
