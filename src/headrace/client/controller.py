@@ -10,6 +10,7 @@ What it may be at is drawn in `phases`. One owner of everything: whatever is beg
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 from headrace.base.clock import SYSTEM_CLOCK, Clock
@@ -37,6 +38,7 @@ from headrace.crypto.signing import VerifyingKey
 from headrace.documents.client_config import ClientConfig
 from headrace.establishment.dial_parameters import DialParameters
 from headrace.establishment.journal import Journal
+from headrace.net.device import insist_on_device
 from headrace.net.http import Connector, direct, through
 from headrace.net.relay import Relay
 from headrace.net.relay_pool import RelayPool
@@ -79,7 +81,8 @@ class Controller:
         self._shared = shared = Shared.of(
             config, servers, notices, rng, clock, store, surroundings or Surroundings()
         )
-        self.connect_directly: Connector = direct if shared.proxy is None else shared.proxy.connect
+        directly = partial(direct, device=config.bind_interface)
+        self.connect_directly: Connector = directly if shared.proxy is None else shared.proxy.connect
         self.split = SplitTunnel.of(config, notices, clock, self.connect_directly)
         self.udp = Udp(self.open_forward, self.loop, rng, clock)
         self._servers = servers
@@ -137,6 +140,9 @@ class Controller:
         if self.config.unknown_fields:
             self._notices.info(f"configuration fields not used: {', '.join(self.config.unknown_fields)}")
         try:
+            if self.config.bind_interface:
+                insist_on_device(self.config.bind_interface)
+                self._notices.emit("BindToDevice", deviceInfo=self.config.bind_interface)
             await self._proxies.open()
             self._turn(Turn.LISTENING)
             self._notices.emit("Tunnels", count=0)
@@ -195,10 +201,14 @@ class Controller:
             self._broken.set_exception(error)
 
     async def _sweep(self) -> None:
-        """End port forwards whose far side has finished and whose application has gone quiet."""
+        """End port forwards whose far side has finished and whose application has gone quiet.
+
+        And the run, once applications cannot connect any more.
+        """
         while True:
             await asyncio.sleep(SWEEP)
             self._relays.sweep(SWEEP)
+            self._proxies.check()
 
     # ---- tunnels --------------------------------------------------------------------------------------
 

@@ -140,6 +140,7 @@ class Search:
             shared.rng,
             self._answer,
             shared.proxy,
+            device=shared.config.bind_interface,
             latency=shared.config.network_latency_multiplier or 1.0,
             circumstances=circumstances,
         )

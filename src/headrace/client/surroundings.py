@@ -40,20 +40,22 @@ class Surroundings:
 class Machine(Surroundings):
     """As the system has them."""
 
-    def __init__(self, identity: NetworkIdentity, clock: Clock) -> None:
+    def __init__(self, identity: NetworkIdentity, clock: Clock, device: str = "") -> None:
         self._identity = identity
+        self._device = device
         self._clock = clock
 
     @classmethod
     def of(cls, config: ClientConfig, store: ClientStore, rng: Rng, clock: Clock) -> Self:
         """Return what this machine tells; the salt of networks' IDs is kept in the store."""
-        return cls(NetworkIdentity(config.network_id, network_salt(store.values, rng), clock), clock)
+        identity = NetworkIdentity(config.network_id, network_salt(store.values, rng), clock)
+        return cls(identity, clock, config.bind_interface)
 
     def network_id(self) -> str:
         return self._identity()
 
     def network_up(self, host: str) -> bool:
-        return network_up(host)
+        return network_up(host, self._device)
 
     async def watch(self, network_changed: Callable[[], None], resumed: Callable[[float], None]) -> None:
         def changed() -> None:

@@ -7,6 +7,7 @@ What of it is behind us is the tunnel's `stage`.
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from headrace.base.errors import HandshakeTimeout, HeadraceError, NetworkError, RemoteProtocolError
@@ -40,6 +41,7 @@ class Tunnel:
 
     All its timeouts are longer by the factor `latency`, and by the one that was drawn for the attempt.
     `circumstances` are what the server is told of, given the seconds that dial and log-in took.
+    `device` is the network interface to leave by, if there is a choice.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Tunnel:
         on_server_request: Callable[[bytes, memoryview], bytes | None],
         proxy: UpstreamProxy | None = None,
         *,
+        device: str = "",
         latency: float = 1.0,
         circumstances: Callable[[float], api.Circumstances] | None = None,
     ) -> None:
@@ -62,6 +65,7 @@ class Tunnel:
         self._rng = rng
         self._on_server_request = on_server_request
         self._proxy = proxy
+        self._device = device
         self._circumstances = circumstances
         self._dial_duration = 0.0
         self._logged_in: asyncio.Future[None] = loop.create_future()
@@ -99,7 +103,7 @@ class Tunnel:
         try:
             async with asyncio.timeout(limit):
                 self._socket = socket = TunnelSocket(layer, self)
-                connect = dial if self._proxy is None else self._proxy.dial
+                connect = partial(dial, device=self._device) if self._proxy is None else self._proxy.dial
                 await connect(parameters.host, parameters.port, lambda: socket, min(patience, limit))
                 self._listen(patience)
                 await self._logged_in

@@ -19,6 +19,7 @@ from headrace.base.errors import (
     OperatorError,
     Unreachable,
 )
+from headrace.net.device import connected_socket
 
 __all__ = ["dial", "insist_on_free", "listen", "reset"]
 
@@ -41,15 +42,20 @@ _MEANINGS: dict[int | None, type[NetworkError]] = {
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 
 
-async def dial(host: str, port: int, factory: Callable[[], P], timeout: float) -> P:
+async def dial(host: str, port: int, factory: Callable[[], P], timeout: float, device: str = "") -> P:
     """Connect to an address literal (or a name, resolved by the system); return the protocol.
 
+    With a `device` the connection goes through that network interface, and no other.
     Raises NetworkError, of the kind that says why; the texts name no address.
     """
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(timeout):
-            _, protocol = await loop.create_connection(factory, host, port)
+            if device:
+                connected = await connected_socket(host, port, device)
+                _, protocol = await loop.create_connection(factory, sock=connected)
+            else:
+                _, protocol = await loop.create_connection(factory, host, port)
     except TimeoutError as error:
         raise ConnectTimeout(f"no connection within {timeout:g} s") from error
     except OSError as error:

@@ -51,9 +51,9 @@ _TRANSPORT: Final = "headrace.net.http_transport"
 _PRINTABLE: Final = "".join(map(chr, range(0x21, 0x7F)))
 
 
-async def direct(host: str, port: int, timeout: float) -> ByteStream:
+async def direct(host: str, port: int, timeout: float, device: str = "") -> ByteStream:
     """Connect from this machine, with a name resolved by its system."""
-    return await dial(host, port, SocketStream, timeout)
+    return await dial(host, port, SocketStream, timeout, device)
 
 
 def through(open_channel: Callable[[bytes, bytes, Endpoint], Channel]) -> Connector:

@@ -105,7 +105,9 @@ class Network:
 
     # ---- connections ----------------------------------------------------------------------------------
 
-    async def dial(self, host: str, port: int, factory: Callable[[], P], timeout: float) -> P:
+    async def dial(
+        self, host: str, port: int, factory: Callable[[], P], timeout: float, device: str = ""
+    ) -> P:
         """Connect past the censor, if there is one. As `net.dial.dial`."""
         inspection = None
         if self._script is not None:

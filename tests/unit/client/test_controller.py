@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import os
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -636,6 +637,17 @@ async def test_a_port_that_cannot_be_had_for_another_reason_is_not_called_taken(
     with pytest.raises(OperatorError, match=r"Name an address of this machine\."):
         await run.task
     assert "SocksProxyPortInUse" not in run.types
+
+
+async def test_a_local_proxy_that_can_accept_nobody_ends_the_run(server: MemoryServer) -> None:
+    run = await Run([server.entry], DisableLocalSocksProxy=False).connected()
+    (listener,) = run.controller._proxies._servers.values()
+    asyncio.get_running_loop().remove_reader(listener.sockets[0].fileno())  # which would complain on its own
+    with socket.socket(fileno=os.dup(listener.sockets[0].fileno())) as same:
+        same.shutdown(socket.SHUT_RDWR)
+    with pytest.raises(OperatorError, match="the local SOCKS proxy can accept no more connections"):
+        await run.task
+    assert "Error" in run.types
 
 
 async def test_a_proxy_that_is_turned_off_does_not_listen(server: MemoryServer) -> None:

@@ -46,7 +46,7 @@ def test_the_network_is_up_when_there_is_a_way_to_the_server_or_to_anywhere(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     known: set[str] = set()
-    monkeypatch.setattr(routes, "source_address", lambda host: host if host in known else None)
+    monkeypatch.setattr(routes, "source_address", lambda host, device: host if host in known else None)
     assert not network_up()
     assert not network_up("198.51.100.1")
     known.add("198.51.100.1")
