@@ -36,20 +36,15 @@ class Environment:
         return {name: exported.get(variable) for name, variable in _VARIABLES.items()}
 
     def settings(self, proxies: Proxies) -> dict[str, str | None]:
-        http = proxies.http and f"http://{proxies.host}:{proxies.http}"
-        socks = proxies.socks and f"socks5h://{proxies.host}:{proxies.socks}"
+        http = f"http://{proxies.host}:{proxies.http}" if proxies.http else None
+        socks = f"socks5h://{proxies.host}:{proxies.socks}" if proxies.socks else None
         # Widespread libraries fail at start on IPv6 networks here, and on SOCKS unless a package is added.
         bypass = (
             *LOCAL_NAMES,
             "127.0.0.1",
             *(net for net in LOCAL_NETWORKS if "/" not in net or ":" not in net),
         )
-        return {
-            "http": http or None,
-            "https": http or None,
-            "socks": http or socks or None,
-            "bypass": ",".join(bypass),
-        }
+        return {"http": http, "https": http, "socks": http or socks, "bypass": ",".join(bypass)}
 
     def write(self, settings: Settings) -> None:
         text = self._text()

@@ -46,12 +46,16 @@ class MacOS:
         bypass = " ".join((*names, *LOCAL_NETWORKS))
         settings = self.read()
         for key, text in settings.items():
-            name = key.rpartition("/")[2]
-            if name in ports:
-                on = f"on {proxies.host} {ports[name]}"
-                settings[key] = on if ports[name] else f"off{(text or '')[2:].removeprefix('f')}"
-            else:
-                settings[key] = bypass if name == "bypass" else "off"
+            match key.rpartition("/")[2]:
+                case "bypass":
+                    settings[key] = bypass
+                case "pac":
+                    settings[key] = "off"
+                case name if ports[name]:
+                    settings[key] = f"on {proxies.host} {ports[name]}"
+                case _:
+                    _, *address = (text or "off").split()
+                    settings[key] = " ".join(("off", *address))
         return settings
 
     def write(self, settings: Settings) -> None:

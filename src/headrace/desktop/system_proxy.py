@@ -62,8 +62,9 @@ class SystemProxy:
             except OSError:
                 process = os.read(lock, _LONGEST_PID)
                 raise InUse(int(process) if process.isdigit() else 0) from None
-            os.ftruncate(lock, 0)
-            os.write(lock, str(os.getpid()).encode())
+            with contextlib.suppress(OSError):  # a full disk has no room for the name, which is no harm
+                os.ftruncate(lock, 0)
+                os.write(lock, str(os.getpid()).encode())
             yield
         finally:
             os.close(lock)
