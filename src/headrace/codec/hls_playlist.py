@@ -9,15 +9,17 @@ was, to the byte. What is no playlist, or one that nobody could say more of, is 
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 from urllib.parse import urljoin
 
-__all__ = ["MAX_LINES", "MAX_RESULT", "rewrite_playlist"]
+__all__ = ["MAX_LINES", "MAX_RESULT", "MAX_URIS", "rewrite_playlist"]
 
-#: A day of two-second segments has 86,400 lines.
+#: Bounds of the work: more is no playlist for a player. Each URI grows by where the playlist is, and how long
+#: that is, its origin chooses.
 MAX_LINES: Final = 100_000
-#: Bytes: where the playlist was fetched from goes into every line, and its server chooses how long that is.
-MAX_RESULT: Final = 16 * 1024 * 1024
+MAX_URIS: Final = 20_000
+MAX_RESULT: Final = 8 * 1024 * 1024  # bytes
 
 #: Tags that only one kind of playlist has (§4.3.2 to 4.3.4).
 _MASTER: Final = ("#EXT-X-STREAM-INF:", "#EXT-X-I-FRAME-STREAM-INF:", "#EXT-X-MEDIA:")
@@ -44,32 +46,49 @@ def rewrite_playlist(data: bytes, base: str, place: Callable[[str, bool], str]) 
     media = any(line.startswith(_MEDIA) for line in lines)
     if lines[0].rstrip() != "#EXTM3U" or master == media or len(lines) > MAX_LINES:
         return None
-    size = 0
-    for number, line in enumerate(lines):
-        if _VARIABLE in line:
-            return None
-        lines[number] = line = _rewrite_line(line, base, place, master)
-        size += len(line)
-        if size > MAX_RESULT:
-            return None
-    return "\n".join(lines).encode()
+    if any(_VARIABLE in line for line in lines):
+        return None
+    rewriting = _Rewriting(base, place)
+    try:
+        return "\n".join([rewriting.line(line, master) for line in lines]).encode()
+    except _TooMuch:
+        return None
 
 
-def _rewrite_line(line: str, base: str, place: Callable[[str, bool], str], master: bool) -> str:
-    def replace(uri: str, playlist: bool) -> str:
-        try:
-            url = urljoin(base, uri)
-        except ValueError:
-            return uri
-        return place(url, playlist) if url.lower().startswith(("http://", "https://")) else uri
+class _TooMuch(Exception):
+    """The playlist is beyond our bounds."""
 
-    def replace_attribute(match: re.Match[str]) -> str:
+
+class _Rewriting:
+    def __init__(self, base: str, place: Callable[[str, bool], str]) -> None:
+        self._base = base
+        self._place = place
+        self._uris = 0
+        self._size = 0
+
+    def line(self, line: str, master: bool) -> str:
+        """Return a line with its URIs replaced. Raises _TooMuch."""
+        if line.startswith("#EXT-X-"):
+            return _ATTRIBUTE.sub(partial(self._attribute, line.startswith(_TO_PLAYLISTS)), line)
+        uri = line.strip()
+        return line if not uri or uri.startswith("#") else line.replace(uri, self._replace(uri, master), 1)
+
+    def _attribute(self, playlist: bool, match: re.Match[str]) -> str:
         name, value = match.groups()
         if value is None or not name.endswith("URI="):
             return match[0]
-        return f'{name}"{replace(value, line.startswith(_TO_PLAYLISTS))}"'
+        return f'{name}"{self._replace(value, playlist)}"'
 
-    if line.startswith("#EXT-X-"):
-        return _ATTRIBUTE.sub(replace_attribute, line)
-    uri = line.strip()
-    return line if not uri or uri.startswith("#") else line.replace(uri, replace(uri, master), 1)
+    def _replace(self, uri: str, playlist: bool) -> str:
+        try:
+            url = urljoin(self._base, uri)
+        except ValueError:
+            return uri
+        if not url.lower().startswith(("http://", "https://")):
+            return uri
+        placed = self._place(url, playlist)
+        self._uris += 1
+        self._size += len(placed)
+        if self._uris > MAX_URIS or self._size > MAX_RESULT:
+            raise _TooMuch
+        return placed
