@@ -33,6 +33,7 @@ from headrace.client.data_directory import DataDirectory, default_data_directory
 from headrace.client.migration import migrate
 from headrace.client.notice_files import NoticeFiles
 from headrace.client.notices import NoticeOptions, Notices
+from headrace.client.proxy_options import ProxyOptions
 from headrace.client.servers import FixedServers, Servers, StoredServers
 from headrace.crypto.signing import VerifyingKey
 from headrace.documents.client_config import ClientConfig, NoticeFileSettings, read_client_config
@@ -105,8 +106,8 @@ def client(
         told = _notices(stack, settings, directory, notices, human=format_notices, unseen=place is not None)
         told.listen(hear_errors)
         told.emit("BuildInfo", buildInfo=build_info())
-        if listening_address(settings.listen_interface) != "127.0.0.1":
-            click.echo("headrace: anybody who reaches this machine can use its proxies", err=True)
+        if warning := ProxyOptions.of(settings).warning:
+            click.echo(f"headrace: {warning}", err=True)
         if directory is not None:
             migrate(settings, directory, told)
         store = ClientStore.open(directory.store if directory else None, SYSTEM_CLOCK, notify=told.warning)

@@ -1,6 +1,7 @@
 """How a running client is, in words for a terminal."""
 
 from datetime import timedelta
+from urllib.parse import quote
 
 from rich.table import Table
 from rich.text import Text
@@ -68,6 +69,8 @@ def advice(status: Status, name_option: str) -> list[str]:
         lines.append(f"curl --proxy socks5h://{_proxy(status, 'socks')} https://example.com/")
     elif "http" in status.ports:
         lines.append(f"curl --proxy http://{_proxy(status, 'http')} https://example.com/")
+    elif (path := status.paths.get("socks", "")).startswith("/"):
+        lines.append(f"curl --proxy socks5h://localhost{quote(path)} https://example.com/")
     return [*lines, f"headrace status{name_option}", f"headrace disconnect{name_option}"]
 
 
@@ -100,4 +103,4 @@ def _tried(status: Status) -> str:
 
 def _proxy(status: Status, name: str) -> str:
     host = f"[{status.address}]" if ":" in status.address else status.address
-    return f"{host}:{status.ports[name]}" if name in status.ports else ""
+    return f"{host}:{status.ports[name]}" if name in status.ports else status.paths.get(name, "")

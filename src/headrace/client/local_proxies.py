@@ -99,8 +99,8 @@ class LocalProxies:
 
     async def _listen(self, proxy: _Proxy) -> asyncio.Server:
         """Listen on the port that is wanted, or on one after it."""
-        wanted = proxy.port
-        last = min(wanted + self._config.local_proxy_port_attempts - 1, 0xFFFF) if wanted else 0
+        config, wanted = self._config, proxy.port
+        last = min(wanted + config.local_proxy_port_attempts - 1, 0xFFFF) if wanted else 0
         others = {other.port for other in self._wanted()} - {wanted}  # which are left to them
         taken: OperatorError | None = None
         for port in range(wanted, last + 1):

@@ -4,8 +4,8 @@ import asyncio
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
 from ipaddress import ip_address
+from types import MappingProxyType
 from typing import Final, Self
 from weakref import WeakSet
 
@@ -47,7 +47,7 @@ class ProxyOptions:
     trust: Trust = field(default_factory=Trust)  #: for origins that the URL proxy asks
 
     @classmethod
-    def of(cls, config: ClientConfig, ports: Mapping[str, int]) -> Self:
+    def of(cls, config: ClientConfig, ports: Mapping[str, int] = MappingProxyType({})) -> Self:
         """Return what is configured. Raises OperatorError for an interface that is not there."""
         address = listening_address(config.listen_interface)
         user, password = config.local_proxy_username, config.local_proxy_password

@@ -53,6 +53,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     received: int = 0
     address: str = "127.0.0.1"  #: of the local proxies
     ports: dict[str, int] = {}  #: of the local proxies, under "socks" and "http"
+    paths: dict[str, str] = {}  #: of those that are on Unix sockets
     homepages: list[str] = []
     upgrade: str = ""  #: the version that there is, if it is newer
     problem: str = ""  #: what went wrong last, since there was no tunnel or since there is one
@@ -79,6 +80,7 @@ class StatusBoard:
         self._egress_regions: list[str] = []
         self._homepages: list[str] = []
         self._ports: dict[str, int] = {}
+        self._paths: dict[str, str] = {}
         self._attempts: Counter[str] = Counter()
         self._live: dict[str, tuple[int, int]] = {}  # bytes by diagnostic ID: of the tunnel it has, or had
         self._past = (0, 0)  # bytes of tunnels before those
@@ -120,6 +122,7 @@ class StatusBoard:
             received=self._past[1] + sum(received for _, received in self._live.values()),
             address=self._address,
             ports=dict(self._ports),
+            paths=dict(self._paths),
             homepages=list(self._homepages),
             upgrade=self._upgrade,
             problem=self._problem,
@@ -165,6 +168,9 @@ class StatusBoard:
 
     def _listen(self, name: str, data: Mapping[str, object]) -> None:
         self._ports[name] = _number(data, "port")
+
+    def _listen_at(self, name: str, data: Mapping[str, object]) -> None:
+        self._paths[name] = _text(data, "path")
 
     def _add_homepage(self, data: Mapping[str, object]) -> None:
         url = _text(data, "url")
@@ -212,6 +218,8 @@ _HEARD: Final[Mapping[str, _Act]] = {
     "TotalBytesTransferred": StatusBoard._total_bytes,
     "ListeningSocksProxyPort": lambda board, data: board._listen("socks", data),
     "ListeningHttpProxyPort": lambda board, data: board._listen("http", data),
+    "ListeningSocksProxyUnixPath": lambda board, data: board._listen_at("socks", data),
+    "ListeningHttpProxyUnixPath": lambda board, data: board._listen_at("http", data),
     "Warning": _message,
     "Error": _message,
     "InternalError": _message,

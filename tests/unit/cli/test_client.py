@@ -280,6 +280,8 @@ def test_an_open_proxy_is_warned_about(interface: str, warned: bool, monkeypatch
     result = CliRunner().invoke(headrace, ["client", "--entry", new_entry(), "--listen-interface", interface])
     assert result.exit_code == 0
     assert ("anybody" in result.stderr) is warned
+    user = ["--listen-interface", interface, "--proxy-user", "anna:hunter2"]
+    assert CliRunner().invoke(headrace, ["client", "--entry", new_entry(), *user]).stderr == ""
 
 
 def test_notices_that_the_disk_does_not_take_do_not_end_the_client(monkeypatch: pytest.MonkeyPatch) -> None:

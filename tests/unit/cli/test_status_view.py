@@ -95,6 +95,13 @@ def test_what_to_do_now() -> None:
     assert len(advice(status(), "")) == 2
 
 
+def test_proxies_on_unix_sockets() -> None:
+    shown = status(paths={"socks": "/run/a b/socks", "http": "@http"})
+    assert rendered(shown) == ["SOCKS proxy /run/a b/socks", "HTTP proxy @http"]
+    assert advice(shown, "")[0] == "curl --proxy socks5h://localhost/run/a%20b/socks https://example.com/"
+    assert len(advice(status(paths={"socks": "@socks"}), "")) == 2
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [

@@ -86,6 +86,14 @@ def test_from_the_beginning_to_a_tunnel() -> None:
     )
 
 
+def test_proxies_on_unix_sockets() -> None:
+    client = Client()
+    client("ListeningSocksProxyUnixPath", path="/run/headrace/socks")
+    client("ListeningHttpProxyUnixPath", path="@http")
+    assert client.status.ports == {}
+    assert client.status.paths == {"socks": "/run/headrace/socks", "http": "@http"}
+
+
 def test_losing_the_tunnel_and_having_another() -> None:
     client = Client()
     client.connect()
