@@ -25,7 +25,7 @@ __all__ = ["MAX_PLAYLIST", "Answer", "answer_of"]
 Headers = list[tuple[bytes, bytes]]
 
 #: Bytes of a playlist, packed or not: a longer one is passed on as it is.
-MAX_PLAYLIST: Final = 4 * 1024 * 1024
+MAX_PLAYLIST: Final = 2 * 1024 * 1024
 _PLAYLIST_TYPES: Final = frozenset(
     (
         "application/x-mpegurl",

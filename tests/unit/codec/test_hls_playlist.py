@@ -3,7 +3,7 @@
 import pytest
 
 from headrace.codec import hls_playlist
-from headrace.codec.hls_playlist import MAX_LINES, rewrite_playlist
+from headrace.codec.hls_playlist import MAX_LINES, MAX_URIS, rewrite_playlist
 
 BASE = "https://a.example/live/1080/index.m3u8?token=t"
 
@@ -130,8 +130,12 @@ def test_a_uri_that_cannot_be_one_is_left_alone() -> None:
     assert rewrite(text) == text
 
 
-def test_lines_are_bounded() -> None:
-    assert rewrite("#EXTM3U\n#EXTINF:1,\n" + "\n" * MAX_LINES) is None
+def test_lines_and_uris_are_bounded() -> None:
+    beginning = "#EXTM3U\n#EXTINF:1,\n"
+    assert rewrite(beginning + "\n" * MAX_LINES) is None
+    assert rewrite(beginning + "a\n" * MAX_URIS) is not None
+    assert rewrite(beginning + "a\n" * (MAX_URIS + 1)) is None
+    assert rewrite(beginning + "#EXT-X-KEY:" + 'URI="a",' * (MAX_URIS + 1)) is None
 
 
 def test_a_long_base_cannot_make_it_grow_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
