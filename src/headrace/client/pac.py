@@ -16,7 +16,7 @@ PAC_TYPE: Final = "application/x-ns-proxy-autoconfig"
 _TEXT: Final = """\
 function FindProxyForURL(url, host) {
   host = host.toLowerCase().replace(/^\\[|\\]$/g, "");
-  if (/^[a-z][a-z0-9-]*$/.test(host) || /\\.localhost$/.test(host))
+  if (/^[a-z][a-z0-9-]*$/.test(host) || /\\.local(host)?$/.test(host))
     return "DIRECT";
   if (/^(10|127)(\\.\\d{1,3}){3}$/.test(host) || /^(192\\.168|169\\.254)(\\.\\d{1,3}){2}$/.test(host) ||
       /^172\\.(1[6-9]|2\\d|3[01])(\\.\\d{1,3}){2}$/.test(host))
@@ -29,8 +29,7 @@ function FindProxyForURL(url, host) {
 
 
 def auto_configuration(http: str, socks: str) -> str:
-    """Return the file, in JavaScript; `http` and `socks` are where the proxies are, as `host:port`,
-    `socks` empty if there is none.
+    """Return the file, in JavaScript, for proxies at these `host:port`; `socks` is empty if there is none.
 
     HTTP comes first: some browsers look names up themselves for SOCKS, and none can log in to it.
     """
