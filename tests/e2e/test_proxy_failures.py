@@ -79,9 +79,7 @@ async def test_a_destination_that_cannot_be_had(
     check(await curl(client, way, destinations[failure], directory=tmp_path), way, reply, status)
 
 
-async def test_a_lost_tunnel_cuts_what_it_carried_and_the_next_goes_on(
-    tmp_path: Path, origin: Origin
-) -> None:
+async def test_a_lost_tunnel_cuts_what_it_carried_and_the_next_goes_on(tmp_path: Path) -> None:
     """No transfer looks complete that is not; and while there is no tunnel, that is what is said."""
     entry = make_server(tmp_path / "server")
     transfers = [(way, kind) for way in Way for kind in BEGINNINGS]
@@ -93,7 +91,7 @@ async def test_a_lost_tunnel_cuts_what_it_carried_and_the_next_goes_on(
         return Answer(BEGINNINGS[asked.target])
 
     website = WebServer(begin)
-    async with serve(website) as port, AsyncExitStack() as stack:
+    async with serve(website) as port, Origin() as origin, AsyncExitStack() as stack:
         server = await stack.enter_async_context(running_server(tmp_path / "server"))
         settings = {"EstablishTunnelPausePeriodSeconds": 0.1}
         client = await stack.enter_async_context(running_client(tmp_path / "client", entry, **settings))
