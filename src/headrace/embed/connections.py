@@ -7,7 +7,7 @@ a destination ──► open_stream ──► a channel: ChannelTransport ──
 import asyncio
 import ssl
 from asyncio import sslproto
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar, cast
 from weakref import WeakSet
 
@@ -26,6 +26,10 @@ P = TypeVar("P", bound=asyncio.BaseProtocol)
 
 #: Seconds for a connection, TLS and the wait for a tunnel that is made anew included.
 CONNECT_TIMEOUT: Final = 30.0
+#: Connections in the making: a server dials 64 destinations at once for a client, and refuses more.
+MAX_OPENING: Final = 60
+#: Seconds after which it is known that a tunnel is lost.
+PAUSE: Final = 0.1
 #: Bytes that a reader may be behind, as `asyncio.open_connection` has it.
 LIMIT: Final = 64 * 1024
 
@@ -37,6 +41,8 @@ class Connections:
         self._forwarder = forwarder
         self._connected = connected
         self._loop = forwarder.loop
+        self._opening = asyncio.Semaphore(MAX_OPENING)
+        self._ended = False
         self._context: ssl.SSLContext | None = None
         self._direct: WeakSet[SocketStream | asyncio.Transport] = WeakSet()  # no loss of a tunnel ends them
 
@@ -110,21 +116,34 @@ class Connections:
             destination = Destination(str(parse_host(host)), port)
         except NetworkError as error:
             raise ConnectionFailed(Failure.NO_SUCH_NAME) from error
-        try:
-            async with asyncio.timeout_at(deadline):
-                await self._connected.wait()
-        except TimeoutError as error:
-            raise ConnectionFailed(Failure.NO_TUNNEL) from error
-        try:
-            stream = await open_stream(self._forwarder, destination, deadline - self._loop.time())
-        except ForwardFailed as error:
-            raise ConnectionFailed(error.why) from error
+        while True:
+            await self._until(deadline, self._connected.wait(), Failure.NO_TUNNEL)
+            await self._until(deadline, self._opening.acquire(), Failure.TIMED_OUT)
+            try:
+                stream = await open_stream(self._forwarder, destination, deadline - self._loop.time())
+                break
+            except ForwardFailed as error:
+                if error.why is not Failure.NO_TUNNEL or self._ended:
+                    raise ConnectionFailed(error.why) from error
+            finally:
+                self._opening.release()
+            await asyncio.sleep(PAUSE)
         if isinstance(stream, SocketStream):
             self._direct.add(stream)
         return stream
 
+    @staticmethod
+    async def _until(deadline: float, event: Awaitable[object], late: Failure) -> None:
+        try:
+            async with asyncio.timeout_at(deadline):
+                await event
+        except TimeoutError as error:
+            raise ConnectionFailed(late) from error
+
     def drop(self) -> None:
-        """Drop the connections that are not in the tunnel: the others end with it."""
+        """Make no more connections, and drop those that are not in the tunnel: the others end with it."""
+        self._ended = True
+        self._connected.set()  # whoever waits for another tunnel waits in vain
         for connection in list(self._direct):
             connection.abort()
 

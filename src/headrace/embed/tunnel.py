@@ -45,7 +45,6 @@ class Tunnel(Connections):
         self._board = board
         self._events: WeakSet[Feed[Event]] = WeakSet()
         self._statuses: WeakSet[Feed[Status]] = WeakSet()
-        self._ended = False
         notices.listen(self._hear)
         board.watch(self._changed)
 
@@ -90,7 +89,6 @@ class Tunnel(Connections):
 
     def _end(self) -> None:
         """The client has ended."""
-        self._ended = True
         self.drop()
         feeds: tuple[Feed[Any], ...] = (*self._events, *self._statuses)
         for feed in feeds:

@@ -396,12 +396,15 @@ async def test_a_protocol_that_closes_hears_no_more(network: Network) -> None:
 
 
 async def test_a_connection_that_broke_before_the_protocol_came(network: Network) -> None:
+    def late() -> Destination:
+        for wire in network.open:
+            wire.abort()
+        return Destination()
+
     network.places[THERE] = Destination
     install(network, "socks5")
-    stream = await proxy("socks5")._connect(*THERE, 5)
-    stream.connection_lost(ConnectionResetError())
     with pytest.raises(UpstreamProxyError, match="broke the connection"):
-        stream.hand_over(Destination())
+        await proxy("socks5").dial(*THERE, late, 5)
 
 
 async def test_a_destination_that_ends_at_once_ends_the_protocol(network: Network) -> None:
