@@ -208,7 +208,8 @@ class LocalConnection(asyncio.BufferedProtocol):
             self.end(self.failure(Failure.of_error(error)))
             return
         self._tcp.write(self.success())
-        near = SocketStream()
+        assert self._directly is not None
+        near = _Application(self._directly)
         self.hand_over(near)
         near.connection_made(self._tcp)
         if self._early:
@@ -229,3 +230,15 @@ class LocalConnection(asyncio.BufferedProtocol):
             self.end(self.failure(Failure.TIMED_OUT))
         else:
             self.end()
+
+
+class _Application(SocketStream):
+    """The application's end of a connection past the tunnel; once it is gone there is nobody to serve."""
+
+    def __init__(self, service: asyncio.Task[None]) -> None:
+        super().__init__()
+        self._service = service
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._service.cancel()
