@@ -44,9 +44,12 @@ class HttpProxy:
         return HttpConnection(self)
 
     def admits(self, request: RequestHead) -> bool:
-        """Whether the application may ask: it says who it is with each request, where that matters."""
+        """Whether the application may ask: it says who it is with each request, where that matters.
+
+        What is for the proxy itself is for `LocalPages` to admit.
+        """
         credentials = self.options.credentials
-        if credentials is None:
+        if credentials is None or request.target.form == "origin":
             return True
         said = basic_credentials(request.fields.authorization)
         return said is not None and credentials.match(*said)

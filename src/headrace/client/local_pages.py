@@ -1,10 +1,10 @@
 """What the HTTP proxy answers itself: requests in origin form, on a connection that `local_http` hands over.
 
-    /                            a page that says what this is
-    /proxy.pac, /wpad.dat        how browsers find both proxies
+    /, /proxy.pac, /wpad.dat     pages of its own
     /tunneled/, /direct/, ...    the URL proxy
 
-One request after the other. None of it is for web pages: see `own_site`.
+One request after the other. None of it is for web pages: see `own_site`. Where there is a password, the URL
+proxy asks for it as origins do: that is what programs understand which know no proxies.
 """
 
 import asyncio
@@ -17,12 +17,13 @@ import h11
 from headrace.base.errors import DocumentError, HeadraceError, RemoteProtocolError
 from headrace.client.forward_stream import ForwardFailed
 from headrace.client.local_connection import PortForwarder
+from headrace.client.own_pages import own_page
 from headrace.client.own_site import OwnSite
-from headrace.client.pac import PAC_TYPE, auto_configuration
 from headrace.client.proxy_options import ProxyOptions
 from headrace.client.url_answer import Answer
 from headrace.client.url_paths import Asked
 from headrace.client.url_proxy import UrlProxy, UrlRequest
+from headrace.codec.http_basic import basic_credentials
 from headrace.codec.http_head import MAX_HEAD
 from headrace.net.streams import SocketStream
 from headrace.ssh.forwarding import Failure
@@ -35,22 +36,9 @@ LAST_LOOK: Final = 1.0
 
 _STATUSES: Final = {Failure.TIMED_OUT: 504, Failure.FORBIDDEN: 403, Failure.NO_TUNNEL: 503}
 _FRAMING: Final = (b"content-length", b"transfer-encoding")
+#: Where a program may say who it is: to a proxy, or to what it takes for the origin.
+_WHO: Final = (b"proxy-authorization", b"authorization")
 _TEXT: Final = "text/plain; charset=utf-8"
-_HTML: Final = "text/html; charset=utf-8"
-_HOME: Final = """\
-<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<title>headrace</title>
-<h1>headrace</h1>
-<p>This is the local proxy of headrace: what programs ask of it goes through the tunnel.</p>
-<dl>
-<dt>HTTP proxy<dd>{http}
-<dt>SOCKS proxy<dd>{socks}
-<dt>Automatic configuration<dd>{url}/proxy.pac
-</dl>
-<p>Enter one of them where a program has its proxy settings. With SOCKS, let the proxy look names up.</p>
-"""
 
 
 class _Refused(Exception):
@@ -138,19 +126,10 @@ class LocalPages(SocketStream):
         elif site is None:
             raise _Refused(404, "there are no pages on a Unix socket")
         else:
-            await self._show(target.partition("?")[0], site)
-
-    # ---- our own pages --------------------------------------------------------------------------------
-
-    async def _show(self, path: str, site: OwnSite) -> None:
-        http, port = f"{site.host}:{site.port}", self._options.ports.get("Socks")
-        socks = f"{site.host}:{port}" if port else ""
-        if path == "/":
-            await self._say(200, _HOME.format(http=http, socks=socks or "none", url=site.url), _HTML)
-        elif path in ("/proxy.pac", "/wpad.dat"):
-            await self._say(200, auto_configuration(http, socks), PAC_TYPE)
-        else:
-            raise _Refused(404, "there is no such page here")
+            page = own_page(target.partition("?")[0], site, self._options.ports.get("Socks"))
+            if page is None:
+                raise _Refused(404, "there is no such page here")
+            await self._say(200, page.text, page.kind)
 
     # ---- the URL proxy --------------------------------------------------------------------------------
 
@@ -161,9 +140,22 @@ class LocalPages(SocketStream):
             raise _Refused(403, "this proxy is shared, so it goes nowhere past the tunnel")
         if asked.playlist and site is None:
             raise _Refused(404, "a playlist cannot lead back to a Unix socket")
-        onward = UrlRequest.of(asked, request.method.decode("ascii"), request.headers, body)
+        headers = self._admitted(request)
+        onward = UrlRequest.of(asked, request.method.decode("ascii"), headers, body)
         async with self._urls.ask(asked, onward, site.url if site is not None else "") as answer:
             await self._pass_on(answer)
+
+    def _admitted(self, request: h11.Request) -> list[tuple[bytes, bytes]]:
+        """Return the headers without what was only to tell us who asks. Raises _Refused."""
+        headers, credentials = list(request.headers), self._options.credentials
+        if credentials is None:
+            return headers
+        for name in _WHO:
+            for field in headers:
+                if field[0] == name and (said := basic_credentials(field[1])) and credentials.match(*said):
+                    headers.remove(field)
+                    return headers
+        raise _Refused(401, "this proxy wants to know its user's name and password")
 
     async def _body_of(self, request: h11.Request) -> AsyncIterator[bytes] | None:
         """Return the request's body, None if it has none."""
@@ -213,6 +205,8 @@ class LocalPages(SocketStream):
             (b"content-security-policy", b"sandbox"),
             (b"x-content-type-options", b"nosniff"),
         ]
+        if status == HTTPStatus.UNAUTHORIZED:
+            headers.append((b"www-authenticate", b'Basic realm="headrace", charset="UTF-8"'))
         self._answered = True
         await self._begin(status, HTTPStatus(status).phrase.encode(), headers)
         if not self._head_only:

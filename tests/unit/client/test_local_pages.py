@@ -1,6 +1,8 @@
 """What the HTTP proxy answers itself: its pages, and the conversation around the URL proxy."""
 
 import asyncio
+import base64
+import json
 
 import h11
 import pytest
@@ -8,7 +10,7 @@ from tests.local_pages import Asking, Door, asking, lead
 
 from headrace.client import local_pages
 from headrace.client.local_pages import IDLE
-from headrace.client.proxy_options import ProxyOptions
+from headrace.client.proxy_options import ProxyCredentials, ProxyOptions
 from headrace.testing.memory_tunnel import MemoryTunnel
 from headrace.testing.origin import PAGE, Origin, payload
 
@@ -67,6 +69,51 @@ async def test_nothing_is_opened_for_pages() -> None:
         for path in ("/", "/proxy.pac", "/other"):
             await app.get(path)
         assert tunnel.destinations == []
+
+
+# ---- who asks
+
+LOGIN = ProxyOptions(credentials=ProxyCredentials("ann", "p\u00e4ss"))
+RIGHT, WRONG = (
+    f"Basic {base64.b64encode(login.encode()).decode()}" for login in ("ann:p\u00e4ss", "ann:pass")
+)
+
+
+@pytest.mark.parametrize(
+    ("headers", "passed_on"),
+    [
+        ([("Proxy-Authorization", RIGHT)], []),
+        ([("Authorization", RIGHT)], []),
+        ([("Proxy-Authorization", RIGHT), ("Authorization", WRONG)], [["authorization", WRONG]]),
+        ([("Proxy-Authorization", WRONG), ("Authorization", RIGHT)], []),
+    ],
+)
+async def test_who_knows_the_password_is_served_and_the_origin_does_not_hear_it(
+    origin: Origin, headers: list[tuple[str, str]], passed_on: list[list[str]]
+) -> None:
+    async with asking(options=LOGIN) as app:
+        reply = await app.get(lead(origin.url("/head")), headers)
+        assert json.loads(reply.body)["headers"][1:] == passed_on
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [("Proxy-Authorization", WRONG)],
+        [("Authorization", WRONG)],
+        [("Authorization", "Basic")],
+        [("Authorization", "Basic !")],
+        [("Authorization", f"Bearer {RIGHT}")],
+    ],
+)
+async def test_who_does_not_is_asked_for_it(origin: Origin, headers: list[tuple[str, str]]) -> None:
+    async with asking(options=LOGIN) as app:
+        reply = await app.get(lead(origin.url()), headers)
+        assert reply.status == 401
+        assert reply.headers["www-authenticate"] == 'Basic realm="headrace", charset="UTF-8"'
+        assert (await app.get("/proxy.pac", headers)).status == 200
+    assert origin.requests == []
 
 
 # ---- the conversation
