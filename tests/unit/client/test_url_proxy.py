@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 import h11
 import pytest
 from tests.certificates import HERE, Authority
-from tests.local_pages import asking, lead
+from tests.local_pages import Asking, asking, lead
 from tests.memory_network import settle
 from tests.web_server import Answer, Asked, Then, WebServer, response, serve
 
@@ -30,6 +30,7 @@ from headrace.net.tls import Trust
 from headrace.ssh import numbers
 from headrace.ssh.channel import Channel, Endpoint
 from headrace.ssh.forwarding import Destination, Failure
+from headrace.testing.loopback import LoopbackNetwork
 from headrace.testing.memory_tunnel import MemoryTunnel
 from headrace.testing.origin import PAGE, Origin, payload
 
@@ -297,6 +298,17 @@ async def test_from_https_nobody_is_led_to_http(authority: Authority, origin: Or
         async with asking(options=ProxyOptions(trust=Trust(authority.file, system=False))) as app:
             assert (await app.get(lead(f"https://127.0.0.1:{port}/"))).status == 502
     assert origin.requests == []
+
+
+async def test_a_client_trusts_whom_its_configuration_names(authority: Authority) -> None:
+    trusted = {"TrustedCACertificatesFilename": str(authority.file), "DisableSystemRootCAs": True}
+    server = WebServer(lambda asked: Answer(response(200, b"secret")))
+    async with serve(server, _context(authority, *HERE)) as port, LoopbackNetwork(client=trusted) as network:
+        reader, writer = await asyncio.open_connection("127.0.0.1", network.http_port)
+        reply = await Asking(network.http_port, reader, writer).get(lead(f"https://localhost:{port}/"))
+        assert (reply.status, reply.body) == (200, b"secret")
+        writer.close()
+        await writer.wait_closed()
 
 
 def _context(authority: Authority, *names: str) -> ssl.SSLContext:
