@@ -5,8 +5,8 @@
     203.0.113.1   cable ─────────────── cable  203.0.113.2      192.0.2.53  names
                                                                 192.0.2.80  a page, and an echo of datagrams
 
-Each has a resolv.conf of its own: far away it leads to the names, and the user's to a trap. The user's packets
-leave by `wifi` if nothing else is said. There is no IPv6: it sends packets that nobody has asked for.
+Each has a resolv.conf of its own: the one far away leads to the names, the user's to a trap. What the user's
+machine sends leaves by `wifi` if nothing else is said. There is no IPv6, which sends packets unasked.
 """
 
 import os
