@@ -61,17 +61,20 @@ async def console_client(
 
 
 @asynccontextmanager
-async def psiphond(directory: Path) -> AsyncIterator[dict[str, object]]:
+async def psiphond(directory: Path, **settings: object) -> AsyncIterator[dict[str, object]]:
     """Run a fresh psiphond that may forward to loopback; yields the fields of its entry."""
-    async with running_psiphond(directory) as (_, entry):
+    async with running_psiphond(directory, "127.0.0.1", **settings) as (_, entry):
         yield entry
 
 
 @asynccontextmanager
 async def running_psiphond(
-    directory: Path, address: str = "127.0.0.1"
+    directory: Path, address: str = "127.0.0.1", **settings: object
 ) -> AsyncIterator[tuple[Program, dict[str, object]]]:
-    """Do so at an address of this machine; yields the program too, which prints its log."""
+    """Do so at an address of this machine; yields the program too, which prints its log.
+
+    The settings go over its configuration.
+    """
     program = reference("HEADRACE_PSIPHOND")
     directory.mkdir()
     ports = {"OSSH": unused_port(), "SSH": unused_port()}
@@ -84,6 +87,7 @@ async def running_psiphond(
         DNSResolverIPAddress="127.0.0.1",
         LoadMonitorPeriodSeconds=0,
         SkipPanickingLogWriter=True,
+        **settings,
     )
     parameters = {"ServerOSSHPrefixSpecs": SERVER_SPECS}
     _update(tactics, DefaultTactics={"TTL": "60s", "Probability": 1.0, "Parameters": parameters})
