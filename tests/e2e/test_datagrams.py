@@ -99,6 +99,25 @@ async def test_a_thousand_flows_at_once() -> None:
         assert all(len(echo.senders) == 60 and len(set(echo.senders)) == 20 for echo in echoes)
 
 
+async def test_datagrams_get_through_beside_a_big_download() -> None:
+    size = 30_000_000
+    async with (
+        Answering() as echo,
+        LoopbackNetwork() as network,
+        Application(network.socks_port) as application,
+    ):
+        reader, writer = await asyncio.open_connection("127.0.0.1", network.socks_port)
+        writer.write(b"\5\1\0\5\1\0\1\x7f\0\0\1" + network.origin.port.to_bytes(2, "big"))
+        writer.write(b"GET /bytes/%d HTTP/1.1\r\nHost: origin\r\n\r\n" % size)
+        await reader.readexactly(12 + 1_000_000)
+        download = asyncio.create_task(reader.readexactly(size - 1_000_000))
+        for number in range(50):
+            data = b"%d" % number
+            assert await application.ask("127.0.0.1", echo.port, data) == ("127.0.0.1", echo.port, data)
+        await download
+        writer.close()
+
+
 async def test_a_lost_tunnel_is_made_anew_and_flows_go_on() -> None:
     async with (
         Answering() as echo,

@@ -24,8 +24,9 @@ GATEWAY: Final = Destination("127.0.0.1", 7300)
 #: Seconds without a datagram sent until a keep-alive is, and until a channel is asked for again.
 KEEPALIVE: Final = 10.0
 RETRY: Final = 5.0
-#: Datagrams of one flow that may wait for a channel, or for room in it.
+#: Datagrams of one flow that may wait for a channel, or for room in it; bytes of all of them.
 SHARE: Final = 8
+MAX_WAITING: Final = 1024 * 1024
 
 
 class UdpgwClient:
@@ -37,7 +38,7 @@ class UdpgwClient:
         self._open_forward = open_forward
         self._loop = loop
         self._flows = FlowTable()
-        self._queue = DatagramQueue(SHARE)
+        self._queue = DatagramQueue(SHARE, MAX_WAITING)
         self._decoder = UdpgwDecoder()
         self._channel: Channel | None = None
         self._opening = False

@@ -5,14 +5,11 @@ would hardly ever get through. Beyond the bounds they are dropped, the newest fi
 """
 
 from collections import deque
-from typing import Final, Protocol
+from typing import Protocol
 
 from headrace.ssh.channel import Channel
 
 __all__ = ["DatagramQueue", "Sender"]
-
-#: Most bytes that wait for one channel.
-MAX_WAITING: Final = 128 * 1024
 
 
 class Sender(Protocol):
@@ -22,10 +19,14 @@ class Sender(Protocol):
 
 
 class DatagramQueue:
-    """The way into one channel, and into the next. No sender has more than `share` datagrams wait."""
+    """The way into one channel, and into the next.
 
-    def __init__(self, share: int) -> None:
+    At most `share` datagrams of one sender wait, and `most` bytes of all.
+    """
+
+    def __init__(self, share: int, most: int) -> None:
         self._share = share
+        self._most = most
         self._channel: Channel | None = None
         self._waiting: deque[tuple[Sender, bytes]] = deque()
         self._size = 0
@@ -45,7 +46,7 @@ class DatagramQueue:
         if channel is not None and not self._waiting and channel.room >= len(message):
             channel.send(message)
             return True
-        if sender.waiting >= self._share or self._size + len(message) > MAX_WAITING:
+        if sender.waiting >= self._share or self._size + len(message) > self._most:
             return False
         sender.waiting += 1
         self._size += len(message)

@@ -22,6 +22,8 @@ _MAX_DATAGRAM: Final = 65_535
 class UdpFlow:
     """Opened to an address literal; `received` gets what comes back. Raises OSError if that is impossible."""
 
+    __slots__ = ("_loop", "_received", "_socket")
+
     def __init__(self, host: str, port: int, received: Callable[[bytes], None]) -> None:
         self._received = received
         self._socket = socket.socket(_family(host), socket.SOCK_DGRAM)

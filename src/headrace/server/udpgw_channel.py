@@ -30,8 +30,9 @@ _DNS_PORT: Final = 53
 #: Bounds where the traffic rules set none: flows, and seconds without a datagram.
 _MAX_FLOWS: Final = 2048
 _MAX_IDLE: Final = 300.0
-#: Replies of one flow that may wait for room.
+#: Replies of one flow that may wait for room, and bytes of all of them.
 _SHARE: Final = 64
+MAX_WAITING: Final = 256 * 1024
 
 
 class Flow(Protocol):
@@ -83,7 +84,7 @@ class UdpgwEndpoint:
         self._max_flows = limits.max_udp or _MAX_FLOWS
         self._max_idle = limits.idle_udp_timeout or _MAX_IDLE
         self._decoder = UdpgwDecoder()
-        self._replies = DatagramQueue(_SHARE)
+        self._replies = DatagramQueue(_SHARE, MAX_WAITING)
         self._flows: dict[int, _Entry] = {}  # by connection id, least recently used first
         self._timer: asyncio.TimerHandle | None = None
         self._channel: Channel | None = None

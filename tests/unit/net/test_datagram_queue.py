@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from headrace.net.datagram_queue import MAX_WAITING, DatagramQueue
+from headrace.net.datagram_queue import DatagramQueue
 from headrace.ssh.channel import INITIAL_WINDOW
 from headrace.testing.peers import RecordingEndpoint, SshPair
+
+MOST = 128 * 1024
 
 
 @dataclass
@@ -27,7 +29,7 @@ class Bench:
     def __init__(self) -> None:
         self.pair = SshPair().start()
         self.pair.run()
-        self.queue = DatagramQueue(share=3)
+        self.queue = DatagramQueue(share=3, most=MOST)
         self.someone = Someone()
         self.far = bytearray()
 
@@ -94,7 +96,7 @@ def test_a_message_that_the_window_does_not_hold_waits_for_it() -> None:
 
 def test_all_together_have_a_bound() -> None:
     bench = Bench()
-    size = MAX_WAITING // 4
+    size = MOST // 4
     senders = [Someone() for _ in range(5)]
     assert [bench.queue.put(sender, bytes(size)) for sender in senders] == [True] * 4 + [False]
     bench.queue.clear()

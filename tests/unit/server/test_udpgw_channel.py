@@ -13,10 +13,9 @@ import pytest
 from headrace.codec.udpgw import MAX_DATAGRAM, Frame, UdpgwDecoder, encode_frame, encode_keepalive
 from headrace.documents.port_policy import Address
 from headrace.documents.traffic_rules import ClientTraits, TrafficLimits, read_traffic_rules
-from headrace.net.datagram_queue import MAX_WAITING
 from headrace.server.egress import Egress
 from headrace.server.osl_seeding import Seeding
-from headrace.server.udpgw_channel import UdpgwEndpoint
+from headrace.server.udpgw_channel import MAX_WAITING, UdpgwEndpoint
 from headrace.ssh.channel import INITIAL_WINDOW, Channel
 from headrace.testing.peers import RecordingEndpoint, SshPair
 
