@@ -2,6 +2,7 @@
 
 from bench.blocked import FROM_SESSION, FROM_START
 from bench.figures import Bar
+from bench.http import IDLE_MEMORY, PAGES
 from bench.stacks import ASYNCSSH, GO, GO_CLIENT, GO_OVER_OURS, OPENSSH, OURS, OURS_OVER_GO
 from bench.store import PLAIN
 
@@ -23,6 +24,8 @@ BARS = (
         for measure in _MIXED
         for name in (GO_OVER_OURS, OURS_OVER_GO)
     ),
+    *(Bar(measure, OURS, at_least=1.3, against=GO_OVER_OURS) for measure in PAGES),
+    Bar(IDLE_MEMORY, OURS, at_most=5),
     Bar("process start to first byte", OURS, at_most=350),
     Bar("started loop to first byte", OURS, at_most=60),
     Bar("memory of an idle tunnel at the server", "headrace OSSH", at_most=40),

@@ -14,7 +14,7 @@ from bench.procfs import cpu_seconds, resident_bytes
 from bench.programs import BenchError
 from bench.stacks import GO_OVER_OURS, OURS, Stack, Stacks
 
-__all__ = ["IDLE", "PAGES", "measure_http"]
+__all__ = ["IDLE_MEMORY", "PAGES", "measure_http"]
 
 #: Connections at once and bytes of a page, by the name of the measure.
 PAGES = {
@@ -24,6 +24,7 @@ PAGES = {
 }
 #: Connections that are kept open and idle.
 IDLE = 500
+IDLE_MEMORY = f"memory of {IDLE} idle connections to the HTTP proxy"
 
 
 def measure_http(
@@ -54,9 +55,7 @@ def measure_http(
                         spent * 1e6 / requests
                     )
         for client in clients:
-            found[f"memory of {IDLE} idle connections to the HTTP proxy", client.name, "MB"].append(
-                _idle(generator, client)
-            )
+            found[IDLE_MEMORY, client.name, "MB"].append(_idle(generator, client))
     return [Figure(measure, name, unit, tuple(values)) for (measure, name, unit), values in found.items()]
 
 

@@ -79,6 +79,11 @@ class HttpForward(asyncio.BufferedProtocol):
         self._input = buffered
         self._next()
 
+    def turn_away(self, tcp: asyncio.Transport, answer: bytes) -> None:
+        """Go on with a connection only to answer this, and close."""
+        self._tcp = tcp
+        self._refuse(answer)
+
     # ---- requests -------------------------------------------------------------------------------------
 
     def _next(self) -> None:

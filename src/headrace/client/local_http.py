@@ -39,11 +39,11 @@ class HttpConnection(LocalConnection):
                 return
             request = parse_request(self._input[:end])
         except RemoteProtocolError:
-            self.end(BAD_REQUEST)
+            self._turn_away(BAD_REQUEST)
             return
         target = request.target
         if not self._proxy.admits(request):
-            self.end(WHO_ARE_YOU)
+            self._turn_away(WHO_ARE_YOU)
         elif target.form == "connect":
             self.open(Destination(target.host, target.port), self._input[end:])
         elif target.form == "absolute":
@@ -52,6 +52,10 @@ class HttpConnection(LocalConnection):
         else:
             pages = LocalPages(self._forwarder, self._options)
             pages.take_over(self.hand_over(pages), self._input)
+
+    def _turn_away(self, answer: bytes) -> None:
+        forward = HttpForward(self._proxy)
+        forward.turn_away(self.hand_over(forward), answer)
 
     def success(self) -> bytes:
         return ESTABLISHED

@@ -54,7 +54,7 @@ HOP_BY_HOP: Final = frozenset(
 _KEPT: Final = frozenset((b"host", b"content-length"))
 _LOOKED_AT: Final = HOP_BY_HOP | _KEPT
 
-_ABSOLUTE: Final = re.compile(rb"http://(?:[^/?#]*@)?([^/?#@]+)((?:[/?][^#]*)?)(?:#.*)?", re.IGNORECASE)
+_ABSOLUTE: Final = re.compile(rb"http://(?:[^/?#@]*@)?([^/?#@]+)((?:[/?][^#]*)?)(?:#.*)?", re.IGNORECASE)
 _AUTHORITY: Final = re.compile(rb"(?:\[([^\[\]@]+)\]|([^:\[\]@]+))(?::([0-9]{0,5}))?")
 
 
@@ -140,9 +140,9 @@ def _persistent(version: str, fields: Fields) -> bool:
 def head_end(buffer: bytes) -> int:
     """Return where the head at the start of `buffer` ends, 0 if more is needed.
 
-    Raises RemoteProtocolError if it is larger than MAX_HEAD.
+    One empty line before it counts as part of it. Raises RemoteProtocolError if it is larger than MAX_HEAD.
     """
-    end = buffer.find(_BLANK_LINE, 0, MAX_HEAD)
+    end = buffer.find(_BLANK_LINE, 2 if buffer.startswith(b"\r\n") else 0, MAX_HEAD)
     if end < 0 and len(buffer) >= MAX_HEAD:
         raise RemoteProtocolError(f"HTTP head above {MAX_HEAD} bytes")
     return end + len(_BLANK_LINE) if end >= 0 else 0
@@ -152,10 +152,9 @@ def parse_request(head: bytes) -> RequestHead:
     """Parse a whole head. Raises RemoteProtocolError."""
     found = _Found()
     parser = httptools.HttpRequestParser(found)
-    _feed(parser, head, found)
+    version = _feed(parser, head, found)
     method = parser.get_method()
     fields = _sort(found.fields)
-    version = parser.get_http_version()
     if version == "1.0" and fields.chunked:
         raise RemoteProtocolError("HTTP/1.0 request in chunks")
     return RequestHead(method, parse_target(method, found.line), version, fields)
@@ -164,16 +163,18 @@ def parse_request(head: bytes) -> RequestHead:
 def parse_response(head: bytes) -> ResponseHead:
     """Parse a whole head. Raises RemoteProtocolError.
 
-    Unlike a request, it may have a length beside its chunks; that is dropped, so that nobody has to choose.
+    Unlike a request, it may have a length beside its chunks; that is dropped, so that nobody has to choose,
+    and the connection is not believed after it.
     """
     found = _Found()
     parser = httptools.HttpResponseParser(found)
     parser.set_dangerous_leniencies(lenient_chunked_length=True)
-    _feed(parser, head, found)
+    version = _feed(parser, head, found)
     fields = _sort(found.fields)
     if fields.chunked and fields.length is not None:
         fields.end_to_end = [field for field in fields.end_to_end if field[0].lower() != b"content-length"]
-    return ResponseHead(parser.get_status_code(), found.line, parser.get_http_version(), fields)
+        fields.tokens |= {b"close"}
+    return ResponseHead(parser.get_status_code(), found.line, version, fields)
 
 
 def parse_target(method: bytes, target: bytes) -> RequestTarget:
@@ -219,15 +220,18 @@ class _Found:
 
 def _feed(
     parser: httptools.HttpRequestParser | httptools.HttpResponseParser, head: bytes, found: _Found
-) -> None:
+) -> str:
+    """Parse; return the version."""
     try:
         parser.feed_data(head)
     except httptools.HttpParserUpgrade:
         pass  # CONNECT, or something we shall not pass on
     except httptools.HttpParserError as error:
         raise RemoteProtocolError(f"HTTP head: {error}") from error
-    if not found.complete or parser.get_http_version() not in ("1.0", "1.1"):
+    version = parser.get_http_version()
+    if not found.complete or version not in ("1.0", "1.1"):
         raise RemoteProtocolError("HTTP head: not of HTTP/1")
+    return version
 
 
 def _sort(fields: Sequence[tuple[bytes, bytes]]) -> Fields:

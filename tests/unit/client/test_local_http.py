@@ -1,5 +1,7 @@
 """What the HTTP proxy makes of a first request; how plain requests are forwarded is `test_http_forward`'s."""
 
+import asyncio
+
 import pytest
 from tests.memory_network import settle
 
@@ -55,8 +57,12 @@ async def test_connect(authority: str, destination: Destination) -> None:
 async def test_what_is_no_request_for_a_proxy_gets_400_and_opens_nothing(request_: bytes) -> None:
     tunnel, tcp = await connect(request_)
     assert bytes(tcp.written) == BAD_REQUEST
-    assert tcp.events == [(0.0, "close")]
+    assert tcp.events == [(0.0, "fin")]
     assert tunnel.destinations == []
+    tcp.arrive(b"what is still under way")
+    await asyncio.sleep(1)
+    assert bytes(tcp.written) == BAD_REQUEST
+    assert tcp.lost
 
 
 async def test_a_plain_request_is_handed_over_whole() -> None:
