@@ -1,6 +1,7 @@
 """A client in a program, against a whole server in memory."""
 
 import asyncio
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from tests.memory_network import MemoryServer, Network
 
 from headrace.client.surroundings import Machine, Surroundings
 
-__all__ = ["FAR", "NAME", "Echo", "World", "world"]
+__all__ = ["FAR", "NAME", "Echo", "TlsEcho", "World", "world"]
 
 #: Where an echo answers, beyond the server; so it does under this name, which only the server knows.
 FAR = ("93.184.215.14", 7)
@@ -27,6 +28,27 @@ class Echo(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._transport.write(data)
+
+
+class TlsEcho(Echo):
+    """The same inside TLS."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._arriving, self._leaving = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._arriving, self._leaving, server_side=True)
+        self._shaken = False
+
+    def data_received(self, data: bytes) -> None:
+        self._arriving.write(data)
+        try:
+            if not self._shaken:
+                self._tls.do_handshake()
+                self._shaken = True
+            while text := self._tls.read():
+                self._tls.write(text)
+            self._transport.close()
+        except ssl.SSLWantReadError:
+            self._transport.write(self._leaving.read())
 
 
 class World:

@@ -14,7 +14,9 @@ TEXT = json.dumps(FIELDS)
 
 
 @pytest.mark.parametrize(
-    "config", [FIELDS, TEXT, f"\n {TEXT}", read_client_config(TEXT.encode())], ids=lambda it: type(it).__name__
+    "config",
+    [FIELDS, TEXT, f"\n {TEXT}", read_client_config(TEXT.encode())],
+    ids=lambda it: type(it).__name__,
 )
 def test_all_forms_come_to_the_same(config: Config) -> None:
     read = read_config(config)
