@@ -1,7 +1,7 @@
 """Bytes to values and back: SOCKS, HTTP heads, udpgw frames, API parameters. No sockets, no clocks.
 
     cursor             bounded reader over bytes
-    socks              SOCKS4, 4a and 5 CONNECT, as spoken to the local proxy
+    socks              SOCKS4, 4a and 5, as spoken to the local proxy; socks_udp is what goes before datagrams
     http_head          heads of HTTP messages, as the local proxy reads and rewrites them
     http_body          where the bodies behind them end
     http_basic         who an application says it is
