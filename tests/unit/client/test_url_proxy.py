@@ -471,7 +471,7 @@ MASTER_REWRITTEN = "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n{low}\n"
         ("/live/A.M3U8", [], MASTER, MASTER_REWRITTEN),
         ("/live/list", [("Content-Type", "Application/X-MpegURL; charset=utf-8")], MEDIA, MEDIA_REWRITTEN),
         ("/live/list", [("Content-Type", "application/vnd.apple.mpegurl")], MASTER, MASTER_REWRITTEN),
-        ("/live/a.m3u8", [("Content-Encoding", "gzip")], gzip.compress(MEDIA), MEDIA_REWRITTEN),
+        ("/live/a.m3u8", [("Content-Encoding", "gzip")], gzip.compress(MEDIA, mtime=0), MEDIA_REWRITTEN),
     ],
 )
 async def test_playlists_lead_back_here(
@@ -509,7 +509,7 @@ async def test_relative_uris_are_relative_to_where_it_was_found() -> None:
             ("/a.m3u8", "tunneled-rewrite", "?m3u8"),
             200,
             [("Content-Encoding", "gzip")],
-            gzip.compress(MEDIA)[:-9],
+            gzip.compress(MEDIA, mtime=0)[:-9],
         ),
     ],
     ids=["no key", "no rewriting", "no list", "no success", "page", "bytes", "br", "not packed", "cut"],
@@ -528,7 +528,7 @@ async def test_everything_else_passes_untouched(
 async def test_a_long_playlist_passes_untouched(monkeypatch: pytest.MonkeyPatch, packed: bool) -> None:
     monkeypatch.setattr(url_answer, "MAX_PLAYLIST", 1000)
     text = MEDIA + b"\n" * 300_000
-    data, headers = (gzip.compress(text), [("Content-Encoding", "gzip")]) if packed else (text, [])
+    data, headers = (gzip.compress(text, mtime=0), [("Content-Encoding", "gzip")]) if packed else (text, [])
     async with answering(response(200, data, headers)) as (_, port), asking() as app:
         reply = await app.get(lead(f"http://127.0.0.1:{port}/a.m3u8", "tunneled-rewrite", "?m3u8"))
         assert reply.body == data
