@@ -1,11 +1,11 @@
 """A page that a browser has to fetch 30 things for, all of them at once, and what it looks like then.
 
     GET  /           the page
-    GET  /N.svg      a tile in a colour of its own; the first is sent when all have been asked for
     POST /report     what the page's script has to tell
-    GET  /last.svg   sent after the report: so long the page is not loaded
+    GET  /N.svg      a tile in a colour of its own
 
-A browser has a few connections to a host at most, so tiles are spread over several ports.
+Tiles are sent when all of them have been asked for and the report has come. A browser makes few connections
+to one port, and has as many requests under way: tiles are spread over several, and the page is at another.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ import re
 import struct
 import zlib
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 
 __all__ = ["MESSAGE", "SIZE", "TILES", "TilePage", "colours_in"]
 
@@ -23,14 +23,14 @@ MESSAGE = "Grüße"
 #: Width and height of the window that just holds the tiles.
 SIZE = (240, 200)
 
-_PER_HOST = 6
+_PER_PORT = 6
 _PAGE = """<!doctype html>
 <html lang=en>
 <meta charset=utf-8>
 <title>Tiles</title>
 <link rel=icon href="data:,">
 <style>body {{ margin: 0; line-height: 0 }}</style>
-{tiles}<img src="/last.svg" width=0 height=0>
+{tiles}
 <script>
   const socket = new WebSocket("ws://localhost:{echo_port}/");
   socket.onopen = () => socket.send("{message}");
@@ -53,7 +53,8 @@ class TilePage:
         self._echo_port = echo_port
         self._everybody = asyncio.Barrier(TILES)
         self._reported = asyncio.Event()
-        self._ports: list[int] = []
+        self._ports: list[int] = []  # the page's, then the tiles'
+        self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def url(self) -> str:
@@ -61,14 +62,21 @@ class TilePage:
 
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            for _ in range(TILES // _PER_HOST):
+        """Serve the page until the block is left."""
+        with ExitStack() as stack:
+            for _ in range(1 + TILES // _PER_PORT):
                 server = await asyncio.start_server(self._converse, "127.0.0.1", 0)
-                await stack.enter_async_context(server)
+                stack.callback(server.close)
                 self._ports.append(server.sockets[0].getsockname()[1])
             yield
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.append(task)
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -77,8 +85,8 @@ class TilePage:
                 kind, text = await self._answer(head.partition(" HTTP/")[0], body.decode())
                 lines = ("HTTP/1.1 200 OK", f"Content-Type: {kind}", f"Content-Length: {len(text)}", "", "")
                 writer.write(("\r\n".join(lines) + text).encode())
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass  # the browser has gone
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
+            pass  # the browser has gone, or we are
         finally:
             writer.close()
 
@@ -87,21 +95,20 @@ class TilePage:
         match request.split("/", 1):
             case ["GET ", ""]:
                 return "text/html", self._page()
-            case ["GET ", "last.svg"]:
-                await self._reported.wait()
-                return "image/svg+xml", _TILE.format((0, 0, 0))
             case ["POST ", "report"]:
                 self.reports.append(body)
                 self._reported.set()
                 return "text/plain", ""
             case ["GET ", tile]:
                 await self._everybody.wait()
+                await self._reported.wait()
                 return "image/svg+xml", _TILE.format(colour(int(tile.removesuffix(".svg"))))
         raise AssertionError(request)
 
     def _page(self) -> str:
+        _, *ports = self._ports
         tiles = "".join(
-            f'<img src="http://localhost:{self._ports[number // _PER_HOST]}/{number}.svg">'
+            f'<img src="http://localhost:{ports[number // _PER_PORT]}/{number}.svg">'
             for number in range(TILES)
         )
         return _PAGE.format(tiles=tiles, echo_port=self._echo_port, message=MESSAGE)

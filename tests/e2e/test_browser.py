@@ -33,7 +33,7 @@ async def test_thirty_things_at_once_and_a_websocket(here: Everyday, way: Way, t
     async with page.serve():
         image = await look_at(page.url, here.client.proxy(way), tmp_path)
     assert sorted(page.asked) == sorted(
-        ["GET /", "GET /last.svg", "POST /report", *(f"GET /{number}.svg" for number in range(TILES))]
+        ["GET /", "POST /report", *(f"GET /{number}.svg" for number in range(TILES))]
     )
     assert page.reports == [MESSAGE]
     assert colours_in(image) == {colour(number) for number in range(TILES)}
