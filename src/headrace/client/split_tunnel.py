@@ -4,7 +4,8 @@
                   └─► the server is asked ──► opened: through the tunnel
                                           └─► "go yourself": remembered, and directly
 
-What is reached directly is resolved on this machine and sees its address: that is the point, and the price.
+What is reached directly is resolved on this machine and sees its address: that is the point, and the price. A
+name that was somewhere else for the server does not lead into the user's own network.
 """
 
 from collections import OrderedDict
@@ -16,8 +17,9 @@ from headrace.base.errors import Unreachable
 from headrace.client.notices import Notices
 from headrace.documents.client_config import ClientConfig
 from headrace.documents.host_patterns import HostPatterns
+from headrace.net.addresses import parse_address
 from headrace.net.http import Connector
-from headrace.net.streams import ByteStream
+from headrace.net.streams import ByteStream, SocketStream
 from headrace.ssh.forwarding import Destination
 
 __all__ = ["SplitTunnel"]
@@ -27,12 +29,28 @@ TTL: Final = 24 * 3600.0
 MAX_REMEMBERED: Final = 65_536
 #: A server's word for a country that it does not know.
 _UNKNOWN: Final = "None"
+#: This machine and the networks around it.
+_NEARBY: Final = HostPatterns.parse(
+    (
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "::/127",
+        "fc00::/7",
+        "fe80::/10",
+    )
+)
 
 
 class SplitTunnel:
     """What goes past the tunnel. `connect` makes the connections that do, as tunnels' own are made.
 
-    `now` returns seconds on a clock that goes on while the machine sleeps.
+    They are `proxied` if another machine resolves names. `now` returns seconds on a clock that goes on while
+    the machine sleeps.
     """
 
     def __init__(
@@ -44,6 +62,7 @@ class SplitTunnel:
         own_region: bool = False,
         regions: Sequence[str] = (),
         excluded: Sequence[str] = (),
+        proxied: bool = False,
     ) -> None:
         self.excluded: Final = excluded  #: hosts that are never tunnelled, as they are configured
         self._own_region = own_region
@@ -52,6 +71,7 @@ class SplitTunnel:
         self._notices = notices
         self._now = now
         self._connect = connect
+        self._proxied = proxied
         self._told: OrderedDict[Destination, float] = OrderedDict()  # until when; least recently used first
 
     @classmethod
@@ -62,7 +82,13 @@ class SplitTunnel:
         if not (own_region or regions or excluded):
             return None
         return cls(
-            notices, clock.boottime, connect, own_region=own_region, regions=regions, excluded=excluded
+            notices,
+            clock.boottime,
+            connect,
+            own_region=own_region,
+            regions=regions,
+            excluded=excluded,
+            proxied=bool(config.upstream_proxy_url),
         )
 
     @property
@@ -83,6 +109,9 @@ class SplitTunnel:
                 self._told.move_to_end(destination)
                 return True
             del self._told[destination]
+        return self._excludes(destination)
+
+    def _excludes(self, destination: Destination) -> bool:
         return bool(self.excluded) and self._patterns.match(destination.host)
 
     def told(self, destination: Destination) -> bool:
@@ -108,4 +137,18 @@ class SplitTunnel:
             raise Unreachable("no host has such an address")
         host, port = destination.host, destination.port
         self._notices.emit("Untunneled", address=f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
-        return await self._connect(host, port, timeout)
+        stream = await self._connect(host, port, timeout)
+        if self._was_rebound(destination, stream):
+            stream.close()
+            raise Unreachable("a server's word leads nobody into the user's own network")
+        return stream
+
+    def _was_rebound(self, destination: Destination, stream: ByteStream) -> bool:
+        """Say whether a name that a server sent us to has an address around here, which it had not there.
+
+        Web pages use such names to get at what stands beside the browser.
+        """
+        named = not self._proxied and parse_address(destination.host) is None
+        if not named or self._excludes(destination) or not isinstance(stream, SocketStream):
+            return False
+        return _NEARBY.match(stream.peer_address)

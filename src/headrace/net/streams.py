@@ -242,6 +242,12 @@ class SocketStream(ByteStream, asyncio.Protocol):
         if self._tcp is not None:
             self._tcp.close()
 
+    @property
+    def peer_address(self) -> str:
+        """The IP address at the other end; empty once there is none."""
+        name = self._tcp.get_extra_info("peername") if self._tcp is not None else None
+        return str(name[0]) if name else ""
+
     def abort(self) -> None:
         """Drop the connection, so that the peer cannot take what it has for everything."""
         if self._tcp is not None:

@@ -1,5 +1,6 @@
 """What goes past the tunnel: by the user's list, by a server's word, for how long, and how."""
 
+import asyncio
 import io
 import json
 from typing import Any
@@ -11,11 +12,23 @@ from tests.store_contents import SetClock
 from headrace.base.errors import ConnectRefused, NetworkError, Unreachable
 from headrace.client.notices import NoticeOptions, Notices
 from headrace.client.split_tunnel import MAX_REMEMBERED, TTL, SplitTunnel
-from headrace.net.streams import ByteStream
+from headrace.net.streams import ByteStream, SocketStream
 from headrace.ssh.forwarding import Destination
+from headrace.testing.fake_tcp import FakeTcp
 
 SITE = Destination("site.example", 443)
 LIST = ["example.org", "*.example.net", "192.168.0.0/16", "2001:db8::7"]
+
+
+class Peer(FakeTcp):
+    """A connection to a certain address."""
+
+    def __init__(self, protocol: asyncio.BaseProtocol, address: str) -> None:
+        self._address = address
+        super().__init__(protocol)
+
+    def get_extra_info(self, name: str, default: object = None) -> object:
+        return (self._address, 80) if name == "peername" else default
 
 
 class Rig:
@@ -26,6 +39,8 @@ class Rig:
         self.stream = io.StringIO()
         self.connections: list[tuple[str, int, float]] = []
         self.error: NetworkError = ConnectRefused("Connection refused")
+        self.peer: str | None = None  #: where names lead, if anywhere
+        self.tcp: Peer
         notices = Notices(self.stream, self.clock, NoticeOptions(diagnostics=True))
         split = SplitTunnel.of(client_config(**settings), notices, self.clock, self.connect)
         assert split is not None
@@ -33,7 +48,11 @@ class Rig:
 
     async def connect(self, host: str, port: int, timeout: float) -> ByteStream:
         self.connections.append((host, port, timeout))
-        raise self.error
+        if self.peer is None:
+            raise self.error
+        stream = SocketStream()
+        self.tcp = Peer(stream, self.peer)
+        return stream
 
     @property
     def notices(self) -> list[tuple[str, dict[str, object]]]:
@@ -154,3 +173,51 @@ async def test_nobody_dials_what_cannot_be(by_region: Rig, destination: Destinat
     with pytest.raises(Unreachable):
         await by_region.split.connect(destination, 7.0)
     assert by_region.connections == []
+
+
+NEARBY = [
+    "0.0.0.0",
+    "10.1.2.3",
+    "100.64.0.1",
+    "127.0.0.1",
+    "169.254.169.254",
+    "172.31.0.1",
+    "192.168.1.1",
+    "::",
+    "::1",
+    "::ffff:192.168.1.1",
+    "fd00::1",
+    "fe80::1",
+]
+
+
+@pytest.mark.parametrize("address", NEARBY)
+async def test_a_servers_word_leads_nobody_into_the_users_own_network(by_region: Rig, address: str) -> None:
+    by_region.peer = address
+    by_region.split.told(SITE)
+    with pytest.raises(Unreachable):
+        await by_region.split.connect(SITE, 7.0)
+    assert by_region.tcp.is_closing()
+    assert not by_region.tcp.written
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "172.32.0.1", "100.128.0.1", "2001:db8::7"])
+async def test_to_any_other_it_does(by_region: Rig, address: str) -> None:
+    by_region.peer = address
+    assert (await by_region.split.connect(SITE, 7.0)).quiet
+    assert not by_region.tcp.is_closing()
+
+
+@pytest.mark.parametrize(
+    ("settings", "host"),
+    [
+        ({"SplitTunnelExcludedHosts": ["printer"]}, "printer"),  # the user's own word
+        ({}, "192.168.1.1"),  # who asks for that knows where it is
+        ({"UpstreamProxyURL": "http://192.168.1.1:3128"}, "site.example"),  # that is the proxy's address
+    ],
+)
+async def test_there_are_reasons_to_go_there(settings: dict[str, object], host: str) -> None:
+    rig = Rig(SplitTunnelOwnRegion=True, **settings)
+    rig.peer = "192.168.1.1"
+    await rig.split.connect(Destination(host, 80), 7.0)
+    assert not rig.tcp.is_closing()
