@@ -9,7 +9,6 @@ name that was somewhere else for the server does not lead into the user's own ne
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
 from typing import Final, Self
 
 from headrace.base.clock import Clock
@@ -47,49 +46,24 @@ _NEARBY: Final = HostPatterns.parse(
 
 
 class SplitTunnel:
-    """What goes past the tunnel. `connect` makes the connections that do, as tunnels' own are made.
+    """What goes past the tunnel. `connect` makes the connections that do, as tunnels' own are made."""
 
-    They are `proxied` if another machine resolves names. `now` returns seconds on a clock that goes on while
-    the machine sleeps.
-    """
-
-    def __init__(
-        self,
-        notices: Notices,
-        now: Callable[[], float],
-        connect: Connector,
-        *,
-        own_region: bool = False,
-        regions: Sequence[str] = (),
-        excluded: Sequence[str] = (),
-        proxied: bool = False,
-    ) -> None:
-        self.excluded: Final = excluded  #: hosts that are never tunnelled, as they are configured
-        self._own_region = own_region
-        self._regions = regions
-        self._patterns = HostPatterns.parse(excluded)
+    def __init__(self, config: ClientConfig, notices: Notices, clock: Clock, connect: Connector) -> None:
+        self.excluded: Final = config.split_tunnel_excluded_hosts  #: hosts that are never tunnelled
+        self._own_region = config.split_tunnel_own_region
+        self._regions = config.split_tunnel_regions
+        self._patterns = HostPatterns.parse(self.excluded)
+        self._proxied = bool(config.upstream_proxy_url)  # then names are resolved elsewhere
         self._notices = notices
-        self._now = now
+        self._clock = clock
         self._connect = connect
-        self._proxied = proxied
         self._told: OrderedDict[Destination, float] = OrderedDict()  # until when; least recently used first
 
     @classmethod
     def of(cls, config: ClientConfig, notices: Notices, clock: Clock, connect: Connector) -> Self | None:
         """Return what a configuration asks for, None if that is nothing. Raises DocumentError."""
-        own_region, regions = config.split_tunnel_own_region, config.split_tunnel_regions
-        excluded = config.split_tunnel_excluded_hosts
-        if not (own_region or regions or excluded):
-            return None
-        return cls(
-            notices,
-            clock.boottime,
-            connect,
-            own_region=own_region,
-            regions=regions,
-            excluded=excluded,
-            proxied=bool(config.upstream_proxy_url),
-        )
+        split = cls(config, notices, clock, connect)
+        return split if split.by_region or split.excluded else None
 
     @property
     def by_region(self) -> bool:
@@ -105,7 +79,7 @@ class SplitTunnel:
         """Say whether to connect directly without asking a server."""
         until = self._told.get(destination)
         if until is not None:
-            if self._now() < until:
+            if self._clock.boottime() < until:
                 self._told.move_to_end(destination)
                 return True
             del self._told[destination]
@@ -121,7 +95,7 @@ class SplitTunnel:
         """
         if not self.by_region:
             return False
-        self._told[destination] = self._now() + TTL
+        self._told[destination] = self._clock.boottime() + TTL
         self._told.move_to_end(destination)
         if len(self._told) > MAX_REMEMBERED:
             self._told.popitem(last=False)
