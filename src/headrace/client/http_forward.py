@@ -171,19 +171,17 @@ class HttpForward(asyncio.BufferedProtocol):
     def answered(self, head: ResponseHead, body: Body, part: bytes | memoryview) -> None:
         request = self._request
         assert request is not None
-        old = request.version == "1.0"
-        framed = not isinstance(body, UntilEnd) and not (old and head.fields.chunked)
-        self._keep = request.persistent and self._up.done and (framed or not old)
-        self._chunking = not framed and not old
+        old = request.version == "1.0"  # and does not know chunks
+        unframed = isinstance(body, UntilEnd) or (old and head.fields.chunked)
         self._answered = True
-        extra = b""
-        if self._chunking or (head.fields.chunked and not old and head.status != 204):
-            extra = _CHUNKED
+        self._chunking = unframed and not old
+        self._keep = request.persistent and self._up.done and not (unframed and old)
+        ours = _CHUNKED if self._chunking else b"" if unframed or head.status == 204 else head.fields.framing
         if not self._keep:
-            extra += b"Connection: close\r\n"
+            ours += b"Connection: close\r\n"
         elif old:
-            extra += b"Connection: keep-alive\r\n"
-        self._tcp.write(head.onward(extra) + self._framed(part))
+            ours += b"Connection: keep-alive\r\n"
+        self._tcp.write(head.onward(ours) + self._framed(part))
 
     def data(self, part: bytes | memoryview) -> None:
         self._tcp.write(self._framed(part))

@@ -7,7 +7,6 @@ from headrace.base.errors import RemoteProtocolError
 from headrace.client.http_answers import BAD_REQUEST, ESTABLISHED, WHO_ARE_YOU, answer_to_failure
 from headrace.client.http_forward import HttpForward
 from headrace.client.local_connection import LocalConnection
-from headrace.client.local_pages import LocalPages
 from headrace.codec.http_head import head_end, parse_request
 from headrace.ssh.forwarding import Destination, Failure
 
@@ -50,6 +49,9 @@ class HttpConnection(LocalConnection):
             forward = HttpForward(self._proxy)
             forward.take_over(self.hand_over(forward), self._input)
         else:
+            # Loaded when they are asked for: most clients never are, and it takes 10 ms.
+            from headrace.client.local_pages import LocalPages
+
             pages = LocalPages(self._forwarder, self._options)
             pages.take_over(self.hand_over(pages), self._input)
 

@@ -2,7 +2,7 @@
 
     cursor             bounded reader over bytes
     socks              SOCKS4, 4a and 5, as spoken to the local proxy; socks_udp is what goes before datagrams
-    http_head          heads of HTTP messages, as the local proxy reads and rewrites them
+    http_head          heads of HTTP messages, as the local proxy rewrites them; http_fields are theirs
     http_body          where the bodies behind them end
     http_basic         who an application says it is
     negotiation        what it means to ask a proxy for a connection; the two after it are ways to

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from headrace.codec.http_head import HOP_BY_HOP
+from headrace.codec.http_fields import HOP_BY_HOP
 
 __all__ = ["end_to_end"]
 

@@ -1,29 +1,26 @@
 """Heads of HTTP/1 messages, as a proxy reads and rewrites them (RFC 9112, client spec §2.3).
 
-llhttp parses, strictly; this module bounds heads, says what frames the body that follows, keeps back what is
-the connection's own, and sorts requests into the three shapes there are:
+Requests come in three shapes:
 
     connect     CONNECT host:port             a tunnel through the tunnel
     absolute    GET http://host/path          to be forwarded
     origin      GET /path                     for the proxy itself
 
 A message that two readers could take for different ones is refused: with two lengths, or a length and chunks,
-with bare line feeds, folded lines, control characters.
+with bare line feeds, folded lines, control characters. llhttp sees to most of that.
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import httptools
 
 from headrace.base.errors import RemoteProtocolError
+from headrace.codec.http_fields import Fields
 
 __all__ = [
-    "HOP_BY_HOP",
     "MAX_HEAD",
-    "Fields",
     "RequestHead",
     "RequestTarget",
     "ResponseHead",
@@ -36,46 +33,8 @@ __all__ = [
 MAX_HEAD: Final = 64 * 1024  # bytes
 _BLANK_LINE: Final = b"\r\n\r\n"
 
-HOP_BY_HOP: Final = frozenset(
-    (
-        b"connection",
-        b"keep-alive",
-        b"proxy-authenticate",
-        b"proxy-authorization",
-        b"proxy-connection",
-        b"te",
-        b"trailer",
-        b"trailers",
-        b"transfer-encoding",
-        b"upgrade",
-    )
-)
-#: What frames a message, or names its receiver, is not the connection's to take away.
-_KEPT: Final = frozenset((b"host", b"content-length"))
-_LOOKED_AT: Final = HOP_BY_HOP | _KEPT
-
 _ABSOLUTE: Final = re.compile(rb"http://(?:[^/?#@]*@)?([^/?#@]+)((?:[/?][^#]*)?)(?:#.*)?", re.IGNORECASE)
 _AUTHORITY: Final = re.compile(rb"(?:\[([^\[\]@]+)\]|([^:\[\]@]+))(?::([0-9]{0,5}))?")
-
-
-@dataclass(slots=True)
-class Fields:
-    """A head's fields: those to pass on, and what the others meant.
-
-    `length` is None where nothing says it; the `tokens` of Connection are in lower case, `authorization` is
-    Proxy-Authorization's value.
-    """
-
-    end_to_end: list[tuple[bytes, bytes]]
-    length: int | None = None
-    chunked: bool = False
-    tokens: frozenset[bytes] = frozenset()
-    host: bytes | None = None
-    authorization: bytes = b""
-
-    def encode(self) -> bytes:
-        """Return the lines of what is passed on."""
-        return b"".join([b"%b: %b\r\n" % field for field in self.end_to_end])
 
 
 @dataclass(slots=True)
@@ -108,10 +67,9 @@ class RequestHead:
 
     def onward(self) -> bytes:
         """Return the head for the origin: Host rewritten, nothing hop-by-hop, framed as it was."""
-        fields, target = self.fields, self.target
-        framing = b"Transfer-Encoding: chunked\r\n\r\n" if fields.chunked else b"\r\n"
+        target = self.target
         line = b"%b %b HTTP/1.1\r\nHost: %b\r\n" % (self.method, target.path, target.authority)
-        return line + fields.encode() + framing
+        return b"".join((line, *self.fields.lines, self.fields.framing, b"\r\n"))
 
 
 @dataclass(slots=True)
@@ -128,9 +86,10 @@ class ResponseHead:
         """Whether the origin would keep the connection."""
         return _persistent(self.version, self.fields)
 
-    def onward(self, extra: bytes) -> bytes:
-        """Return the head for the application, with lines of our own about connection and framing."""
-        return b"HTTP/1.1 %d %b\r\n%b%b\r\n" % (self.status, self.reason, self.fields.encode(), extra)
+    def onward(self, ours: bytes) -> bytes:
+        """Return the head for the application, with our own lines about framing and the connection."""
+        line = b"HTTP/1.1 %d %b\r\n" % (self.status, self.reason)
+        return b"".join((line, *self.fields.lines, ours, b"\r\n"))
 
 
 def _persistent(version: str, fields: Fields) -> bool:
@@ -150,31 +109,28 @@ def head_end(buffer: bytes) -> int:
 
 def parse_request(head: bytes) -> RequestHead:
     """Parse a whole head. Raises RemoteProtocolError."""
-    found = _Found()
-    parser = httptools.HttpRequestParser(found)
-    version = _feed(parser, head, found)
-    method = parser.get_method()
-    fields = _sort(found.fields)
+    fields = Fields()
+    parser = httptools.HttpRequestParser(fields)
+    version = fields.parse(parser, head)
     if version == "1.0" and fields.chunked:
         raise RemoteProtocolError("HTTP/1.0 request in chunks")
-    return RequestHead(method, parse_target(method, found.line), version, fields)
+    method = parser.get_method()
+    return RequestHead(method, parse_target(method, fields.start), version, fields)
 
 
 def parse_response(head: bytes) -> ResponseHead:
     """Parse a whole head. Raises RemoteProtocolError.
 
-    Unlike a request, it may have a length beside its chunks; that is dropped, so that nobody has to choose,
-    and the connection is not believed after it.
+    Unlike a request, it may have a length beside its chunks. Then the chunks count, and the connection is not
+    believed any more after it.
     """
-    found = _Found()
-    parser = httptools.HttpResponseParser(found)
+    fields = Fields()
+    parser = httptools.HttpResponseParser(fields)
     parser.set_dangerous_leniencies(lenient_chunked_length=True)
-    version = _feed(parser, head, found)
-    fields = _sort(found.fields)
+    version = fields.parse(parser, head)
     if fields.chunked and fields.length is not None:
-        fields.end_to_end = [field for field in fields.end_to_end if field[0].lower() != b"content-length"]
         fields.tokens |= {b"close"}
-    return ResponseHead(parser.get_status_code(), found.line, version, fields)
+    return ResponseHead(parser.get_status_code(), fields.start, version, fields)
 
 
 def parse_target(method: bytes, target: bytes) -> RequestTarget:
@@ -190,75 +146,6 @@ def parse_target(method: bytes, target: bytes) -> RequestTarget:
     if not path.startswith(b"/"):
         path = b"*" if method == b"OPTIONS" and not path else b"/" + path
     return RequestTarget("absolute", *_split_authority(authority, 80), path, authority)
-
-
-# ---- the parser's side
-
-
-class _Found:
-    """What the parser found."""
-
-    __slots__ = ("complete", "fields", "line")
-
-    def __init__(self) -> None:
-        self.line = b""  # the target, or the reason
-        self.fields: list[tuple[bytes, bytes]] = []
-        self.complete = False
-
-    def on_url(self, url: bytes) -> None:
-        self.line = url
-
-    def on_status(self, reason: bytes) -> None:
-        self.line = reason
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self.fields.append((name, value.rstrip()))
-
-    def on_headers_complete(self) -> None:
-        self.complete = True
-
-
-def _feed(
-    parser: httptools.HttpRequestParser | httptools.HttpResponseParser, head: bytes, found: _Found
-) -> str:
-    """Parse; return the version."""
-    try:
-        parser.feed_data(head)
-    except httptools.HttpParserUpgrade:
-        pass  # CONNECT, or something we shall not pass on
-    except httptools.HttpParserError as error:
-        raise RemoteProtocolError(f"HTTP head: {error}") from error
-    version = parser.get_http_version()
-    if not found.complete or version not in ("1.0", "1.1"):
-        raise RemoteProtocolError("HTTP head: not of HTTP/1")
-    return version
-
-
-def _sort(fields: Sequence[tuple[bytes, bytes]]) -> Fields:
-    sorted_ = Fields([])
-    keep = sorted_.end_to_end.append
-    for field in fields:
-        name, value = field[0].lower(), field[1]
-        if name not in _LOOKED_AT:
-            keep(field)
-        elif name == b"content-length":
-            sorted_.length = int(value)  # digits: the parser has seen to that
-            keep(field)
-        elif name in (b"connection", b"proxy-connection"):
-            sorted_.tokens |= {token.strip() for token in value.lower().split(b",")}
-        elif name == b"host":
-            if sorted_.host is not None:
-                raise RemoteProtocolError("HTTP head: two hosts")
-            sorted_.host = value
-        elif name == b"transfer-encoding":
-            if value.lower() != b"chunked":
-                raise RemoteProtocolError("HTTP head: a transfer coding that is not known here")
-            sorted_.chunked = True
-        elif name == b"proxy-authorization":
-            sorted_.authorization = value
-    if dropped := sorted_.tokens - _LOOKED_AT - {b"close"}:
-        sorted_.end_to_end = [field for field in sorted_.end_to_end if field[0].lower() not in dropped]
-    return sorted_
 
 
 def _split_authority(text: bytes, default_port: int | None) -> tuple[str, int]:

@@ -34,7 +34,7 @@ def test_connect() -> None:
 def test_absolute_form() -> None:
     head = parse_request(GET)
     assert head.target == RequestTarget("absolute", "example.org", 80, b"/a%20b?c=d", b"example.org")
-    assert head.onward() == b"GET /a%20b?c=d HTTP/1.1\r\nHost: example.org\r\nAccept: */*\r\n\r\n"
+    assert head.onward() == b"GET /a%20b?c=d HTTP/1.1\r\nHost: example.org\r\nAccept: */* \r\n\r\n"
 
 
 def test_what_the_connection_is_for_stays_here() -> None:
@@ -168,16 +168,17 @@ def test_responses() -> None:
         b"Content-Length: 3\r\nProxy-Authenticate: Basic\r\nServer: s\r\n\r\n"
     )
     assert (head.status, head.reason, head.version) == (404, b"Not h\xe9re", "1.0")
-    assert head.fields.length == 3
+    assert head.fields.framing == b"Content-Length: 3\r\n"
     assert head.onward(b"Connection: close\r\n") == (
-        b"HTTP/1.1 404 Not h\xe9re\r\nContent-Length: 3\r\nServer: s\r\nConnection: close\r\n\r\n"
+        b"HTTP/1.1 404 Not h\xe9re\r\nServer: s\r\nConnection: close\r\n\r\n"
     )
 
 
 def test_a_response_is_passed_on_with_one_framing_only() -> None:
     both = parse_response(b"HTTP/1.1 200\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n")
-    assert both.fields.chunked
+    assert both.fields.framing == b"Transfer-Encoding: chunked\r\n"
     assert both.onward(b"") == b"HTTP/1.1 200 \r\n\r\n"
+    assert not both.persistent
 
 
 @pytest.mark.parametrize(
