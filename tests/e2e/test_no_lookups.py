@@ -94,6 +94,8 @@ async def test_names_are_looked_up_at_the_far_end_only(tmp_path: Path) -> None:
             assert await user.do(*curl, *proxy, f"http://{PAGE}/") == "hello\n", way
             with pytest.raises(AssertionError, match=r"curl: \(\d+\)"):
                 await user.do(*curl, "--fail", *proxy, "http://nowhere.example/")
+        page = f"http://127.0.0.1:{ports['http']}/tunneled/http%3A%2F%2F{PAGE}%2F"
+        assert await user.do(*curl, page) == "hello\n"
         answer = await user.do(sys.executable, "-c", DATAGRAM.format_map(ports))
         assert answer == f"('{SITE}', {ECHO_PORT}, b'hello')\n"
         assert await seen(watch, user) == {f"sent wifi {SERVER}"}

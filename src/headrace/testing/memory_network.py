@@ -53,6 +53,7 @@ class Network:
         self.places: dict[tuple[str, int], Place] = {}
         self.delays: dict[tuple[str, int], float] = {}  #: seconds until a connection is made
         self.dialled: list[tuple[str, int]] = []
+        self.devices: list[str] = []  #: network interfaces that clients' connections were bound to, or ""
         self.wires: list[Wire] = []
         self.passages: list[Passage] = []
         self._inner: list[Wire] = []  # the censor's own ends
@@ -110,6 +111,7 @@ class Network:
     ) -> P:
         """Connect past the censor, if there is one. As `net.dial.dial`."""
         inspection = None
+        self.devices.append(device)
         if self._script is not None:
             inspection = self._script.open(host, port, asyncio.get_running_loop().time() - self._epoch)
         return await self._dial(host, port, factory, timeout, inspection)

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import socket
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -637,6 +638,33 @@ async def test_a_port_that_cannot_be_had_for_another_reason_is_not_called_taken(
     with pytest.raises(OperatorError, match=r"Name an address of this machine\."):
         await run.task
     assert "SocksProxyPortInUse" not in run.types
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux binds to network interfaces")
+@pytest.mark.parametrize("proxy", ["", "http://192.0.2.80:3128"])
+async def test_all_that_a_client_dials_is_bound_to_the_interface(
+    network: Network, server: MemoryServer, proxy: str
+) -> None:
+    run = Run([server.entry], BindInterface="lo", UpstreamProxyURL=proxy)
+    if not proxy:
+        await run.connected()
+    with pytest.raises(NetworkError):
+        await run.controller.connect_directly("192.0.2.81", 80, 5)
+    await run.stop()
+    assert run.told("BindToDevice") == [{"deviceInfo": "lo"}]
+    assert ("192.0.2.80", 3128) in network.dialled if proxy else ("192.0.2.81", 80) in network.dialled
+    assert set(network.devices) == {"lo"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux binds to network interfaces")
+async def test_an_interface_that_is_not_there_ends_the_run_before_anything_is_dialled(
+    network: Network, server: MemoryServer
+) -> None:
+    run = Run([server.entry], BindInterface="nonesuch0", DisableLocalSocksProxy=False)
+    with pytest.raises(OperatorError, match="nonesuch0 cannot be used: this machine has no such network"):
+        await run.task
+    assert run.types == ["SessionId", "Error", "Exiting"]
+    assert network.dialled == []
 
 
 async def test_a_local_proxy_that_can_accept_nobody_ends_the_run(server: MemoryServer) -> None:
