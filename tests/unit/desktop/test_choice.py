@@ -43,7 +43,7 @@ def test_gnome_without_its_programs(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("name", [*(set(CHOICES) - {AUTO, OFF}), "macos"])
+@pytest.mark.parametrize("name", [*sorted({*CHOICES, "macos"} - {AUTO, OFF})])
 def test_each_has_its_name(name: str, tmp_path: Path) -> None:
     assert find_desktop(name, tmp_path).name == name
 
