@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,7 @@ import click
 import msgspec
 
 from headrace.base.clock import SYSTEM_CLOCK
-from headrace.base.errors import DocumentError, OperatorError
-from headrace.base.rng import SYSTEM_RNG
+from headrace.base.errors import OperatorError
 from headrace.cli.config_options import config_options, given_fields
 from headrace.cli.files import read_file
 from headrace.cli.stock import (
@@ -28,18 +26,14 @@ from headrace.cli.stock import (
 )
 from headrace.cli.system_proxy_option import system_proxy_option
 from headrace.cli.upstream_proxy_option import chosen_proxy, upstream_proxy_option
+from headrace.client.assembly import Assembly, data_directory, target_entry
 from headrace.client.control_place import ControlPlace, usable_place
 from headrace.client.data_directory import DataDirectory, default_data_directory
-from headrace.client.migration import migrate
 from headrace.client.notice_files import NoticeFiles
 from headrace.client.notices import NoticeOptions, Notices
 from headrace.client.proxy_options import ProxyOptions
-from headrace.client.servers import FixedServers, Servers, StoredServers
-from headrace.crypto.signing import VerifyingKey
 from headrace.documents.client_config import ClientConfig, NoticeFileSettings, read_client_config
-from headrace.documents.server_entry import ServerEntry
 from headrace.net.interfaces import listening_address
-from headrace.store.client.store import ClientStore
 
 __all__ = ["client"]
 
@@ -94,11 +88,11 @@ def client(
     with contextlib.ExitStack() as stack:
         hear_errors = stack.enter_context(stock_errors(notices, human=format_notices))
         settings = _through(options["upstream_proxy"], _read_settings(config, entry, options))
-        target = _target(settings, "TargetServerEntry" if entry is None else "--entry")
-        embedded = {"EmbeddedServerEntryList": settings.embedded_server_entries}
+        target = target_entry(settings, "TargetServerEntry" if entry is None else "--entry")
+        lists = {}
         if server_list is not None:
             text = read_file(server_list, "the server list").decode("ascii", "replace")
-            embedded[str(server_list)] = text.splitlines()
+            lists[str(server_list)] = text.splitlines()
         place = usable_place(control) if control is not None else None
         if place is not None:
             stack.enter_context(place.held())
@@ -108,15 +102,8 @@ def client(
         told.emit("BuildInfo", buildInfo=build_info())
         if warning := ProxyOptions.of(settings).warning:
             click.echo(f"headrace: {warning}", err=True)
-        if directory is not None:
-            migrate(settings, directory, told)
-        store = ClientStore.open(directory.store if directory else None, SYSTEM_CLOCK, notify=told.warning)
-        stack.callback(store.close)
-        servers = FixedServers([target]) if target is not None else StoredServers(store, _entry_key(settings))
-        if target is not None:
-            embedded = {}  # nobody else will be dialled
-        kept = {"store": store, "directory": directory, "embedded": embedded}
-        _run(settings, servers, told, place=place, system_proxy=system_proxy, **kept)
+        opened = Assembly.opened(settings, told, directory=directory, target=target, lists=lists)
+        _run(stack.enter_context(opened), place, system_proxy)
 
 
 def _notices(
@@ -151,33 +138,22 @@ def _notices(
     return Notices(stream, SYSTEM_CLOCK, options, files)
 
 
-def _run(
-    settings: ClientConfig,
-    servers: Servers,
-    notices: Notices,
-    *,
-    place: ControlPlace | None,
-    system_proxy: str,
-    **kept: Any,
-) -> None:
+def _run(assembly: Assembly, place: ControlPlace | None, system_proxy: str) -> None:
     from headrace.client.attended import attended
-    from headrace.client.controller import Controller
     from headrace.client.journal_file import JournalFile
-    from headrace.client.surroundings import Machine
     from headrace.client.system_proxy import offered
     from headrace.establishment.journal import Journal
     from headrace.net.loop import run
 
     async def main() -> None:
-        machine = Machine.of(settings, kept["store"], SYSTEM_RNG, SYSTEM_CLOCK)
-        journal = Journal()
-        controller = Controller(settings, servers, notices, surroundings=machine, journal=journal, **kept)
+        notices, journal = assembly.notices, Journal()
+        controller = assembly.controller(journal)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, controller.stop)
         async with contextlib.AsyncExitStack() as stack:
-            data = kept["directory"].path if kept["directory"] is not None else None
-            address = listening_address(settings.listen_interface)
+            data = assembly.directory.path if assembly.directory is not None else None
+            address = listening_address(assembly.config.listen_interface)
             if place is not None:
                 asked = attended(place, notices, journal, controller.stop, data=data, address=address)
                 await stack.enter_async_context(asked)
@@ -192,23 +168,9 @@ def _run(
 
 def _data_directory(settings: ClientConfig) -> DataDirectory | None:
     """Return where files are kept; None for a client of one given server, which has nothing to keep."""
-    named = settings.data_root_directory
-    if not named and settings.target_server_entry:
-        return None
-    root = Path(named) if named else default_data_directory()
-    try:
-        if not named:
-            root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        elif not root.is_dir():
-            raise OperatorError(f"the data directory {root} does not exist; make it first")
-        directory = DataDirectory(root)
-        directory.make()
-    except OSError as error:
-        raise OperatorError(
-            f"the data directory {root} cannot be used: {error.strerror}; "
-            "name another with --data-root-directory"
-        ) from error
-    return directory
+    if settings.data_root_directory:
+        return data_directory(Path(settings.data_root_directory))
+    return None if settings.target_server_entry else data_directory(default_data_directory(), make=True)
 
 
 def _read_settings(config: Path | None, entry: str | None, options: dict[str, Any]) -> ClientConfig:
@@ -254,24 +216,3 @@ def _entry_line(entry: str) -> str:
     if len(text) != 1:
         raise OperatorError(f"{entry} holds {len(text)} server entries; use --server-list for several")
     return text[0]
-
-
-def _target(settings: ClientConfig, where: str) -> ServerEntry | None:
-    """Return the one entry that excludes all others, if there is one."""
-    if not settings.target_server_entry:
-        return None
-    try:
-        entry = ServerEntry.decode(settings.target_server_entry, "TARGET", _now())
-        entry.validate()
-    except DocumentError as error:
-        raise OperatorError(f"{where}: {error}") from error
-    return entry
-
-
-def _entry_key(settings: ClientConfig) -> VerifyingKey | None:
-    text = settings.server_entry_signature_public_key
-    return VerifyingKey.from_text(text) if text else None
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:00:00Z")

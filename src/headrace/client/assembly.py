@@ -26,7 +26,7 @@ from headrace.store.client.store import ClientStore
 if TYPE_CHECKING:
     from headrace.client.controller import Controller
 
-__all__ = ["Assembly", "named_directory", "target_entry"]
+__all__ = ["Assembly", "data_directory", "target_entry"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,16 +89,21 @@ class Assembly:
         )
 
 
-def named_directory(root: Path) -> DataDirectory:
-    """Return the data directory below `root`, which must exist. Raises OperatorError."""
-    if not root.is_dir():
-        raise OperatorError(f"the data directory {root} does not exist; make it first")
-    directory = DataDirectory(root)
+def data_directory(root: Path, *, make: bool = False) -> DataDirectory:
+    """Return the directory for what a client keeps, below `root`; that must exist, or is made as well.
+
+    Raises OperatorError.
+    """
     try:
+        if make:
+            root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        elif not root.is_dir():
+            raise OperatorError(f"the data directory {root} does not exist; make it first")
+        directory = DataDirectory(root)
         directory.make()
     except OSError as error:
         raise OperatorError(
-            f"the data directory {root} cannot be used: {error.strerror}; name another "
+            f"the data directory {root} cannot be used: {error.strerror}; name another one "
             "(DataRootDirectory, --data-root-directory)"
         ) from error
     return directory

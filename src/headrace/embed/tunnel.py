@@ -11,7 +11,7 @@ from weakref import WeakSet
 
 from headrace.base.clock import SYSTEM_CLOCK
 from headrace.base.errors import NetworkError
-from headrace.client.assembly import Assembly, named_directory, target_entry
+from headrace.client.assembly import Assembly, data_directory, target_entry
 from headrace.client.controller import Controller
 from headrace.client.notices import NoticeOptions, Notices
 from headrace.client.status import Status, StatusBoard
@@ -123,7 +123,8 @@ async def connect(config: Config, *, timeout: float | None = None) -> AsyncItera
     """
     settings = read_config(config)
     target = target_entry(settings)
-    directory = named_directory(Path(settings.data_root_directory)) if settings.data_root_directory else None
+    root = settings.data_root_directory
+    directory = data_directory(Path(root)) if root else None
     notices = Notices(None, SYSTEM_CLOCK, NoticeOptions.from_config(settings))
     with Assembly.opened(settings, notices, directory=directory, target=target) as assembly:
         board = StatusBoard(SYSTEM_CLOCK, process=os.getpid())

@@ -14,10 +14,9 @@ from headrace.base.errors import OperatorError
 from headrace.base.rng import SeededRng
 from headrace.cli import client as module
 from headrace.cli.root import headrace
+from headrace.client.assembly import Assembly
 from headrace.client.control_place import ControlPlace
 from headrace.client.data_directory import DataDirectory, default_data_directory
-from headrace.client.notices import Notices
-from headrace.client.servers import Servers
 from headrace.documents.client_config import ClientConfig
 from headrace.documents.entry_fields import decode_fields, encode_fields
 from headrace.documents.server_entry import ServerEntry
@@ -43,19 +42,22 @@ def new_entry(ip: str = "192.0.2.1") -> str:
 class Started:
     """What would have been run."""
 
-    settings: ClientConfig
-    servers: Servers
-    notices: Notices
-    store: ClientStore
-    directory: DataDirectory | None
-    embedded: dict[str, list[str]]
+    assembly: Assembly
     place: ControlPlace | None
     system_proxy: str
 
     @property
+    def settings(self) -> ClientConfig:
+        return self.assembly.config
+
+    @property
+    def directory(self) -> DataDirectory | None:
+        return self.assembly.directory
+
+    @property
     def tried(self) -> list[ServerEntry]:
         """Servers that it would try without having imported anything."""
-        return list(self.servers.entries(SeededRng(1)))
+        return list(self.assembly.servers.entries(SeededRng(1)))
 
 
 @pytest.fixture
@@ -64,7 +66,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Started]:
 
     def run(*arguments: str | Path) -> Started:
         started: list[Started] = []
-        monkeypatch.setattr(module, "_run", lambda *given, **kept: started.append(Started(*given, **kept)))
+        monkeypatch.setattr(module, "_run", lambda *given: started.append(Started(*given)))
         result = CliRunner().invoke(headrace, ["client", *map(str, arguments)])
         if result.exception is not None:
             raise result.exception
@@ -131,7 +133,7 @@ def test_embedded_and_listed_entries_go_together(as_text: bool, start: Start, tm
     started = start("--config", path, "-serverList", "list")
     found = {
         where: [decode_fields(line)["ipAddress"] for line in lines]
-        for where, lines in started.embedded.items()
+        for where, lines in started.assembly.embedded.items()
     }
     assert found == {
         "EmbeddedServerEntryList": ["192.0.2.2", "192.0.2.3"],
@@ -197,9 +199,7 @@ def test_entries_learned_before_are_tried(start: Start, tmp_path: Path) -> None:
     store.close()
     count: list[int] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            module, "_run", lambda settings, servers, notices, **kept: count.append(servers.count())
-        )
+        patch.setattr(module, "_run", lambda assembly, *_: count.append(assembly.servers.count()))
         assert CliRunner().invoke(headrace, ["client", *map(str, arguments)]).exit_code == 0
     assert count == [1]
 
@@ -250,8 +250,8 @@ def test_a_prefix_for_everything(start: Start) -> None:
 
 
 def test_notices_are_appended_to_a_private_file(start: Start, tmp_path: Path) -> None:
-    def tell(settings: ClientConfig, servers: Servers, notices: Notices, **kept: object) -> None:
-        notices.emit("Tunnels", count=1)
+    def tell(assembly: Assembly, *_: object) -> None:
+        assembly.notices.emit("Tunnels", count=1)
 
     (tmp_path / "notices").write_text("before\n")
     (tmp_path / "notices").chmod(0o600)
@@ -269,14 +269,14 @@ def test_notices_are_appended_to_a_private_file(start: Start, tmp_path: Path) ->
 def test_notices_for_people(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     monkeypatch.setattr("sys.stderr", stream)
-    monkeypatch.setattr(module, "_run", lambda *given, **kept: given[2].emit("Tunnels", count=0))
+    monkeypatch.setattr(module, "_run", lambda assembly, *_: assembly.notices.emit("Tunnels", count=0))
     headrace.main(["client", "--entry", new_entry(), "-formatNotices=true"], standalone_mode=False)
     assert stream.getvalue().rstrip().endswith('Tunnels {"count":0}')
 
 
 @pytest.mark.parametrize(("interface", "warned"), [("any", True), ("", False)])
 def test_an_open_proxy_is_warned_about(interface: str, warned: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_run", lambda *given, **kept: None)
+    monkeypatch.setattr(module, "_run", lambda *_: None)
     result = CliRunner().invoke(headrace, ["client", "--entry", new_entry(), "--listen-interface", interface])
     assert result.exit_code == 0
     assert ("anybody" in result.stderr) is warned
@@ -285,6 +285,6 @@ def test_an_open_proxy_is_warned_about(interface: str, warned: bool, monkeypatch
 
 
 def test_notices_that_the_disk_does_not_take_do_not_end_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_run", lambda *given, **kept: given[2].emit("Tunnels", count=1))
+    monkeypatch.setattr(module, "_run", lambda assembly, *_: assembly.notices.emit("Tunnels", count=1))
     result = CliRunner().invoke(headrace, ["client", "--entry", new_entry(), "--notices", "/dev/full"])
     assert (result.exit_code, result.output) == (0, "")

@@ -36,7 +36,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Run the command; in place of a client that connects, something is done with its notices."""
 
     def run(*arguments: str, act: Act = lambda notices: None) -> Result:
-        monkeypatch.setattr(module, "_run", lambda *given, **kept: act(given[2]))
+        monkeypatch.setattr(module, "_run", lambda assembly, *_: act(assembly.notices))
         return CliRunner().invoke(headrace, ["client", *arguments])
 
     return run

@@ -2,7 +2,6 @@
 
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -11,6 +10,7 @@ from headrace.base.errors import OperatorError
 from headrace.cli import client as module
 from headrace.cli.root import headrace
 from headrace.cli.upstream_proxy_option import VARIABLE, chosen_proxy
+from headrace.client.assembly import Assembly
 from headrace.documents.client_config import ClientConfig
 from headrace.server.generate import generate_server
 from headrace.testing.peers import host_key
@@ -43,9 +43,9 @@ def proxy_of_client(monkeypatch: pytest.MonkeyPatch, *words: object) -> str:
     """Return the proxy that `headrace client` would go through."""
     kept: list[ClientConfig] = []
 
-    def run(settings: ClientConfig, *_: Any, **__: Any) -> None:
+    def run(assembly: Assembly, *_: object) -> None:
         assert VARIABLE not in os.environ
-        kept.append(settings)
+        kept.append(assembly.config)
 
     monkeypatch.setattr(module, "_run", run)
     result = CliRunner().invoke(headrace, ["client", *map(str, words)])

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from headrace.embed.feed import Feed
 
 
@@ -20,10 +22,11 @@ async def test_a_reader_waits_for_what_comes() -> None:
     assert not waiting.done()
     feed.push(1)
     assert await waiting == 1
-    waiting = asyncio.create_task(anext(feed, None))
+    waiting = asyncio.create_task(anext(feed))
     await asyncio.sleep(0)
     feed.end()
-    assert await waiting is None
+    with pytest.raises(StopAsyncIteration):
+        await waiting
 
 
 async def test_a_slow_reader_misses_the_oldest() -> None:
