@@ -199,3 +199,46 @@ async def test_nobody_else_is(data: bytes, answer: bytes) -> None:
     assert tunnel.destinations == []
     assert bytes(tcp.written) == answer
     assert tcp.log == ["close"]
+
+
+# ---- datagrams --------------------------------------------------------------------------------------------
+
+
+class Tcp(FakeTcp):
+    def __init__(self, protocol: asyncio.BaseProtocol, ends: dict[str, object]) -> None:
+        super().__init__(protocol)
+        self._ends = ends
+
+    def get_extra_info(self, name: str, default: object = None) -> object:
+        return self._ends.get(name, default)
+
+
+ASSOCIATE = b"\x05\x01\x00\x05\x03\x00\x01" + bytes(6)
+ENDS: dict[str, object] = {"sockname": ("127.0.0.1", 1080), "peername": ("127.0.0.1", 40_000)}
+
+
+@pytest.mark.parametrize("pieces", [1, 1000])
+async def test_an_association_lasts_as_long_as_its_connection(pieces: int) -> None:
+    async with MemoryTunnel() as tunnel:
+        tcp = Tcp(SocksConnection(tunnel, OPTIONS), ENDS)
+        for start in range(0, len(ASSOCIATE), pieces):
+            tcp.arrive(ASSOCIATE[start : start + pieces])
+        assert bytes(tcp.written[:10]) == b"\x05\x00\x05\x00\x00\x01\x7f\x00\x00\x01"
+        await asyncio.sleep(1000)
+        assert tcp.log == []
+        tcp.arrive(b"\x05\x01\x00\x05\x01")
+        tcp.finish()
+        await settle()
+        assert (tcp.log, len(tcp.written)) == (["close"], 12)
+
+
+@pytest.mark.parametrize(
+    "ends", [{"sockname": "/run/socks", "peername": ""}, ENDS | {"sockname": ("192.0.2.1", 1080)}]
+)
+async def test_where_no_port_is_to_be_had(ends: dict[str, object]) -> None:
+    async with MemoryTunnel() as tunnel:
+        tcp = Tcp(SocksConnection(tunnel, OPTIONS), ends)
+        tcp.arrive(ASSOCIATE)
+        assert bytes(tcp.written) == b"\x05\x00" + REFUSED5 % 1
+        assert tcp.log == ["close"]
+        await settle()

@@ -155,7 +155,7 @@ async def test_a_refused_channel_is_asked_for_again_after_a_while() -> None:
     client.close()
 
 
-@pytest.mark.parametrize("how", ["tunnel", "channel", "garbage"])
+@pytest.mark.parametrize("how", ["tunnel", "channel", "half", "garbage"])
 async def test_flows_go_on_over_the_next_channel(how: str) -> None:
     server, client, owner = make()
     client.send(owner, V4, 443, b"one")
@@ -165,6 +165,8 @@ async def test_flows_go_on_over_the_next_channel(how: str) -> None:
         server.tunnel()
     elif how == "channel":
         server.hang_up()
+    elif how == "half":
+        server.say_no_more()
     else:
         server.send(b"\0\0")
     await settle()

@@ -67,6 +67,10 @@ class ScriptedServer:
         assert self._far is not None
         self._far.close()
 
+    def say_no_more(self) -> None:
+        assert self._far is not None
+        self._far.eof()
+
     def _accept(self, channel: Channel, kind: bytes, extra: memoryview) -> None:
         if self.refuses:
             channel.refuse(1, "")

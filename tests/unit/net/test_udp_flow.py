@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from headrace.net.udp_flow import UdpFlow
+from headrace.net.udp_flow import UdpAddress, UdpFlow, UdpPort
 
 
 @pytest.fixture(params=["127.0.0.1", "::1"])
@@ -85,3 +85,38 @@ async def test_an_unusable_destination_leaves_nothing_open() -> None:
     with pytest.raises(OSError):
         UdpFlow("255.255.255.255", 53, lambda datagram: None)  # broadcasting takes a permission
     gc.collect()  # an open socket would warn, and warnings are errors
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+async def test_a_port_tells_senders_apart(host: str) -> None:
+    arrived: asyncio.Queue[tuple[bytes, UdpAddress]] = asyncio.Queue()
+    port = UdpPort((host, 0), lambda datagram, sender: arrived.put_nowait((datagram, sender)))
+    assert port.address[0] == host and port.address[1] > 0
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as one, socket.socket(family, socket.SOCK_DGRAM) as other:
+        for sock, word in ((one, b"one"), (other, b"")):
+            sock.settimeout(5)
+            sock.bind((host, 0))
+            sock.sendto(word, port.address)
+            datagram, sender = await asyncio.wait_for(arrived.get(), 5)
+            assert (datagram, sender) == (word, sock.getsockname())
+            port.send(b"to " + word, sender)
+            assert sock.recvfrom(100) == (b"to " + word, port.address)
+    port.close()
+    port.close()
+    port.send(b"after the end", (host, 9))
+
+
+async def test_what_a_port_cannot_deliver_is_dropped() -> None:
+    port = UdpPort(("127.0.0.1", 0), lambda datagram, sender: None)
+    port.send(bytes(70_000), port.address)
+    port.send(b"x", ("255.255.255.255", 9))  # broadcasting takes a permission
+    port.close()
+
+
+async def test_a_port_that_is_taken_leaves_nothing_open() -> None:
+    port = UdpPort(("127.0.0.1", 0), lambda datagram, sender: None)
+    with pytest.raises(OSError):
+        UdpPort(port.address, lambda datagram, sender: None)
+    port.close()
+    gc.collect()
