@@ -271,6 +271,14 @@ async def test_it_leads_through_the_upstream_proxy(network: Network, tmp_path: P
         assert proxies[-1].asked == [("home.example", 80)]
 
 
+async def test_it_leaves_by_the_interface_that_tunnels_leave_by(network: Network, tmp_path: Path) -> None:
+    reach(network, "8.8.8.8")
+    async with Client(network, tmp_path, BindInterface="lo", SplitTunnelOwnRegion=True) as client:
+        network.devices.clear()
+        assert (await client.open(HOME))[1] == 0
+        assert network.devices == ["lo"]
+
+
 async def test_one_that_leads_nowhere_is_told_as_such(network: Network, tmp_path: Path) -> None:
     async with Client(network, tmp_path, SplitTunnelOwnRegion=True) as client:
         _, code = await client.open(HOME)
