@@ -41,7 +41,6 @@ class HttpForward(asyncio.BufferedProtocol):
 
     __slots__ = (
         "_answered",
-        "_asking",
         "_behind",
         "_chunking",
         "_ended",
@@ -63,8 +62,7 @@ class HttpForward(asyncio.BufferedProtocol):
         self._request: RequestHead | None = None  # the one under way
         self._up: Body = ByLength(0)  # its body
         self._origin: HttpOrigin | None = None
-        self._asking = False  # the request's head is out
-        self._answered = False  # so is the answer's
+        self._answered = False  # the answer's head is out
         self._keep = False  # the connection is kept after it
         self._chunking = False  # its body is put in chunks here
         self._behind = False  # the application does not read fast enough
@@ -100,7 +98,9 @@ class HttpForward(asyncio.BufferedProtocol):
             return
         self._proxy.reading.stop(self)
         if request.target.form != "absolute":
-            self._proxy.connection().take_over(self._tcp, self._input)
+            buffered, self._input = self._input, b""
+            self._resume()
+            self._proxy.connection().take_over(self._tcp, buffered)
         elif not self._proxy.admits(request):
             self._refuse(WHO_ARE_YOU)
         else:
@@ -149,13 +149,17 @@ class HttpForward(asyncio.BufferedProtocol):
         if origin.behind:
             self._pause()
 
+    @property
+    def _sending(self) -> bool:
+        """Whether the origin wants more of the request's body."""
+        return self._origin is not None and self._origin.open and not self._up.done
+
     # ---- what the origin calls ------------------------------------------------------------------------
 
     def ready(self) -> None:
         origin, request = self._origin, self._request
         assert origin is not None
         assert request is not None
-        self._asking = True
         if self._behind:
             origin.hold(True)
         self._pass_up(request.onward())
@@ -189,9 +193,9 @@ class HttpForward(asyncio.BufferedProtocol):
     def finished(self) -> None:
         if self._chunking:
             self._tcp.write(b"0\r\n\r\n")
-        keep = self._keep and self._up.done
-        self._reset()
-        if not keep:
+        self._request = self._origin = None
+        self._answered = self._chunking = False
+        if not (self._keep and self._up.done):
             self._leave()
             return
         self._resume()
@@ -205,10 +209,9 @@ class HttpForward(asyncio.BufferedProtocol):
     def failed(self, why: Failure) -> None:
         origin, request = self._origin, self._request
         assert request is not None
-        self._origin, self._asking = None, False
-        stale = origin is not None and origin.reused and not origin.heard and why is not Failure.TIMED_OUT
-        if stale:
-            self._connect(request)
+        self._origin = None
+        if origin is not None and origin.reused and not origin.heard and why is not Failure.TIMED_OUT:
+            self._connect(request)  # it was closed just when we used it again
         else:
             self._refuse(answer_to_failure(why, sentence=request.method != b"HEAD"))
 
@@ -228,14 +231,14 @@ class HttpForward(asyncio.BufferedProtocol):
         self._input += _BUFFER[:nbytes]
         if self._request is None:
             self._next()
-        elif self._asking and not self._up.done:
+        elif self._sending:
             self._pass_up()
         elif len(self._input) >= MAX_AHEAD:
             self._pause()
 
     def eof_received(self) -> bool:
         self._ended = True
-        if self._asking and not self._up.done:
+        if self._sending:
             self._break_off()
         return self._request is not None and not self._leaving
 
@@ -295,10 +298,6 @@ class HttpForward(asyncio.BufferedProtocol):
         origin, self._origin = self._origin, None
         if origin is not None:
             origin.close()
-
-    def _reset(self) -> None:
-        self._request = self._origin = None
-        self._asking = self._answered = self._chunking = False
 
     def _framed(self, part: bytes | memoryview) -> bytes | memoryview:
         return b"".join((b"%x\r\n" % len(part), part, b"\r\n")) if self._chunking and part else part

@@ -97,6 +97,7 @@ class HttpOrigin:
         self._asker = asker
         self.reused = True
         self.heard = self._asked = False
+        self.hold(False)
 
     def ask(self, data: bytes, method: bytes, *, old: bool) -> None:
         """Send the beginning of a request; an `old` asker does not know chunks."""
@@ -123,6 +124,11 @@ class HttpOrigin:
             channel.send(data[:room])
         self._unsent = bytes(data[room:])
         channel.wait()
+
+    @property
+    def open(self) -> bool:
+        """Whether there is a connection."""
+        return self._channel is not None
 
     @property
     def behind(self) -> bool:

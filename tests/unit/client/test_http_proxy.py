@@ -392,6 +392,39 @@ async def test_an_application_that_does_not_read_stops_its_origin() -> None:
     assert far.channel.room
 
 
+async def test_an_origin_is_not_stopped_for_the_application_before() -> None:
+    rig = HttpRig()
+    tcp, far = await rig.asked()
+    assert far.channel is not None
+    tcp.stuck = True
+    far.send(b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n")
+    for _ in range(20):
+        far.send(bytes(10_000))
+        await settle()
+    other = rig.application()
+    other.arrive(GET)
+    await settle()
+    far.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+    for _ in range(100):
+        far.send(bytes(10_000))
+        await settle()
+    assert len(other.written) > 1_000_000
+    assert len(rig.tunnel.destinations) == 1
+
+
+async def test_connect_may_wait_behind_requests_with_much_payload() -> None:
+    rig = HttpRig()
+    tcp, far = await rig.asked()
+    payload = bytes(MAX_AHEAD - len(CONNECT))
+    assert tcp.arrive(CONNECT + payload) == MAX_AHEAD
+    assert not tcp.reading
+    far.send(OK)
+    await settle()
+    far = await rig.origin()
+    assert far.received == payload
+    assert tcp.reading
+
+
 async def test_an_origin_that_does_not_read_stops_the_application() -> None:
     rig = HttpRig()
     tcp, far = await rig.asked(b"POST http://a.example/ HTTP/1.1\r\nContent-Length: 9999999\r\n\r\n")
