@@ -60,7 +60,7 @@ class Session:
         self._seeding: Seeding | None = None
         self._close_when_exhausted: tuple[Throttle, ...] = ()
         self._liveness_used = False
-        self._udpgw: Channel | None = None
+        self._udpgw: UdpgwEndpoint | None = None
         self._seen_bytes = 0
         self._silent = 0.0
         self._leaving = False
@@ -214,9 +214,9 @@ class Session:
         elif (destination.host, destination.port) == shared.udpgw:
             if self._udpgw is not None:
                 self._udpgw.close()  # its limits are the tunnel's: one at a time
-            self._udpgw = channel
             limits = self._forwards.limits
-            _serve(channel, UdpgwEndpoint(shared.egress, limits, shared.dns_server, seeding=self._seeding))
+            self._udpgw = UdpgwEndpoint(shared.egress, limits, shared.dns_server, seeding=self._seeding)
+            _serve(channel, self._udpgw)
         else:
             self._forwards.open(channel, destination, may_split=may_split)
 

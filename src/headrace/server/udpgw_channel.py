@@ -102,7 +102,7 @@ class UdpgwEndpoint:
         try:
             frames = self._decoder.receive(view)
         except RemoteProtocolError:
-            self._end()
+            self.close()
             return
         for frame in frames:
             self._forward(frame)
@@ -114,7 +114,7 @@ class UdpgwEndpoint:
         self._replies.flush()
 
     def eof(self) -> None:
-        self._end()
+        self.close()
 
     def closed(self, error: Exception | None) -> None:
         self._channel = None
@@ -126,7 +126,8 @@ class UdpgwEndpoint:
         while self._flows:
             self._drop_oldest()
 
-    def _end(self) -> None:
+    def close(self) -> None:
+        """End the channel and all flows."""
         channel = self._channel
         if channel is not None:
             self.closed(None)

@@ -309,6 +309,19 @@ def test_end_of_file_ends_the_channel() -> None:
     assert bench.flows[0].closed
 
 
+def test_nothing_is_sent_between_the_end_and_the_peers_consent() -> None:
+    bench = Bench()
+    bench.send(frame())
+    bench.endpoint.close()
+    bench.flows[0].receive(b"late")
+    bench.endpoint.data(memoryview(encode_frame(frame(2))))
+    assert len(bench.client.events) == 1
+    bench.pair.run()
+    assert bench.client.events[-1] == ("closed", None)
+    assert len(bench.flows) == 1 and bench.flows[0].closed
+    bench.endpoint.close()
+
+
 def test_a_lost_tunnel_closes_the_flows() -> None:
     bench = Bench()
     bench.send(frame(1), frame(2))
