@@ -26,6 +26,7 @@ EVERY_WAY = pytest.mark.parametrize("way", list(Way))
 HTTP_WAYS = pytest.mark.parametrize("way", [Way.HTTP, Way.CONNECT])
 CONNECTIONS = pytest.mark.parametrize("way", [Way.SOCKS5, Way.SOCKS4A, Way.CONNECT])
 SIZE = 2_000_000
+MANY = 200
 #: How much of a big file is there when its download is cut.
 CUT = 150_000_000
 #: Seconds for the rest of it, on a machine that has other things to do.
@@ -98,6 +99,15 @@ async def test_curl_speaks_http2(here: Everyday, way: Way, tmp_path: Path) -> No
     url = here.website.url("/pages/[0-29].html", tls=True)
     lines = (await here.curl(way, *words, url, directory=tmp_path)).decode().splitlines()
     assert sorted(lines) == ["2 0"] * (PAGES - 1) + ["2 1"]
+
+
+@EVERY_WAY
+async def test_curl_makes_many_connections_at_once(here: Everyday, way: Way, tmp_path: Path) -> None:
+    """More than a server dials for anybody at a time."""
+    words = ("--parallel", "--parallel-immediate", "--parallel-max", str(MANY), "--output", os.devnull)
+    url = here.origin.url(f"/bytes/20000?[1-{MANY}]")
+    report = await here.curl(way, *words, "--write-out", "%{http_code} ", url, directory=tmp_path)
+    assert report.split() == [b"200"] * MANY
 
 
 @HTTP_WAYS

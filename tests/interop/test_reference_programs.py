@@ -8,8 +8,11 @@ import pytest_asyncio
 from tests.e2e.test_browser import test_thirty_things_at_once_and_a_websocket
 from tests.e2e.test_programs import (
     test_a_websocket,
+    test_an_ipv6_address,
+    test_curl_asks_otherwise,
     test_curl_downloads,
     test_curl_keeps_its_connection,
+    test_curl_makes_many_connections_at_once,
     test_curl_resumes_a_big_download,
     test_curl_speaks_http2,
     test_curl_uploads,
@@ -27,8 +30,11 @@ from headrace.testing.dead_ends import refusing
 
 __all__ = [
     "test_a_websocket",
+    "test_an_ipv6_address",
+    "test_curl_asks_otherwise",
     "test_curl_downloads",
     "test_curl_keeps_its_connection",
+    "test_curl_makes_many_connections_at_once",
     "test_curl_resumes_a_big_download",
     "test_curl_speaks_http2",
     "test_curl_uploads",

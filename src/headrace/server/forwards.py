@@ -5,10 +5,12 @@ that the client is told to dial itself.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
-from headrace.base.errors import HeadraceError, NetworkError
+from headrace.base.errors import ConnectTimeout, HeadraceError, NetworkError
 from headrace.documents.port_policy import Address
 from headrace.documents.traffic_rules import TrafficLimits
 from headrace.net.addresses import parse_address
@@ -51,6 +53,8 @@ class PortForwards:
         self._egress = egress
         self._spawn = spawn
         self._dialing: set[asyncio.Task[None]] = set()
+        # No more than a connection's channels, which are counted elsewhere.
+        self._waiting: deque[Callable[[], Coroutine[Any, Any, None]]] = deque()
         self._relays = RelayPool(limits.idle_tcp_timeout, self._ended)
         self._closed = False
 
@@ -60,20 +64,36 @@ class PortForwards:
         return len(self._relays)
 
     def open(self, channel: Channel, destination: Destination, *, may_split: bool = False) -> None:
-        """Dial, then accept the channel; or refuse it, if it may be, for the client to dial."""
+        """Dial, then accept the channel; or refuse it, if it may be, for the client to dial.
+
+        Where as many are dialled as the rules allow it waits for its turn, within the time there is for it.
+        """
+        splits = self.splits if may_split else None
+        deadline = asyncio.get_running_loop().time() + (self.limits.dial_tcp_timeout or DIAL_TIMEOUT)
+        self._waiting.append(partial(self._open, channel, destination, splits, deadline))
+        self._proceed()
+
+    def _proceed(self) -> None:
+        """Dial for those who wait, as far as the rules allow."""
         most = self.limits.max_tcp_dialing
-        if most and len(self._dialing) >= most:
-            self._refuse(channel, Failure.FORBIDDEN)
-            return
-        task = self._spawn(self._open(channel, destination, self.splits if may_split else None))
-        self._dialing.add(task)
-        task.add_done_callback(self._dialing.discard)
+        while self._waiting and not (most and len(self._dialing) >= most):
+            task = self._spawn(self._waiting.popleft()())
+            self._dialing.add(task)
+            task.add_done_callback(self._dialled)
+
+    def _dialled(self, task: asyncio.Task[None]) -> None:
+        self._dialing.discard(task)
+        self._proceed()
 
     async def _open(
-        self, channel: Channel, destination: Destination, splits: Callable[[str], bool] | None
+        self,
+        channel: Channel,
+        destination: Destination,
+        splits: Callable[[str], bool] | None,
+        deadline: float,
     ) -> None:
         try:
-            relay, address = await self._dial(destination, splits)
+            relay, address = await self._dial(destination, splits, deadline)
         except _ForTheClient:
             if not self._closed:
                 channel.refuse(numbers.SPLIT_TUNNEL, "")
@@ -103,14 +123,15 @@ class PortForwards:
             self.seeding.closed(relay)
 
     async def _dial(
-        self, destination: Destination, splits: Callable[[str], bool] | None
+        self, destination: Destination, splits: Callable[[str], bool] | None, deadline: float
     ) -> tuple[Relay, Address]:
         """Return a connected relay and where it leads, in the time there is for all of the addresses.
 
         Raises _ForTheClient, PermissionError (policy) or NetworkError.
         """
         loop, port = asyncio.get_running_loop(), destination.port
-        deadline = loop.time() + (self.limits.dial_tcp_timeout or DIAL_TIMEOUT)
+        if loop.time() >= deadline:
+            raise ConnectTimeout("the turn came too late")
         error: NetworkError | None = None
         addresses = (await self._resolver.lookup(destination.host))[:MAX_ADDRESSES]
         for place, address in enumerate(addresses):
@@ -136,8 +157,9 @@ class PortForwards:
         self._relays.sweep(elapsed)
 
     def close(self) -> None:
-        """The tunnel is gone: drop what went through it, and what is still being dialled."""
+        """The tunnel is gone: drop what went through it, and what is still to be dialled."""
         self._closed = True
+        self._waiting.clear()
         self._relays.abort()
         for task in self._dialing:
             task.cancel()

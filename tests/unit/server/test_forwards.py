@@ -323,16 +323,39 @@ async def test_a_dial_has_a_limit_even_where_the_rules_set_none(network: Network
 # ---- how many ---------------------------------------------------------------------------------------------
 
 
-async def test_no_more_dials_at_once_than_allowed(network: Network, tmp_path: Path) -> None:
-    rig = await Rig(network, tmp_path, rules={"MaxTCPDialingPortForwardCount": 2}).start()
+async def test_no_more_dials_at_once_than_allowed_the_others_wait(network: Network, tmp_path: Path) -> None:
+    rules = {"MaxTCPDialingPortForwardCount": 2, "DialTCPPortForwardTimeoutMilliseconds": 10_000}
+    rig = await Rig(network, tmp_path, rules=rules).start()
     network.places["8.8.8.1", 80] = HANGS
     network.places["8.8.8.2", 80] = Destination
     slow = [await rig.open("8.8.8.1") for _ in range(2)]
-    assert (await rig.open("8.8.8.2")).events == [PROHIBITED]
-    await asyncio.sleep(DIAL_TIMEOUT + 0.1)
+    await asyncio.sleep(5)
+    waiting = [await rig.open("8.8.8.2") for _ in range(5)]  # open forwards do not count as dialling
+    assert [endpoint.events for endpoint in waiting] == [[]] * 5
+    assert rig.dialled == [("8.8.8.1", 80)] * 2
+    await asyncio.sleep(5.1)
     assert [endpoint.events for endpoint in slow] == [[LATE]] * 2
-    for _ in range(5):  # open forwards do not count as dialling
-        assert (await rig.open("8.8.8.2")).events == [OPENED]
+    assert [endpoint.events for endpoint in waiting] == [[OPENED]] * 5
+
+
+async def test_waiting_takes_from_the_time_there_is(network: Network, tmp_path: Path) -> None:
+    rig = await Rig(network, tmp_path, rules={"MaxTCPDialingPortForwardCount": 1}).start()
+    network.places["8.8.8.1", 80] = HANGS
+    network.places["8.8.8.2", 80] = Destination
+    endpoints = [rig.ask("8.8.8.1"), rig.ask("8.8.8.2")]
+    await asyncio.sleep(DIAL_TIMEOUT + 0.1)
+    assert [endpoint.events for endpoint in endpoints] == [[LATE]] * 2
+    assert rig.dialled == [("8.8.8.1", 80)]
+
+
+async def test_a_lost_tunnel_dials_for_nobody_who_waits(network: Network, tmp_path: Path) -> None:
+    rig = await Rig(network, tmp_path, rules={"MaxTCPDialingPortForwardCount": 1}).start()
+    network.places["8.8.8.1", 80] = HANGS
+    for host in ("8.8.8.1", "8.8.8.2"):
+        await rig.open(host)
+    rig.tunnel.abort()
+    await asyncio.sleep(2 * DIAL_TIMEOUT)
+    assert rig.dialled == [("8.8.8.1", 80)]
 
 
 async def test_refused_and_failed_dials_give_their_places_back(network: Network, tmp_path: Path) -> None:
