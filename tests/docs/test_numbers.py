@@ -5,7 +5,7 @@ import re
 import pytest
 from tests.docs.documents import documents
 
-from headrace.client import local_connection, tunnel
+from headrace.client import http_origins, http_proxy, local_connection, tunnel
 from headrace.client.operate_settings import OperateSettings
 from headrace.codec import http_head, udpgw
 from headrace.crypto import shamir
@@ -76,6 +76,12 @@ PHRASES = {
         f"head of an HTTP request | {http_head.MAX_HEAD // KIB} KiB",
         f"the resolver remembers | {resolve.MAX_KEPT:,}",
         f"seed history | {seed_history.SEED_CAPACITY:,} seeds",
+    ],
+    "docs/local-proxies.md": [
+        f"up to {http_origins.MAX_KEPT_EACH} to each host for {http_origins.KEPT_FOR:.0f} seconds",
+        f"complete after {http_proxy.HEAD_TIMEOUT:.0f} seconds",
+        f"no connection after {local_connection.OPEN_TIMEOUT:.0f} seconds",
+        f"or no answer after {http_origins.RESPONSE_TIMEOUT:.0f} |",
     ],
     "docs/configuration.md": [
         f"| {SETTINGS.give_up:.0f} | give up",

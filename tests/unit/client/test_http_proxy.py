@@ -13,9 +13,10 @@ from headrace.client.http_forward import MAX_AHEAD
 from headrace.client.http_proxy import HEAD_TIMEOUT, IDLE_TIMEOUT, LAST_LOOK
 from headrace.client.proxy_options import ProxyCredentials, ProxyOptions
 from headrace.client.split_tunnel import SplitTunnel
-from headrace.net.streams import ByteStream
+from headrace.net.streams import ByteStream, SocketStream
 from headrace.ssh import numbers
 from headrace.ssh.forwarding import Destination, Failure
+from headrace.testing.fake_tcp import FakeTcp
 
 pytestmark = pytest.mark.virtual_time
 
@@ -224,6 +225,47 @@ async def test_failures_past_the_tunnel(
     await settle()
     check(tcp.written, status, plain=request_ is GET)
     assert rig.tunnel.failures == 0
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known", "told"])
+async def test_past_the_tunnel(known: bool) -> None:
+    rig, stream = HttpRig(), SocketStream()
+    far = FakeTcp(stream)
+    rig.tunnel.split = cast("SplitTunnel", Split(stream, known))
+    tcp = rig.application()
+    tcp.arrive(GET)
+    await settle()
+    for channel in rig.tunnel.channels:
+        channel.refuse(numbers.SPLIT_TUNNEL, "")
+    for answered in (1, 2):  # it is kept like any other
+        await settle()
+        assert far.written == b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"
+        far.written.clear()
+        far.arrive(OK)
+        await settle()
+        assert bytes(tcp.written) == OK * answered
+        tcp.arrive(GET)
+    tcp.abort()
+    await settle()
+    assert far.lost
+    assert len(rig.tunnel.channels) == (0 if known else 1)
+
+
+async def test_an_application_that_leaves_before_there_is_a_way_past_the_tunnel() -> None:
+    class Slow(Split):
+        async def connect(self, destination: Destination, timeout: float) -> ByteStream:
+            await asyncio.sleep(5)
+            return await super().connect(destination, timeout)
+
+    rig, stream = HttpRig(), SocketStream()
+    far = FakeTcp(stream)
+    rig.tunnel.split = cast("SplitTunnel", Slow(stream, known=True))
+    tcp = rig.application()
+    tcp.arrive(GET)
+    await settle()
+    tcp.abort()
+    await asyncio.sleep(10)
+    assert far.written == b""
 
 
 async def test_nobody_goes_past_the_tunnel_unless_that_was_wanted() -> None:
