@@ -75,7 +75,7 @@ async def test_their_client_our_server(
         enter = stack.enter_async_context
         sites = [await enter(Site(host=host)) for host in ("127.0.0.1", "127.0.0.2", "127.0.0.3")]
         geo_ip = {"GeoIPDatabaseFilenames": [database]}
-        server = await enter(our_server(tmp_path / "server", overrides=geo_ip))
+        server = await enter(our_server(tmp_path / "server", key="rsa", overrides=geo_ip))
         fields = {"TargetServerEntry": server.encoded_entry, "TargetAPIEncoding": encoding, **settings}
         client, port = await enter(console_client(tmp_path / "client", "OSSH", fields))
         assert await visit(port, sites, client.process.pid, tmp_path) == directly
