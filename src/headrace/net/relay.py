@@ -10,14 +10,15 @@ from collections.abc import Callable
 from typing import Final, cast
 
 from headrace.net.dial import reset
+from headrace.net.scratch import Scratch
 from headrace.ssh.channel import AFTER, BEFORE, Channel
 
 __all__ = ["Relay"]
 
 #: Most bytes read at once: four full packets.
 READ: Final = 128 * 1024
-#: Shared by every relay of the process: asked for, filled and sealed in one step.
-_SCRATCH = memoryview(bytearray(BEFORE + READ + AFTER))
+#: Shared by every relay of the thread: asked for, filled and sealed in one step.
+_SCRATCH: Final = Scratch(BEFORE + READ + AFTER)
 #: The socket is behind above this many unwritten bytes.
 HIGH, LOW = 48 * 1024, 16 * 1024
 
@@ -92,25 +93,25 @@ class Relay(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         start = BEFORE
-        stash = self._stash
+        scratch, stash = _SCRATCH.view, self._stash
         if stash:
             start += len(stash)
-            _SCRATCH[BEFORE:start] = stash
+            scratch[BEFORE:start] = stash
         room = self._channel.room if self._channel is not None else 0
         # Without room a read cannot be prevented here, but it can be kept to one byte.
-        return _SCRATCH[start : max(start + 1, min(BEFORE + READ, BEFORE + room))]
+        return scratch[start : max(start + 1, min(BEFORE + READ, BEFORE + room))]
 
     def buffer_updated(self, nbytes: int) -> None:
         self.bytes_in += nbytes
         channel = self._channel
         size = nbytes + len(self._stash)
         if channel is None or channel.room < size:
-            self._stash = bytes(_SCRATCH[BEFORE : BEFORE + size])
+            self._stash = bytes(_SCRATCH.view[BEFORE : BEFORE + size])
             self._stop_reading()
             return
         self._stash = b""
         self.busy = True
-        channel.send_from(_SCRATCH, BEFORE, BEFORE + size)
+        channel.send_from(_SCRATCH.view, BEFORE, BEFORE + size)
         if self._reading and not channel.room:
             self._stop_reading()
 

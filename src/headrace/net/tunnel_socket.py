@@ -2,8 +2,8 @@
 
     TCP ◄──► layer (only until it is through) ◄──► ssh.Transport ──► its channels' endpoints
 
-All connections of a process receive into one buffer: it is asked for and filled in one step, so nobody else
-can come between. What is left of a packet is kept per connection and copied to the front for the next read.
+All connections of a thread receive into one buffer. What is left of a packet is kept per connection and
+copied to the front for the next read.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol, cast
 
 from headrace.base.errors import HeadraceError, NetworkError, RemoteProtocolError
+from headrace.net.scratch import Scratch
 from headrace.ssh import numbers
 from headrace.ssh.clear import Veil
 from headrace.ssh.protection import MAX_PACKET
@@ -21,7 +22,7 @@ __all__ = ["Layer", "Opening", "Owner", "Refusal", "TunnelSocket"]
 
 #: Most bytes read at once.
 READ: Final = 256 * 1024
-_BUFFER = memoryview(bytearray(MAX_PACKET + 256 + READ))
+_BUFFER: Final = Scratch(MAX_PACKET + 256 + READ)
 #: Sealed bytes that are written at once; fewer wait for the end of the loop's round and go out together.
 FLUSH_AT: Final = 16 * 1024
 #: The way out is full above this many unwritten bytes, and free again below the second figure.
@@ -130,8 +131,9 @@ class TunnelSocket(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         kept = len(self._partial)
-        _BUFFER[:kept] = self._partial
-        return _BUFFER[kept : kept + READ]
+        buffer = _BUFFER.view
+        buffer[:kept] = self._partial
+        return buffer[kept : kept + READ]
 
     def buffer_updated(self, nbytes: int) -> None:
         self.bytes_in += nbytes
@@ -140,7 +142,7 @@ class TunnelSocket(asyncio.BufferedProtocol):
             return
         end = len(self._partial) + nbytes
         self._partial = b""
-        self._take(_BUFFER[:end])
+        self._take(_BUFFER.view[:end])
         assert self._tcp is not None
         if self._tcp.get_write_buffer_size() > STUCK and not self._stuck:
             self._stuck = True
