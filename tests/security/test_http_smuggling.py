@@ -128,7 +128,7 @@ async def test_framing_cannot_be_declared_the_connections_own(lines: bytes) -> N
     [
         b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 40\r\n\r\nok",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nX: a\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nX: a\rContent-Length: 2\r\n\r\nok",
         b"HTTP/1.1 200 OK\r\nX: a\r\n folded\r\n\r\nok",
         b"HTTP/1.1 200 OK\r\nX: a\0\r\nContent-Length: 2\r\n\r\nok",
     ],
@@ -141,6 +141,16 @@ async def test_doubtful_answers_are_not_passed_on(answer: bytes) -> None:
     assert tcp.written.startswith(b"HTTP/1.1 502 Bad Gateway\r\n")
     assert tcp.written.count(b"HTTP/1.1") == 1
     assert far.events == [("closed", None)]
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+async def test_bare_line_feeds_of_old_programs_do_not_go_on(end: bytes) -> None:
+    rig = HttpRig()
+    tcp, far = await rig.asked()
+    far.send(b"HTTP/1.1 200 OK\nX: a\nContent-Length: 4" + end + b"\nok\n\n")
+    await settle()
+    assert bytes(tcp.written) == b"HTTP/1.1 200 OK\r\nX: a\r\nContent-Length: 4\r\n\r\nok\n\n"
+    assert far.events == []
 
 
 async def test_an_answer_framed_both_ways_is_passed_on_framed_one_way_and_its_origin_is_not_asked_again() -> (

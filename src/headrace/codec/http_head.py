@@ -7,7 +7,7 @@ Requests come in three shapes:
     origin      GET /path                     for the proxy itself
 
 A message that two readers could take for different ones is refused: with two lengths, or a length and chunks,
-with bare line feeds, folded lines, control characters. llhttp sees to most of that.
+with folded lines, control characters, bare line feeds. llhttp sees to most of that.
 """
 
 import re
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 MAX_HEAD: Final = 64 * 1024  # bytes
-_BLANK_LINE: Final = b"\r\n\r\n"
+_BLANK_LINE: Final = re.compile(rb"\n\r?\n")
 
 _ABSOLUTE: Final = re.compile(rb"http://(?:[^/?#@]*@)?([^/?#@]+)((?:[/?][^#]*)?)(?:#.*)?", re.IGNORECASE)
 _AUTHORITY: Final = re.compile(rb"(?:\[([^\[\]@]+)\]|([^:\[\]@]+))(?::([0-9]{0,5}))?")
@@ -101,10 +101,10 @@ def head_end(buffer: bytes) -> int:
 
     One empty line before it counts as part of it. Raises RemoteProtocolError if it is larger than MAX_HEAD.
     """
-    end = buffer.find(_BLANK_LINE, 2 if buffer.startswith(b"\r\n") else 0, MAX_HEAD)
-    if end < 0 and len(buffer) >= MAX_HEAD:
+    blank = _BLANK_LINE.search(buffer, 2 if buffer.startswith(b"\r\n") else 0, MAX_HEAD)
+    if blank is None and len(buffer) >= MAX_HEAD:
         raise RemoteProtocolError(f"HTTP head above {MAX_HEAD} bytes")
-    return end + len(_BLANK_LINE) if end >= 0 else 0
+    return blank.end() if blank else 0
 
 
 def parse_request(head: bytes) -> RequestHead:
@@ -121,12 +121,12 @@ def parse_request(head: bytes) -> RequestHead:
 def parse_response(head: bytes) -> ResponseHead:
     """Parse a whole head. Raises RemoteProtocolError.
 
-    Unlike a request, it may have a length beside its chunks. Then the chunks count, and the connection is not
-    believed any more after it.
+    Unlike a request, it may have bare line feeds, as old programs write them, which do not go on. It may have
+    a length beside its chunks: then the chunks count, and the connection is not believed any more after it.
     """
     fields = Fields()
     parser = httptools.HttpResponseParser(fields)
-    parser.set_dangerous_leniencies(lenient_chunked_length=True)
+    parser.set_dangerous_leniencies(lenient_chunked_length=True, lenient_optional_cr_before_lf=True)
     version = fields.parse(parser, head)
     if fields.chunked and fields.length is not None:
         fields.tokens |= {b"close"}
