@@ -17,6 +17,7 @@ local_proxies, local_connection, local_socks
                                        the local proxies
 http_proxy, local_http, http_forward, http_origin, http_origins, direct_channel, http_answers
                                        the HTTP proxy: CONNECT, and plain requests
+split_tunnel, forward_stream           what goes past the tunnel; a stream to wherever, by the right way
 udp, udp_association, udp_names, udp_flows, udpgw_client
                                        datagrams: SOCKS5 UDP ASSOCIATE, and the client's end of udpgw
 notices, notice_types, notice_files    what is told to whatever runs the client
