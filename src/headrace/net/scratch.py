@@ -1,7 +1,7 @@
 """Memory to receive into, for all connections of a thread together.
 
-It is asked for and filled in one step of the thread's loop, so no other connection there can come between. One
-on another thread could: each has memory of its own.
+It is asked for and filled in one step of the loop, so no other connection on the thread comes between. One on
+another thread could: each has memory of its own.
 """
 
 import threading
