@@ -130,13 +130,15 @@ class HttpForward(asyncio.BufferedProtocol):
         origin, request = self._origin, self._request
         assert origin is not None
         assert request is not None
-        data = memoryview(self._input)
-        try:
-            part = self._up.take(data)
-        except RemoteProtocolError:
-            self._refuse(BAD_REQUEST)
-            return
-        self._input = bytes(data[len(part) :])
+        part: bytes | memoryview = b""
+        if not self._up.done:
+            data = memoryview(self._input)
+            try:
+                part = self._up.take(data)
+            except RemoteProtocolError:
+                self._refuse(BAD_REQUEST)
+                return
+            self._input = bytes(data[len(part) :])
         if head:
             origin.ask(head + part, request.method, old=request.version == "1.0")
         else:
