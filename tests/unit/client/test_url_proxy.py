@@ -13,7 +13,7 @@ import h11
 import pytest
 from tests.certificates import HERE, Authority
 from tests.local_pages import Asking, asking, lead
-from tests.memory_network import settle
+from tests.memory_network import client_config, settle
 from tests.web_server import Answer, Asked, Then, WebServer, response, serve
 
 from headrace.base.clock import SYSTEM_CLOCK
@@ -430,16 +430,15 @@ class Splitting(MemoryTunnel):
 
 
 @pytest.mark.parametrize(
-    ("by_region", "excluded", "asked"), [(True, (), True), (False, ("127.0.0.1",), False)]
+    ("settings", "asked"),
+    [({"SplitTunnelRegions": ["IR"]}, True), ({"SplitTunnelExcludedHosts": ["127.0.0.1"]}, False)],
 )
 async def test_split_tunnelling_counts_here_too(
-    origin: Origin, by_region: bool, excluded: tuple[str, ...], asked: bool
+    origin: Origin, settings: dict[str, list[str]], asked: bool
 ) -> None:
     out = io.StringIO()
     tunnel = Splitting()
-    tunnel.split = SplitTunnel(
-        Notices(out, SYSTEM_CLOCK), lambda: 0.0, direct, own_region=by_region, excluded=excluded
-    )
+    tunnel.split = SplitTunnel(client_config(**settings), Notices(out, SYSTEM_CLOCK), SYSTEM_CLOCK, direct)
     async with asking(tunnel) as app:
         assert (await app.get(lead(origin.url()))).body == PAGE
         await settle()
