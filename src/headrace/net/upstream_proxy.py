@@ -12,7 +12,6 @@ from typing import Final, Self, TypeVar
 
 from headrace.base.errors import ConnectTimeout, DocumentError, NetworkError
 from headrace.base.rng import SYSTEM_RNG, Rng
-from headrace.codec.http_connect import HttpConnect
 from headrace.codec.http_login_way import Identity
 from headrace.codec.negotiation import Connected, Negotiation, Reconnect, Refused, Send
 from headrace.codec.socks_client import Socks4aClient, Socks5Client
@@ -134,6 +133,8 @@ class UpstreamProxy:
     def _negotiation(self, host: str, port: int) -> Negotiation:
         url = self._url
         if url.scheme == "http":
+            from headrace.codec.http_connect import HttpConnect  # takes 10 ms, which few need
+
             identity = Identity(url.user, url.password, url.host)
             return HttpConnect(host, port, identity, self._rng, self._headers)
         if url.scheme == "socks4a":
