@@ -28,6 +28,7 @@ BARS = (
     Bar(IDLE_MEMORY, OURS, at_most=5),
     Bar("process start to first byte", OURS, at_most=350),
     Bar("started loop to first byte", OURS, at_most=60),
+    Bar("import headrace", OURS, at_most=60),
     Bar("memory of an idle tunnel at the server", "headrace OSSH", at_most=40),
     Bar("memory of an idle channel at the client", OURS, at_most=2),
     Bar("memory of an idle channel at the server", OURS, at_most=2),

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from bench import ours
 from bench.figures import Figure
@@ -43,11 +44,18 @@ def measure_start(stacks: Stacks, root: Path, rounds: int, say: Callable[[str], 
                 tunnel, byte = _start(command, port, origin)
                 found["process start to tunnel", name].append(tunnel)
                 found["process start to first byte", name].append(byte)
-        entry = servers[OURS].entry
-        command = [sys.executable, "-m", "bench.started_loop", entry, str(origin.port), str(rounds * TRIES)]
-        result = subprocess.run(command, check=True, capture_output=True, text=True)
-        found["started loop to first byte", OURS] += json.loads(result.stdout)
+        where = (servers[OURS].entry, str(origin.port))
+        found["started loop to first byte", OURS] += _ask("started_loop", *where, str(rounds * TRIES))
+        for _ in range(rounds * TRIES):
+            for measure, values in _ask("embedded", *where, "1").items():
+                found[measure, OURS] += values
     return [Figure(measure, name, "ms", tuple(values)) for (measure, name), values in found.items()]
+
+
+def _ask(module: str, *arguments: str) -> Any:
+    """Return what a module of ours prints as JSON, run by itself."""
+    command = [sys.executable, "-m", f"bench.{module}", *arguments]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def _start(command: list[str | Path], port: int, origin: EchoOrigin) -> tuple[float, float]:
