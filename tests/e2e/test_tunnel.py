@@ -116,16 +116,16 @@ async def test_half_close_passes_through() -> None:
         writer.close()
 
 
-async def test_a_refused_destination_is_told_in_the_proxys_own_terms() -> None:
+async def test_a_forbidden_destination_is_told_in_the_proxys_own_terms() -> None:
     async with LoopbackNetwork(server={"AllowBogons": False}) as network:
         reader, writer = await asyncio.open_connection("127.0.0.1", network.socks_port)
         writer.write(b"\x05\x01\x00" + b"\x05\x01\x00\x01\x7f\0\0\x01\x00\x50")
-        assert (await reader.readexactly(12))[3] == 5  # connection refused
+        assert (await reader.readexactly(12))[3] == 2  # not allowed
         assert await reader.read() == b""
         writer.close()
         reader, writer = await asyncio.open_connection("127.0.0.1", network.http_port)
         writer.write(b"CONNECT 10.0.0.1:443 HTTP/1.1\r\nHost: 10.0.0.1:443\r\n\r\n")
-        assert (await reader.readline()).startswith(b"HTTP/1.1 502")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 403")
         writer.close()
 
 
