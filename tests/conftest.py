@@ -4,12 +4,17 @@ import functools
 import signal
 from collections.abc import Iterator, Mapping
 
+import hypothesis
 import pytest
 from tests.notice_schema import check_notice
 
 from headrace.client.notices import Notices
 
 pytest_plugins = ["headrace.testing.plugin"]
+
+# How long an example takes says something of the machine only.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)

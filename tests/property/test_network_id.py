@@ -4,7 +4,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.net.default_route import default_route
@@ -15,7 +15,6 @@ LINES = st.lists(st.lists(WORDS | st.text(max_size=9), max_size=12).map(" ".join
 FILES = st.binary(max_size=300) | LINES.map(lambda text: text.encode("utf-8", "replace"))
 
 
-@settings(deadline=None)
 @given(FILES, FILES, FILES)
 def test_any_files_give_an_id(routes: bytes, routes6: bytes, neighbours: bytes) -> None:
     with tempfile.TemporaryDirectory() as directory:

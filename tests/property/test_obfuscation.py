@@ -27,7 +27,7 @@ from headrace.store.seed_history import SeedHistory
 KEYWORD = b"a keyword"
 NAMES = st.text(min_size=1, max_size=40).filter(lambda name: name.encode(errors="ignore").decode() == name)
 # Each preamble costs key derivations, about a millisecond apiece.
-few = settings(max_examples=60, deadline=None)
+few = settings(max_examples=60)
 
 
 def pieces(data: bytes, cuts: Iterable[int]) -> list[bytes]:
@@ -153,7 +153,6 @@ EXPRESSIONS = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(expression=EXPRESSIONS, seed=st.integers())
 def test_what_is_generated_matches(expression: str, seed: int) -> None:
     try:
@@ -198,7 +197,6 @@ class Time:
         return self.now
 
 
-@settings(deadline=None)
 @given(
     capacity=st.integers(1, 8),
     steps=st.lists(st.tuples(st.integers(1, 40), st.integers(0, 11)), max_size=60),

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.osl_configs import CHANNEL, HOUR, osl_config, scheme, spec
 
@@ -60,7 +60,6 @@ def enough(owned: list[bool], levels: list[KeySplit]) -> bool:
     return sum(enough(part, lower) for part in parts) >= top.threshold
 
 
-@settings(deadline=None)
 @given(st.data(), schemes())
 def test_whoever_has_enough_opens_and_nobody_else(data: st.DataObject, only: Scheme) -> None:
     key, listed = file_spec(only, CHANNEL, only.start)

@@ -168,14 +168,14 @@ def watched(settings: EstablishmentSettings, known: int, favourite: bool, give_u
 anybody = st.builds(watched, settings_of, st.integers(0, 8), st.booleans(), st.sampled_from([0.0, 20.0]))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(anybody, st.lists(inputs, max_size=60))
 def test_the_books_are_in_order_whatever_happens(run: Watched, events: list[tuple[str, Any]]) -> None:
     for what, detail in events:
         run.happen(what, detail)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(anybody, st.lists(inputs, max_size=30))
 def test_nobody_is_woken_for_nothing(run: Watched, events: list[tuple[str, Any]]) -> None:
     """Each tick at `wake` changes something, or the next one is later."""
@@ -187,7 +187,7 @@ def test_nobody_is_woken_for_nothing(run: Watched, events: list[tuple[str, Any]]
         assert changed or run.scheduler.wake is None or run.scheduler.wake > run.now
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(anybody, st.lists(inputs, max_size=30))
 def test_whatever_happened_it_can_still_end_well(run: Watched, events: list[tuple[str, Any]]) -> None:
     """With a network, and servers that let everybody in, there are soon as many tunnels as wanted."""

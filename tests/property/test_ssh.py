@@ -64,7 +64,6 @@ bodies = words.map(lambda found: b"".join(word.to_bytes(4, "big") for word in fo
 messages = st.lists(st.tuples(numbers, bodies).map(lambda pair: bytes((pair[0],)) + pair[1]), max_size=30)
 
 
-@settings(deadline=None)
 @given(messages, st.booleans(), st.booleans())
 def test_any_messages_raise_only_remote_protocol_error(
     stream: list[bytes], to_server: bool, rekeying: bool
@@ -113,7 +112,7 @@ def echo(name: bytes, payload: memoryview) -> bytes:
     return bytes(payload)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.integers(1, 5000), min_size=1, max_size=20), st.booleans())
 def test_how_the_bytes_are_cut_changes_nothing(sizes: list[int], lengths_hidden: bool) -> None:
     offer = CHACHA if lengths_hidden else QUICK

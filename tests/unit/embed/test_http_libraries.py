@@ -11,6 +11,9 @@ import httpx
 import pytest
 import requests
 import urllib3
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import RequestReceived
 from tests.certificates import HERE, Authority
 
 import headrace
@@ -59,6 +62,27 @@ async def secure_page(authority: Authority) -> AsyncIterator[int]:
         yield server.sockets[0].getsockname()[1]
 
 
+class Http2(asyncio.Protocol):
+    """A server of one page over HTTP/2."""
+
+    def __init__(self) -> None:
+        self._http = H2Connection(H2Configuration(client_side=False))
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._http.initiate_connection()
+        transport.write(self._http.data_to_send())
+
+    def data_received(self, data: bytes) -> None:
+        for event in self._http.receive_data(data):
+            if isinstance(event, RequestReceived):
+                assert event.stream_id is not None
+                self._http.send_headers(event.stream_id, [(":status", "200")])
+                self._http.send_data(event.stream_id, PAGE, end_stream=True)
+        self._transport.write(self._http.data_to_send())
+
+
 # ---- httpx
 
 
@@ -83,6 +107,28 @@ async def test_httpx_over_tls(tunnel: headrace.Tunnel, authority: Authority) -> 
         async with httpx.AsyncClient(transport=tunnel.httpx_transport()) as client:
             with pytest.raises(httpx.ConnectError, match="not trusted"):
                 await client.get(url.replace("localhost", "127.0.0.1"))
+
+
+async def test_httpx_with_http2(tunnel: headrace.Tunnel, authority: Authority) -> None:
+    certificate = authority.certify(*HERE)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate.chain, certificate.key)
+    context.set_alpn_protocols(["h2"])
+    connections: list[Http2] = []
+
+    def accept() -> Http2:
+        connections.append(Http2())
+        return connections[-1]
+
+    server = await asyncio.get_running_loop().create_server(accept, "127.0.0.1", 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    trusting = ssl.create_default_context(cafile=authority.file)
+    transport = tunnel.httpx_transport(verify=trusting, http2=True)
+    async with server, httpx.AsyncClient(transport=transport) as client:
+        url = f"https://127.0.0.1:{port}/"
+        responses = await asyncio.gather(*(client.get(url) for _ in range(20)))
+        assert {(response.http_version, response.content) for response in responses} == {("HTTP/2", PAGE)}
+    assert len(connections) == 1
 
 
 # ---- aiohttp
