@@ -5,6 +5,7 @@ import ssl
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from typing import cast
 
 import aiohttp
 import httpx
@@ -69,10 +70,9 @@ class Http2(asyncio.Protocol):
         self._http = H2Connection(H2Configuration(client_side=False))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
         self._http.initiate_connection()
-        transport.write(self._http.data_to_send())
+        self._transport.write(self._http.data_to_send())
 
     def data_received(self, data: bytes) -> None:
         for event in self._http.receive_data(data):
