@@ -131,6 +131,8 @@ async def test_framing_cannot_be_declared_the_connections_own(lines: bytes) -> N
         b"HTTP/1.1 200 OK\r\nX: a\rContent-Length: 2\r\n\r\nok",
         b"HTTP/1.1 200 OK\r\nX: a\r\n folded\r\n\r\nok",
         b"HTTP/1.1 200 OK\r\nX: a\0\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 200 O\0K\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 099 Wait\r\n\r\n",
     ],
 )
 async def test_doubtful_answers_are_not_passed_on(answer: bytes) -> None:

@@ -100,7 +100,7 @@ class HttpForward(asyncio.BufferedProtocol):
         if request.target.form != "absolute":
             buffered, self._input = self._input, b""
             self._resume()
-            self._proxy.connection().take_over(self._tcp, buffered)
+            self._proxy.connection().take_over(self._tcp, buffered, finished=self._ended)
         elif not self._proxy.admits(request):
             self._refuse(WHO_ARE_YOU)
         else:
@@ -288,6 +288,7 @@ class HttpForward(asyncio.BufferedProtocol):
         """Close so that the application gets the answer, which a reset for what it still sends would lose."""
         self._leaving = True
         self._input = b""
+        self._proxy.reading.stop(self)
         if self._ended or self._tcp.is_closing():
             self.close()
             return

@@ -97,7 +97,6 @@ class HttpOrigin:
         self._asker = asker
         self.reused = True
         self.heard = self._asked = False
-        self.hold(False)
 
     def ask(self, data: bytes, method: bytes, *, old: bool) -> None:
         """Send the beginning of a request; an `old` asker does not know chunks."""
@@ -259,6 +258,7 @@ class HttpOrigin:
         asker, self._asker = self._asker, None
         self._body = None
         if exact and self._asked and self._persistent:
+            self.hold(False)  # to hear at once if it ends, or speaks unasked
             self._pool.keep(self)
         else:
             self.close()

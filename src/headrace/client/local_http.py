@@ -24,10 +24,14 @@ class HttpConnection(LocalConnection):
         self._proxy = proxy
         self._input = b""
 
-    def take_over(self, tcp: asyncio.Transport, buffered: bytes) -> None:
-        """Go on with a connection of which `buffered` was read: a request, and what came along with it."""
+    def take_over(self, tcp: asyncio.Transport, buffered: bytes, *, finished: bool) -> None:
+        """Go on with a connection of which `buffered` was read: a request, and what came along with it.
+
+        If the application has `finished`, that is all.
+        """
         tcp.set_protocol(self)
         self.connection_made(tcp)
+        self._finished = finished
         self.negotiate(buffered)
 
     def negotiate(self, data: bytes) -> None:
@@ -54,6 +58,8 @@ class HttpConnection(LocalConnection):
 
             pages = LocalPages(self._forwarder, self._options)
             pages.take_over(self.hand_over(pages), self._input)
+            if self._finished:
+                pages.eof_received()
 
     def _turn_away(self, answer: bytes) -> None:
         forward = HttpForward(self._proxy)

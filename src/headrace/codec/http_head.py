@@ -32,6 +32,7 @@ __all__ = [
 
 MAX_HEAD: Final = 64 * 1024  # bytes
 _BLANK_LINE: Final = re.compile(rb"\n\r?\n")
+_CONTROL: Final = re.compile(rb"[\0-\x08\x0a-\x1f\x7f]")
 
 _ABSOLUTE: Final = re.compile(rb"http://(?:[^/?#@]*@)?([^/?#@]+)((?:[/?][^#]*)?)(?:#.*)?", re.IGNORECASE)
 _AUTHORITY: Final = re.compile(rb"(?:\[([^\[\]@]+)\]|([^:\[\]@]+))(?::([0-9]{0,5}))?")
@@ -130,7 +131,10 @@ def parse_response(head: bytes) -> ResponseHead:
     version = fields.parse(parser, head)
     if fields.chunked and fields.length is not None:
         fields.tokens |= {b"close"}
-    return ResponseHead(parser.get_status_code(), fields.start, version, fields)
+    status = parser.get_status_code()
+    if status < 100 or _CONTROL.search(fields.start):
+        raise RemoteProtocolError("HTTP status line that is none")
+    return ResponseHead(status, fields.start, version, fields)
 
 
 def parse_target(method: bytes, target: bytes) -> RequestTarget:

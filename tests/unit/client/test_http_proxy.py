@@ -344,6 +344,21 @@ async def test_a_head_that_drips_in_is_given_up() -> None:
     assert tcp.lost
 
 
+async def test_a_head_that_is_refused_is_not_waited_for() -> None:
+    rig = HttpRig()
+    tcp, far = await rig.asked()
+    far.send(OK)
+    await settle()
+    tcp.written.clear()
+    tcp.arrive(GET[:10])
+    await asyncio.sleep(HEAD_TIMEOUT - LAST_LOOK / 2)
+    tcp.arrive(b"\0\r\n\r\n")
+    await asyncio.sleep(LAST_LOOK * 2)
+    assert tcp.written.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert tcp.written.count(b"HTTP/1.1") == 1
+    assert tcp.log == ["fin", "close"]
+
+
 async def test_idle_connections_are_kept_for_a_while() -> None:
     rig = HttpRig()
     tcp, far = await rig.asked()
@@ -484,6 +499,36 @@ async def test_an_origin_that_does_not_read_stops_the_application() -> None:
     assert len(far.received) == 9_999_999 + len(
         b"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 9999999\r\n\r\n"
     )
+
+
+async def test_past_the_tunnel_an_origin_that_speaks_unasked_is_not_believed() -> None:
+    """Not either if the application was behind when it did, so that the origin was not listened to."""
+    rig, stream = HttpRig(), SocketStream()
+    far = FakeTcp(stream)
+    rig.tunnel.split = cast("SplitTunnel", Split(stream, known=True))
+    tcp = rig.application()
+    tcp.arrive(GET)
+    await settle()
+    tcp.stuck = True
+    body = bytes(1 << 20)
+    far.arrive(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    await settle()
+    far.arrive(OK.replace(b"ok", b"no"))
+    await settle()
+    tcp.drain()
+    await settle()
+    assert tcp.written.endswith(body)
+    assert far.lost
+
+
+async def test_an_application_that_half_closed_behind_connect_has_said_everything() -> None:
+    rig = HttpRig()
+    tcp, far = await rig.asked(GET + CONNECT + b"all")
+    tcp.finish()
+    far.send(OK)
+    far = await rig.origin()
+    assert far.received == b"all"
+    assert far.events == [("eof",)]
 
 
 async def test_head_and_the_beginning_of_a_body_go_out_together() -> None:
