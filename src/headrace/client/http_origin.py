@@ -5,7 +5,7 @@ it takes to tell where the response ends; then the connection goes back to the p
 """
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from headrace.base.errors import NetworkError, RemoteProtocolError
 from headrace.client.direct_channel import DirectChannel
@@ -20,7 +20,10 @@ from headrace.ssh.forwarding import Destination, Failure
 if TYPE_CHECKING:
     from headrace.client.http_origins import HttpOrigins
 
-__all__ = ["Asker", "HttpOrigin", "Place"]
+__all__ = ["MAX_INTERIM", "Asker", "HttpOrigin", "Place"]
+
+#: Responses that may come before the answer: each costs more to read than to send.
+MAX_INTERIM: Final = 32
 
 #: Host and port.
 Place = tuple[str, int]
@@ -64,6 +67,7 @@ class HttpOrigin:
         "_channel",
         "_going",
         "_input",
+        "_interim",
         "_method",
         "_old",
         "_persistent",
@@ -86,6 +90,7 @@ class HttpOrigin:
         self._method = b""
         self._old = False
         self._input = b""  # the beginning of a head
+        self._interim = 0  # heads before the answer's
         self._body: Body | None = None  # from the response's head on
         self._persistent = False
         self._unsent = b""
@@ -97,6 +102,7 @@ class HttpOrigin:
         self._asker = asker
         self.reused = True
         self.heard = self._asked = False
+        self._interim = 0
 
     def ask(self, data: bytes, method: bytes, *, old: bool) -> None:
         """Send the beginning of a request; an `old` asker does not know chunks."""
@@ -229,6 +235,9 @@ class HttpOrigin:
                 self._input = b""
                 self._answer(head, memoryview(data)[end:])
                 return
+            self._interim += 1
+            if self._interim > MAX_INTERIM:
+                raise RemoteProtocolError("the origin has much to say, but no answer")
             assert self._asker is not None
             self._asker.interim(head)
             data = data[end:]

@@ -7,6 +7,7 @@ from tests.http_rig import GET, OK, HttpRig
 from tests.memory_network import settle
 
 from headrace.client import http_origins
+from headrace.client.http_origin import MAX_INTERIM
 from headrace.client.http_origins import KEPT_FOR, MAX_KEPT_EACH
 from headrace.testing.fake_tcp import FakeTcp
 from headrace.testing.peers import RecordingEndpoint
@@ -184,6 +185,17 @@ async def test_nor_twice() -> None:
     fresh.channel.close()
     await settle()
     assert b"HTTP/1.1 502 " in tcp.written
+
+
+async def test_one_that_only_ever_announces_its_answer_is_given_up() -> None:
+    rig = HttpRig()
+    tcp, far = await rig.asked()
+    processing = b"HTTP/1.1 102 Processing\r\n\r\n"
+    far.send(processing * 1000)
+    await settle()
+    assert tcp.written.count(processing) == MAX_INTERIM
+    assert b"HTTP/1.1 502 Bad Gateway\r\n" in tcp.written
+    assert far.events == [("closed", None)]
 
 
 async def test_an_application_that_leaves_takes_its_request_along() -> None:
