@@ -8,7 +8,6 @@ Nothing is added that would tell the origin of a proxy: no Via, no Forwarded.
 """
 
 import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from headrace.base.errors import RemoteProtocolError
@@ -17,7 +16,7 @@ from headrace.client.http_answers import BAD_REQUEST, TOO_SLOW, WHO_ARE_YOU, ans
 from headrace.client.http_origin import HttpOrigin
 from headrace.codec.http_body import Body, ByLength, UntilEnd, body_of_request
 from headrace.codec.http_head import RequestHead, ResponseHead, head_end, parse_request
-from headrace.net.dial import reset
+from headrace.net.dial import half_close, reset
 from headrace.ssh.forwarding import Failure
 
 if TYPE_CHECKING:
@@ -292,8 +291,7 @@ class HttpForward(asyncio.BufferedProtocol):
         if self._ended or self._tcp.is_closing():
             self.close()
             return
-        with suppress(OSError):  # it may have gone in this moment
-            self._tcp.write_eof()
+        half_close(self._tcp)
         self._resume()
         self._proxy.leaving.start(self)
 

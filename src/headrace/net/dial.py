@@ -21,7 +21,7 @@ from headrace.base.errors import (
 )
 from headrace.net.device import connected_socket
 
-__all__ = ["dial", "insist_on_free", "listen", "reset"]
+__all__ = ["dial", "half_close", "insist_on_free", "listen", "reset"]
 
 _NO_LINGER = struct.pack("ii", 1, 0)
 
@@ -95,6 +95,16 @@ def insist_on_free(port: int, *, what: str, host: str | None = None) -> None:
             probe.bind((host or "", port))
         except OSError as error:
             raise _taken(what, port, error) from error
+
+
+def half_close(transport: asyncio.Transport) -> None:
+    """Say that nothing more will be written, where there is a way to say it."""
+    if transport.is_closing() or not transport.can_write_eof():
+        return
+    try:
+        transport.write_eof()
+    except OSError:  # asyncio's own loop tries at once, and the peer may have gone in this moment
+        transport.abort()
 
 
 def reset(transport: asyncio.Transport) -> None:

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, cast
 
-from headrace.net.dial import reset
+from headrace.net.dial import half_close, reset
 from headrace.net.scratch import Scratch
 from headrace.ssh.channel import AFTER, BEFORE, Channel
 
@@ -173,8 +173,7 @@ class Relay(asyncio.BufferedProtocol):
         if self._local_done and not self._stash:
             self._end_sending()
             return
-        if tcp.can_write_eof():
-            tcp.write_eof()
+        half_close(tcp)
         self.busy = True
 
     def closed(self, error: Exception | None) -> None:

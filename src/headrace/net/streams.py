@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Final, cast
 
 from headrace.base.errors import ConnectTimeout, NetworkError
-from headrace.net.dial import reset
+from headrace.net.dial import half_close, reset
 from headrace.ssh.channel import MAX_DATA, Channel, Endpoint
 from headrace.ssh.forwarding import Failure
 
@@ -235,8 +235,8 @@ class SocketStream(ByteStream, asyncio.Protocol):
             await self._wait_to_write()
 
     def write_eof(self) -> None:
-        if self._tcp is not None and not self._tcp.is_closing() and self._tcp.can_write_eof():
-            self._tcp.write_eof()
+        if self._tcp is not None:
+            half_close(self._tcp)
 
     def close(self) -> None:
         if self._tcp is not None:

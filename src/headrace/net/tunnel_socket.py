@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol, cast
 
 from headrace.base.errors import HeadraceError, NetworkError, RemoteProtocolError
+from headrace.net.dial import half_close
 from headrace.net.scratch import Scratch
 from headrace.ssh import numbers
 from headrace.ssh.clear import Veil
@@ -371,8 +372,7 @@ class TunnelSocket(asyncio.BufferedProtocol):
             return
         if self._waiting or self._resting or self._stuck:
             tcp.resume_reading()  # what stays unread makes a RST of the end
-        if tcp.can_write_eof():
-            tcp.write_eof()
+        half_close(tcp)
         self._loop.call_later(FIN_GRACE, self._end, tcp)
 
     @staticmethod

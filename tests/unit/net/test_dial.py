@@ -5,12 +5,13 @@ import errno
 import os
 import re
 import socket
+import struct
 from typing import cast
 
 import pytest
 
 from headrace.base.errors import ConnectTimeout, NetworkError, OperatorError
-from headrace.net.dial import dial, insist_on_free, listen, reset
+from headrace.net.dial import dial, half_close, insist_on_free, listen, reset
 
 ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+|::1")
 
@@ -160,3 +161,21 @@ async def test_a_reset_is_no_end() -> None:
         assert isinstance(await far.ended, ConnectionResetError)
         await near.ended
         reset(near.tcp)  # once more is nothing
+
+
+@pytest.mark.both_loops
+async def test_nothing_is_said_to_a_peer_that_has_just_gone() -> None:
+    accepted: asyncio.Queue[Keeper] = asyncio.Queue()
+
+    def accept() -> Keeper:
+        accepted.put_nowait(keeper := Keeper())
+        return keeper
+
+    async with await listen(accept, "127.0.0.1", 0, what="a test") as server:
+        with socket.create_connection(("127.0.0.1", port_of(server))) as peer:
+            near = await accepted.get()
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        assert near.tcp is not None
+        half_close(near.tcp)
+        await near.ended
+        half_close(near.tcp)  # once more is nothing
