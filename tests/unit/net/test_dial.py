@@ -173,7 +173,9 @@ async def test_nothing_is_said_to_a_peer_that_has_just_gone() -> None:
 
     async with await listen(accept, "127.0.0.1", 0, what="a test") as server:
         with socket.create_connection(("127.0.0.1", port_of(server))) as peer:
+            peer.send(b"x")
             near = await accepted.get()
+            await near.heard.wait()
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         assert near.tcp is not None
         half_close(near.tcp)
