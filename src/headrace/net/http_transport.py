@@ -10,6 +10,7 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Final
 
 import httpcore
@@ -24,8 +25,13 @@ __all__ = ["Transport"]
 
 #: Connections kept for the next request, and for how many seconds.
 KEPT, KEPT_FOR = 2, 15.0
+#: Bytes that are read for an answer's head with all that come before it, each of which takes long to parse.
+MAX_HEADS: Final = 128 * 1024
 #: How h11 and httpcore say that the peer hung up in the middle.
 _HUNG_UP: Final = ("closed connection", "disconnected", "incomplete")
+
+#: How many of these are left, while a task waits for a head.
+_left: ContextVar[int | None] = ContextVar("left", default=None)
 
 # At its chattiest it would log whole URLs.
 logging.getLogger("httpcore").setLevel(logging.WARNING)
@@ -48,7 +54,7 @@ class Transport(httpx.AsyncBaseTransport):
             target=request.extensions["target"],
         )
         secure = request.url.scheme == "https"
-        with _our_errors():
+        with _our_errors(), _heads_bounded():
             response = await self._pool(secure, request.extensions["verify"]).handle_async_request(
                 httpcore.Request(
                     method=request.method,
@@ -118,8 +124,14 @@ class _Stream(httpcore.AsyncNetworkStream):
         self._stream = stream
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        left = _left.get()
+        if left is not None and left <= 0:
+            raise RemoteProtocolError("the server has much to say, but no answer")
         async with asyncio.timeout(timeout):
-            return await self._stream.read(max_bytes)
+            data = await self._stream.read(max_bytes)
+        if left is not None:
+            _left.set(left - len(data))
+        return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         try:
@@ -145,6 +157,15 @@ class _Stream(httpcore.AsyncNetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         return not self._stream.quiet if info == "is_readable" else None
+
+
+@contextmanager
+def _heads_bounded() -> Iterator[None]:
+    before = _left.set(MAX_HEADS)
+    try:
+        yield
+    finally:
+        _left.reset(before)
 
 
 @contextmanager

@@ -261,6 +261,22 @@ async def test_answers_of_every_form(network: Network, data: bytes) -> None:
 
 
 @pytest.mark.virtual_time
+async def test_a_server_that_only_ever_announces_its_answer(network: Network) -> None:
+    origin = Destination()
+    network.places[PLACE] = lambda: origin
+    processing = b"HTTP/1.1 102 Processing\r\n\r\n"
+    async with HttpClient(direct) as client:
+        asking = asyncio.create_task(fetch(client))
+        await settle()
+        origin.send(processing * (2 * http_transport.MAX_HEADS // len(processing)))
+        with pytest.raises(RemoteProtocolError, match="no answer"):
+            async with asyncio.timeout(10):
+                await asking
+    await settle()
+    assert origin.finished
+
+
+@pytest.mark.virtual_time
 async def test_a_reset_in_the_middle(network: Network) -> None:
     replies(network, Answer(response(200, b"hello", length=9), Then.GO_ON))
     async with HttpClient(direct) as client:
