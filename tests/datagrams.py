@@ -56,6 +56,7 @@ class NameServer(Answering):
     def __init__(self, names: Mapping[str, Sequence[str]], *, ttl: int = 60) -> None:
         super().__init__(self._resolve)
         self.questions: list[str] = []
+        self._asked = asyncio.Event()
         self._names = names
         self._ttl = ttl
 
@@ -65,12 +66,19 @@ class NameServer(Answering):
         (asked,) = question.question
         name, kind = asked.name.to_text(omit_final_dot=True), dns.rdatatype.to_text(asked.rdtype)
         self.questions.append(f"{name} {kind}")
+        self._asked.set()
         if name not in self._names:
             answer.set_rcode(dns.rcode.NXDOMAIN)
         of_kind = [text for text in self._names.get(name, ()) if (":" in text) == (kind == "AAAA")]
         if of_kind:
             answer.answer.append(dns.rrset.from_text(asked.name, self._ttl, "IN", kind, *of_kind))
         return answer.to_wire()
+
+    async def asked(self, question: str) -> None:
+        """Wait until somebody has asked this."""
+        while question not in self.questions:
+            self._asked.clear()
+            await self._asked.wait()
 
 
 class Application(asyncio.DatagramProtocol):

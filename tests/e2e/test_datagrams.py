@@ -49,6 +49,7 @@ async def test_names_are_looked_up_where_the_tunnel_ends(monkeypatch: pytest.Mon
                     )
                 assert await application.ask("six.test", six.port, b"y") == ("::1", six.port, b"y")
                 application.send("nowhere.test", echo.port, b"z")
+                await names.asked("nowhere.test A")
                 assert await application.ask("ECHO.test", echo.port, b"x") == ("127.0.0.1", echo.port, b"x")
     assert names.questions == ["echo.test A", "six.test A", "six.test AAAA", "nowhere.test A"]
     assert len(echo.senders) == 4

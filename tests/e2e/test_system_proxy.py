@@ -163,9 +163,9 @@ async def test_a_browser_finds_the_proxy(
     desktop: Desktop, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked.append((await reader.readuntil(b"\r\n\r\n")).partition(b"\r\n")[0])
-        writer.write(b"HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\nby way of the proxy")
-        await writer.drain()
+        with contextlib.suppress(asyncio.IncompleteReadError):  # a browser connects before it has a question
+            asked.append((await reader.readuntil(b"\r\n\r\n")).partition(b"\r\n")[0])
+            writer.write(b"HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\nby way of the proxy")
         writer.close()
 
     asked: list[bytes] = []

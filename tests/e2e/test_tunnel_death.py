@@ -308,7 +308,7 @@ async def test_nothing_goes_around_the_tunnel_while_there_is_none(tmp_path: Path
             with pytest.raises(ConnectionError, match="the proxy answered 0500, 0501"):
                 await through_socks(scene.port("Socks"), "127.0.0.1", scene.origin.port)
             for request in (f"GET http://{origin}/", f"CONNECT {origin}"):
-                assert (await scene.http(request)).split()[1:2] == [b"502"]
+                assert (await scene.http(request)).split()[1:2] == [b"503"]
         writer.close()
         assert len(scene.origin.holders) == 1
         await scene.active.release()

@@ -102,10 +102,12 @@ def test_a_key_stream_out_of_step_is_noticed_even_without_strictness(
 ) -> None:
     """With CTR the sequence numbers may agree again, the key streams do not.
 
-    Encrypt-then-MAC authenticates such a packet, but what it deciphers to is noise: no log-in comes of it.
+    Encrypt-then-MAC authenticates such a packet, but what it deciphers to is noise. Once in some thousand times
+    that reads like the end of a log-in, which is not what the attacker chose.
     """
     offer = replace(QUICK, ciphers=("aes128-ctr",), macs=macs, strict=False)
     size = 4 + 16 + 32 if macs == ETM_MACS[:1] else 16 + 32
+    logged_in = 0
     for _ in range(20):
         pair, _heard = pair_with_first_message(offer)
         editor = Editor(1, IGNORE, size)
@@ -114,7 +116,8 @@ def test_a_key_stream_out_of_step_is_noticed_even_without_strictness(
             middle.run()
         except RemoteProtocolError:
             pass
-        assert pair.outcome is not True
+        logged_in += pair.outcome is True
+    assert logged_in <= 1
 
 
 @pytest.mark.parametrize("offer", [QUICK, CHACHA], ids=["gcm", "chacha"])
