@@ -102,8 +102,8 @@ def test_a_key_stream_out_of_step_is_noticed_even_without_strictness(
 ) -> None:
     """With CTR the sequence numbers may agree again, the key streams do not.
 
-    Encrypt-then-MAC authenticates such a packet, but what it deciphers to is noise. Once in some thousand times
-    that reads like the end of a log-in, which is not what the attacker chose.
+    Encrypt-then-MAC authenticates such a packet, but what it deciphers to is noise. Once in some thousand
+    times that reads like the end of a log-in, which is not what the attacker chose.
     """
     offer = replace(QUICK, ciphers=("aes128-ctr",), macs=macs, strict=False)
     size = 4 + 16 + 32 if macs == ETM_MACS[:1] else 16 + 32
