@@ -85,6 +85,7 @@ class HttpForward(asyncio.BufferedProtocol):
 
     def _next(self) -> None:
         """Begin the next request if its head is here."""
+        self._proxy.keeping.stop(self)
         try:
             end = head_end(self._input)
             request = parse_request(self._input[:end]) if end else None
@@ -161,8 +162,6 @@ class HttpForward(asyncio.BufferedProtocol):
         origin, request = self._origin, self._request
         assert origin is not None
         assert request is not None
-        if self._behind:
-            origin.hold(True)
         self._pass_up(request.onward())
         self._resume()
 
@@ -200,9 +199,9 @@ class HttpForward(asyncio.BufferedProtocol):
             self._leave()
             return
         self._resume()
-        if self._input:
+        if self._input and not self._behind:
             self._next()
-        elif self._ended:
+        elif self._ended and not self._input:
             self.close()
         else:
             self._proxy.keeping.start(self)
@@ -227,10 +226,8 @@ class HttpForward(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         if self._leaving:
             return
-        if not self._input:
-            self._proxy.keeping.stop(self)
         self._input += _BUFFER[:nbytes]
-        if self._request is None:
+        if self._request is None and not self._behind:
             self._next()
         elif self._sending:
             self._pass_up()
@@ -241,7 +238,8 @@ class HttpForward(asyncio.BufferedProtocol):
         self._ended = True
         if self._sending:
             self._break_off()
-        return self._request is not None and not self._leaving
+        waiting = self._request is not None or (self._behind and bool(self._input))
+        return waiting and not self._leaving
 
     def pause_writing(self) -> None:
         self._behind = True
@@ -252,6 +250,8 @@ class HttpForward(asyncio.BufferedProtocol):
         self._behind = False
         if self._origin is not None:
             self._origin.hold(False)
+        elif self._request is None and self._input:
+            self._next()  # whoever answers it finds the way free, and hears when it is not
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._leaving = True
@@ -267,6 +267,7 @@ class HttpForward(asyncio.BufferedProtocol):
 
     def close(self) -> None:
         """Close after what was written."""
+        self._input = b""
         self._tcp.close()
 
     def _refuse(self, answer: bytes) -> None:

@@ -15,6 +15,7 @@ from headrace.client.proxy_options import ProxyCredentials, ProxyOptions
 from headrace.client.split_tunnel import SplitTunnel
 from headrace.net.streams import ByteStream, SocketStream
 from headrace.ssh import numbers
+from headrace.ssh.channel import MAX_WINDOW
 from headrace.ssh.forwarding import Destination, Failure
 from headrace.testing.fake_tcp import FakeTcp
 
@@ -467,6 +468,28 @@ async def test_an_origin_is_not_stopped_for_the_application_before() -> None:
         await settle()
     assert len(other.written) > 1_000_000
     assert len(rig.tunnel.destinations) == 1
+
+
+async def test_connect_waits_for_an_application_that_does_not_read() -> None:
+    rig = HttpRig()
+    tcp, far = await rig.asked(GET + CONNECT)
+    tcp.stuck = True
+    far.send(b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n")
+    for _ in range(20):
+        far.send(bytes(10_000))
+        await settle()
+    tcp.finish()
+    assert len(rig.tunnel.destinations) == 1
+    tcp.drain()
+    far = await rig.origin()
+    assert far.events == [("eof",)]
+    assert rig.tunnel.destinations[1].port == 443
+    tcp.stuck = True
+    assert far.channel is not None
+    while tcp.buffered <= MAX_WINDOW and (room := far.channel.room):
+        far.send(bytes(min(room, 30_000)))
+        await settle()
+    assert tcp.buffered <= MAX_WINDOW
 
 
 async def test_connect_may_wait_behind_requests_with_much_payload() -> None:
