@@ -116,13 +116,17 @@ def connect_sync(config: Config, *, timeout: float | None = None) -> Iterator[Sy
     with concurrent.futures.ThreadPoolExecutor(1, "headrace") as executor:
         life = executor.submit(run, live())
         try:
-            either: tuple[concurrent.futures.Future[Any], ...] = (life, ready)
-            concurrent.futures.wait(either, return_when=concurrent.futures.FIRST_COMPLETED)
+            _wait_for_either(life, ready)
             if life.done():
                 life.result()  # raises why there is no tunnel
             yield ready.result()
         finally:
-            end = begun.result()
-            with suppress(RuntimeError):  # it has ended by itself
-                end()
+            _wait_for_either(life, begun)
+            if not life.done():  # else it may never have begun
+                with suppress(RuntimeError):  # it has ended by itself
+                    begun.result()()
             life.result()
+
+
+def _wait_for_either(*futures: concurrent.futures.Future[Any]) -> None:
+    concurrent.futures.wait(futures, return_when=concurrent.futures.FIRST_COMPLETED)

@@ -1,15 +1,17 @@
 """A client for programs without a loop: sockets that are real, and a thread that ends."""
 
 import asyncio
+import errno
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 
 import pytest
 
 import headrace
 from headrace.base.errors import NetworkError
 from headrace.client.status import State
+from headrace.embed import sync
 from headrace.ssh.forwarding import Failure
 from headrace.testing.loopback import LoopbackServer
 from headrace.testing.origin import Origin, payload
@@ -179,3 +181,13 @@ async def test_an_error_in_the_block(server: LoopbackServer) -> None:
     with pytest.raises(ZeroDivisionError):
         await blocking(server, use)
     assert [thread.name for thread in threading.enumerate() if thread.name.startswith("headrace")] == []
+
+
+def test_a_loop_that_cannot_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(life: Coroutine[object, object, None]) -> None:
+        life.close()
+        raise OSError(errno.EMFILE, "too many open files")
+
+    monkeypatch.setattr(sync, "run", run)
+    with pytest.raises(OSError, match="too many open files"), headrace.connect_sync({}):
+        pytest.fail("there is no client")
