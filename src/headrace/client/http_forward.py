@@ -17,6 +17,7 @@ from headrace.client.http_origin import HttpOrigin
 from headrace.codec.http_body import Body, ByLength, UntilEnd, body_of_request
 from headrace.codec.http_head import RequestHead, ResponseHead, head_end, parse_request
 from headrace.net.dial import half_close, reset
+from headrace.net.scratch import Scratch
 from headrace.ssh.forwarding import Failure
 
 if TYPE_CHECKING:
@@ -28,8 +29,7 @@ __all__ = ["HttpForward"]
 MAX_AHEAD: Final = 64 * 1024
 #: The application is behind above this many unwritten bytes.
 HIGH, LOW = 128 * 1024, 32 * 1024
-#: Shared by all: asked for and filled in one step.
-_BUFFER: Final = memoryview(bytearray(64 * 1024))
+_SCRATCH: Final = Scratch(64 * 1024)
 #: Requests that may be made twice without harm, if they have no body (RFC 9110 §9.2.1).
 _SAFE: Final = frozenset((b"GET", b"HEAD", b"OPTIONS"))
 _CHUNKED: Final = b"Transfer-Encoding: chunked\r\n"
@@ -221,12 +221,12 @@ class HttpForward(asyncio.BufferedProtocol):
     # ---- the application ------------------------------------------------------------------------------
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return _BUFFER
+        return _SCRATCH.view
 
     def buffer_updated(self, nbytes: int) -> None:
         if self._leaving:
             return
-        self._input += _BUFFER[:nbytes]
+        self._input += _SCRATCH.view[:nbytes]
         if self._request is None and not self._behind:
             self._next()
         elif self._sending:

@@ -15,6 +15,7 @@ from headrace.client.split_tunnel import SplitTunnel
 from headrace.client.udp import Udp
 from headrace.net.http import Connector
 from headrace.net.relay import Relay
+from headrace.net.scratch import Scratch
 from headrace.net.streams import SocketStream, join
 from headrace.ssh import numbers
 from headrace.ssh.channel import Channel, Endpoint
@@ -28,9 +29,7 @@ OPEN_TIMEOUT: Final = 10.0
 #: Payload that an application may send ahead of our answer before it is made to wait.
 MAX_EARLY: Final = 64 * 1024
 
-
-#: Shared by all: asked for and filled in one step.
-_BUFFER: Final = memoryview(bytearray(MAX_EARLY))
+_SCRATCH: Final = Scratch(MAX_EARLY)
 
 
 class PortForwarder(Protocol):
@@ -136,12 +135,12 @@ class LocalConnection(asyncio.BufferedProtocol):
         self._options.connections.add(self._tcp)
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return _BUFFER
+        return _SCRATCH.view
 
     def buffer_updated(self, nbytes: int) -> None:
         if self._gone:
             return
-        data = bytes(_BUFFER[:nbytes])
+        data = bytes(_SCRATCH.view[:nbytes])
         if not self._opening:
             self.negotiate(data)
             return

@@ -291,4 +291,4 @@ async def test_the_shared_buffer_never_mixes_two_applications() -> None:
     await settle()
     assert first.tunnel.destinations == [Destination("example.org", 443)]
     assert second.tunnel.destinations == [Destination("example.net", 443)]
-    assert len(local_connection._BUFFER) == MAX_EARLY
+    assert len(local_connection._SCRATCH.view) == MAX_EARLY
