@@ -30,7 +30,9 @@ def run(command: Sequence[str]) -> str:
             errors="surrogateescape",
         )
     except FileNotFoundError:
-        raise OperatorError(f"{name} is not installed") from None
+        raise OperatorError(
+            f"{name} is not installed: install it, or choose another --system-proxy"
+        ) from None
     except subprocess.TimeoutExpired:
         raise OperatorError(f"{name} has not answered within {_PATIENCE:g} seconds") from None
     except OSError as error:

@@ -35,6 +35,8 @@ def read_config(config: Config) -> ClientConfig:
         return read_client_config(text.encode(), overrides=_NO_PROXIES)
     if isinstance(config, str) and config.lstrip().startswith("{"):
         return read_client_config(config.encode(), overrides=_NO_PROXIES)
+    if not isinstance(config, str | os.PathLike):
+        raise TypeError("a configuration is a mapping, JSON text or the path of a file")
     path = Path(config)
     try:
         data = path.read_bytes()

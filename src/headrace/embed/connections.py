@@ -26,7 +26,7 @@ P = TypeVar("P", bound=asyncio.BaseProtocol)
 
 #: Seconds for a connection, TLS and the wait for a tunnel that is made anew included.
 CONNECT_TIMEOUT: Final = 30.0
-#: Connections in the making: a server dials 64 destinations at once for a client, and refuses more.
+#: Connections in the making: a server dials some 64 destinations at once for a client; others wait.
 MAX_OPENING: Final = 60
 #: Seconds after which it is known that a tunnel is lost.
 PAUSE: Final = 0.1

@@ -19,7 +19,7 @@ __all__ = ["unix_socket"]
 
 @contextmanager
 def unix_socket(path: str, *, what: str) -> Iterator[socket.socket]:
-    """Give a socket bound to `path` during the block; afterwards the path is gone, if it is still its own.
+    """Give a socket that listens at `path` during the block; afterwards that is gone, if it is still its own.
 
     Raises OperatorError naming `what` could not listen, and why.
     """
@@ -55,14 +55,30 @@ def _bind_abstract(unbound: socket.socket, name: str) -> None:
     if sys.platform != "linux":
         raise OSError(errno.EOPNOTSUPP, "only Linux has names with @. Choose a path.")
     unbound.bind(f"\0{name}")
+    unbound.listen()
 
 
 def _bind(unbound: socket.socket, path: str) -> os.stat_result:
-    """Bind a socket to a path that is free or stale; return what is there then."""
-    _remove_stale(path)
-    unbound.bind(path)
-    os.chmod(path, 0o600)  # nobody can connect before it listens
-    return os.lstat(path)
+    """Listen at a path that is free or stale; return what is there then."""
+    with _alone_in(os.path.dirname(path) or "."):
+        _remove_stale(path)
+        unbound.bind(path)
+        os.chmod(path, 0o600)  # nobody can connect before it listens
+        unbound.listen()
+        return os.lstat(path)
+
+
+@contextmanager
+def _alone_in(directory: str) -> Iterator[None]:
+    """Let no other client at the directory: what has been bound and does not listen yet looks stale to it."""
+    import fcntl
+
+    place = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(place, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(place)
 
 
 def _remove_stale(path: str) -> None:

@@ -49,7 +49,8 @@ class GeoIP:
                 databases.append(known.get(version) or _Database(_open(path), version))
             except OSError as error:
                 raise DocumentError(
-                    f"GeoIPDatabaseFilenames: {path} cannot be read: {error.strerror}"
+                    f"GeoIPDatabaseFilenames: {path} cannot be read, or not be copied to "
+                    f"{tempfile.gettempdir()}: {error.strerror}"
                 ) from error
         return cls(databases)
 

@@ -53,3 +53,8 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_what_is_no_configuration(config: Config, problem: str) -> None:
     with pytest.raises(DocumentError, match=problem):
         read_config(config)
+
+
+def test_what_is_nothing_of_the_kind() -> None:
+    with pytest.raises(TypeError, match="a mapping, JSON text or the path of a file"):
+        read_config(b"{}")  # type: ignore[arg-type]

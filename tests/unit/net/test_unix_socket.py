@@ -125,3 +125,11 @@ def test_other_systems(monkeypatch: pytest.MonkeyPatch, platform: str, name: str
     monkeypatch.setattr(sys, "platform", platform)
     with pytest.raises(OperatorError, match=reason), unix_socket(name, what="the proxy"):
         pytest.fail("it cannot be had")
+
+
+def test_two_at_once_do_not_take_one_another_for_stale(path: Path) -> None:
+    with unix_socket(str(path), what="the proxy"):
+        with refused(path, "another program does"), unix_socket(str(path), what="the proxy"):
+            pass
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
