@@ -26,7 +26,7 @@ async def directory(tmp_path: Path) -> AsyncIterator[Path]:
         entry = server.entry.encode()
         names = {"PropagationChannelId": "F" * 16, "SponsorId": "F" * 16}
         (tmp_path / "client.config").write_text(json.dumps({**names, "TargetServerEntry": entry}))
-        (tmp_path / "server-entry.dat").write_text(entry)
+        (tmp_path / "server-entry.dat").write_text(entry + "\n")  # as `headrace server generate` does
         yield tmp_path
 
 

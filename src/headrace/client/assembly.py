@@ -111,11 +111,12 @@ def data_directory(root: Path, *, make: bool = False) -> DataDirectory:
 
 def target_entry(config: ClientConfig, where: str = "TargetServerEntry") -> ServerEntry | None:
     """Return the one entry that excludes all others, if there is one. Raises OperatorError."""
-    if not config.target_server_entry:
+    line = config.target_server_entry.strip()  # files of one entry end with a newline
+    if not line:
         return None
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:00:00Z")
     try:
-        entry = ServerEntry.decode(config.target_server_entry, "TARGET", now)
+        entry = ServerEntry.decode(line, "TARGET", now)
         entry.validate()
     except DocumentError as error:
         raise OperatorError(f"{where}: {error}") from error
