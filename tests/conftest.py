@@ -8,6 +8,7 @@ import hypothesis
 import pytest
 from tests.notice_schema import check_notice
 
+from headrace.client.control_place import ControlPlace, usable_place
 from headrace.client.notices import Notices
 
 pytest_plugins = ["headrace.testing.plugin"]
@@ -21,6 +22,17 @@ hypothesis.settings.load_profile("untimed")
 def _no_traces(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """A client that is not told where to keep things keeps them where this test alone looks."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+
+
+@pytest.fixture
+def control_place(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ControlPlace]:
+    """Where a running client is found, held by this test."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
+    place = usable_place()
+    with place.held():
+        yield place
 
 
 @pytest.fixture(scope="session", autouse=True)

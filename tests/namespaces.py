@@ -17,8 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import pytest
-from tests.interop.programs import Program, complete, program, running
+from tests.interop.programs import Program, complete, missing, program, running
 
 __all__ = ["ECHO_PORT", "NAME_SERVER", "PAGE", "SERVER", "SITE", "TRAP", "Machine", "two_machines"]
 
@@ -71,7 +70,7 @@ class Machine:
 async def two_machines(directory: Path) -> AsyncIterator[tuple[Machine, Machine]]:
     """Give the user's and the one far away, joined, until the block is left."""
     if sys.platform != "linux" or os.geteuid():
-        pytest.skip("needs Linux, and root")
+        missing("Linux with root's rights")
     async with AsyncExitStack() as stack:
         machines = []
         for name, resolver in {"user": TRAP, "far": NAME_SERVER}.items():

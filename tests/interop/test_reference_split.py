@@ -4,10 +4,12 @@ HEADRACE_PSIPHOND, HEADRACE_CONSOLE_CLIENT   where the programs are; without the
 """
 
 import os
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from tests.callers import Site
 from tests.geoip_database import write_database
 from tests.interop.ours import our_client, our_server
@@ -56,6 +58,13 @@ def said(lines: str, regions: str, directly: set[str], sites: list[Site]) -> Non
         assert (told in lines) == (site.host in directly)
 
 
+@pytest_asyncio.fixture
+async def sites() -> AsyncIterator[list[Site]]:
+    async with AsyncExitStack() as stack:
+        hosts = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
+        yield [await stack.enter_async_context(Site(host=host)) for host in hosts]
+
+
 @pytest.fixture
 def database(tmp_path: Path) -> str:
     return str(write_database(tmp_path / "countries.mmdb", COUNTRIES))
@@ -66,6 +75,7 @@ def database(tmp_path: Path) -> str:
 async def test_their_client_our_server(
     tmp_path: Path,
     database: str,
+    sites: list[Site],
     settings: dict[str, object],
     regions: str,
     directly: set[str],
@@ -73,7 +83,6 @@ async def test_their_client_our_server(
 ) -> None:
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        sites = [await enter(Site(host=host)) for host in ("127.0.0.1", "127.0.0.2", "127.0.0.3")]
         geo_ip = {"GeoIPDatabaseFilenames": [database]}
         server = await enter(our_server(tmp_path / "server", key="rsa", overrides=geo_ip))
         fields = {"TargetServerEntry": server.encoded_entry, "TargetAPIEncoding": encoding, **settings}
@@ -87,6 +96,7 @@ async def test_their_client_our_server(
 async def test_our_client_their_server(
     tmp_path: Path,
     database: str,
+    sites: list[Site],
     settings: dict[str, object],
     regions: str,
     directly: set[str],
@@ -94,7 +104,6 @@ async def test_our_client_their_server(
 ) -> None:
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        sites = [await enter(Site(host=host)) for host in ("127.0.0.1", "127.0.0.2", "127.0.0.3")]
         entry = await enter(psiphond(tmp_path / "server", GeoIPDatabaseFilenames=[database]))
         fields = {"TargetAPIEncoding": encoding, **settings}
         client, notices = await enter(our_client(entry, "OSSH", **fields))

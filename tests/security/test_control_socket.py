@@ -8,7 +8,7 @@ import json
 import os
 import random
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -47,20 +47,10 @@ class Client:
             writer.close()
 
 
-@pytest.fixture
-def place(
-    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ControlPlace]:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
-    place = usable_place()
-    with place.held():
-        yield place
-
-
 @pytest_asyncio.fixture
-async def client(place: ControlPlace) -> AsyncIterator[Client]:
-    client = Client(place)
-    async with client.control.listening(place):
+async def client(control_place: ControlPlace) -> AsyncIterator[Client]:
+    client = Client(control_place)
+    async with client.control.listening(control_place):
         yield client
 
 

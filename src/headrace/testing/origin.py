@@ -13,11 +13,11 @@ import asyncio
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import Self
 
 import h11
 
 from headrace.base.rng import SeededRng
+from headrace.testing.web_listener import WebListener
 
 __all__ = ["PAGE", "Origin", "payload"]
 
@@ -34,44 +34,15 @@ def payload(size: int) -> bytes:
 
 
 @dataclass
-class Origin:
+class Origin(WebListener):
     """The server, listening while the `async with` block runs. `requests` lists what it was asked."""
 
-    host: str = "127.0.0.1"
-    port: int = 0
     requests: list[str] = field(default_factory=list)
     connections: int = 0  #: how many there have been
-    _server: asyncio.Server | None = None
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, self.host, self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *_exception: object) -> None:
-        assert self._server is not None
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def url(self, path: str = "/") -> str:
-        """Return the URL of `path` on this server."""
-        return f"http://{self.host}:{self.port}{path}"
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            await _Conversation(reader, writer, self.requests).run()
-        except (OSError, h11.ProtocolError, asyncio.CancelledError):
-            pass  # the client has gone, or talks nonsense, or we are closing
-        finally:
-            writer.close()
-            self._tasks.discard(task)
+        await _Conversation(reader, writer, self.requests).run()
 
 
 class _Conversation:

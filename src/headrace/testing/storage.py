@@ -11,9 +11,11 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, Self
+from typing import Final
 
 import h11
+
+from headrace.testing.web_listener import WebListener
 
 __all__ = ["Request", "Storage"]
 
@@ -33,16 +35,12 @@ class Request:
 
 
 @dataclass
-class Storage:
+class Storage(WebListener):
     """The server, listening while the `async with` block runs."""
 
-    host: str = "127.0.0.1"
-    port: int = 0
     requests: list[Request] = field(default_factory=list)
     down: bool = False  #: answers nothing but 503
     _objects: dict[str, bytes] = field(default_factory=dict)
-    _server: asyncio.Server | None = None
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def put(self, path: str, content: bytes) -> str:
         """Publish an object, or another version of it; return its URL. The path begins with a slash."""
@@ -52,33 +50,6 @@ class Storage:
     def delete(self, path: str) -> None:
         """Take an object back."""
         del self._objects[path]
-
-    def url(self, path: str) -> str:
-        return f"http://{self.host}:{self.port}{path}"
-
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, self.host, self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *_exception: object) -> None:
-        assert self._server is not None
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            await self._serve(reader, writer)
-        except (OSError, h11.ProtocolError, asyncio.CancelledError):
-            pass  # the client has gone, or talks nonsense, or we are closing
-        finally:
-            writer.close()
-            self._tasks.discard(task)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         http = h11.Connection(h11.SERVER)

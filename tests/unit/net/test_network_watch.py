@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from tests.interop.programs import missing
 
 from headrace.net import network_watch
 from headrace.net.default_route import DefaultRoute
@@ -175,7 +176,7 @@ run(main())
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux tells of routes over netlink")
 def test_a_real_kernel_tells_of_another_network(tmp_path: Path) -> None:
     if os.geteuid():
-        pytest.skip("needs root")
+        missing("root")
     script = tmp_path / "watch.py"
     script.write_text(_SCRIPT)
     done = subprocess.run(
