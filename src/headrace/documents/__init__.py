@@ -11,8 +11,9 @@
     packed_entry     a server entry in CBOR
     osl              lists that open to clients with a certain traffic history: a room of its own
     config_reader    what the configuration files have in common
-    client_config    the client's configuration file; its fields and checks are modules of their own, and
-                     upstream_proxy_url, custom_headers and additional_parameters are parts
+    client_config    the client's configuration file: client_config_fields, client_config_checks and
+                     local_proxy_checks; upstream_proxy_url, custom_headers, host_patterns and
+                     additional_parameters are parts
     proxy_environment  the upstream proxy that the environment names
     server_config    the server's configuration file
     traffic_rules    limits on clients; traffic_filter and port_policy are its parts

@@ -1,1 +1,11 @@
-"""The server: listens, tells clients from strangers, and forwards what clients ask for."""
+"""The server: listens, tells clients from strangers, and forwards what clients ask for.
+
+supervisor, worker_link      the parent of the processes, and its line to them
+process, worker, shared      one of them, its sessions, and what these share
+session, login               one client's tunnel, and what it says of itself
+api, api_parameters          its requests
+forwards, egress, throttle   where it may go, how much of that at once, and how fast
+udpgw_channel, liveness      channels that the server speaks itself
+geoip, osl_seeding           countries of addresses; keys that traffic earns
+generate                     the files of a new server
+"""

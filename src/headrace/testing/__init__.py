@@ -4,8 +4,8 @@
     fake_tcp, virtual_time no network, and no waiting
     wire, memory_network,  a network in memory: connections, who answers where, real servers and clients
       memory_server
-    loopback, origin,      a server, a client, a web server, a storage service in this process
-      storage
+    loopback, origin,      a server, a client, a web server, a storage service in this process;
+      storage              web_listener is what the last two have in common
     network                all of them together: servers behind censors, published lists, clients
     censorship, measures,  what a censor does, when and to whom, as rules without sockets
       tampering, conditions, first_packets, active_probing, inspection
