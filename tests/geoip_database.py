@@ -7,7 +7,23 @@ from typing import Any, Literal
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet  # type: ignore[import-untyped]
 
-__all__ = ["write_database"]
+from headrace.server.geoip import GeoIP, Place
+
+__all__ = ["Everywhere", "write_database"]
+
+
+class Everywhere(GeoIP):
+    """Knows but one place."""
+
+    def __init__(self, country: str) -> None:
+        super().__init__()
+        self._place = Place(country)
+
+    def country(self, address: str) -> str:
+        return self._place.country
+
+    def place(self, address: str) -> Place:
+        return self._place
 
 
 def write_database(path: Path, countries: Mapping[str, Any], *, version: Literal[4, 6] = 6) -> Path:

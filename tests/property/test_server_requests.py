@@ -17,6 +17,7 @@ from headrace.documents.server_config import ServerConfig
 from headrace.documents.traffic_rules import DEFAULT_TRAFFIC_RULES, ClientTraits
 from headrace.server.api import ApiServices, ApiSession
 from headrace.server.egress import Egress
+from headrace.server.origin import UNKNOWN_ORIGIN
 from headrace.server.udpgw_channel import UdpgwEndpoint
 from headrace.ssh.liveness import MAX_BYTES, parse_liveness
 
@@ -49,7 +50,7 @@ JSON = st.dictionaries(
 
 @given(st.lists(st.tuples(NAMES, st.binary() | PACKED | JSON), max_size=4), st.booleans())
 def test_api_requests_are_answered_or_refused(requests: list[tuple[bytes, bytes]], greet: bool) -> None:
-    session = ApiSession(SHARED, "OSSH", "192.0.2.9")
+    session = ApiSession(SHARED, "OSSH", UNKNOWN_ORIGIN, lambda: "192.0.2.9")
     if greet:
         assert session.answer(b"psiphon-handshake", pack(HANDSHAKE)) is not None
     for name, payload in requests:

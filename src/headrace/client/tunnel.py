@@ -228,6 +228,9 @@ class Tunnel:
         transport.disconnected = self._on_disconnect
         return transport
 
+    def connected(self) -> None:
+        """It was our own doing."""
+
     def admit(self, proceed: Callable[[], None]) -> bool:
         return True
 

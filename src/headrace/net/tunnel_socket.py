@@ -80,6 +80,10 @@ class Layer(Protocol):
 class Owner(Protocol):
     """Who a tunnel socket works for."""
 
+    def connected(self) -> None:
+        """There is a connection. Always the first call."""
+        ...
+
     def admit(self, proceed: Callable[[], None]) -> bool:
         """Whether SSH may begin now; if not, nothing more is read until `proceed` is called."""
         ...
@@ -127,6 +131,7 @@ class TunnelSocket(asyncio.BufferedProtocol):
         self._tcp = cast("asyncio.Transport", transport)
         self._tcp.set_write_buffer_limits(HIGH, LOW)
         self.last_received = self._loop.time()
+        self._owner.connected()
         if self._layer is not None and (opening := self._layer.connected()) is not None:
             self._begin(opening)
 

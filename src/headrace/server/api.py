@@ -30,7 +30,8 @@ from headrace.server.api_parameters import (
     split_regions,
     validate,
 )
-from headrace.server.geoip import NO_COUNTRIES, UNKNOWN
+from headrace.server.geoip import UNKNOWN
+from headrace.server.origin import Origin
 
 __all__ = ["ApiServices", "ApiSession"]
 
@@ -46,26 +47,25 @@ def _no_homepages(parameters: Mapping[str, object], region: str) -> Sequence[str
 class ApiServices:
     """What the API needs and all tunnels share.
 
-    `region_of` maps an address to a country code or UNKNOWN; `homepages` chooses URLs by the client's
-    parameters and region.
+    `homepages` chooses URLs by the client's parameters and region.
     """
 
     config: ServerConfig
     rules: TrafficRules
     clock: Clock = SYSTEM_CLOCK
     rng: Rng = SYSTEM_RNG
-    region_of: Callable[[str], str] = NO_COUNTRIES.country
     homepages: Callable[[Mapping[str, object], str], Sequence[str]] = _no_homepages
 
 
 class ApiSession:
     """The API requests of one tunnel.
 
-    The peer's address is told to the peer itself, to nobody else, and forgotten with the handshake.
+    `peer_address` is asked once, for the peer itself, which is told its address; nobody else is.
     """
 
     __slots__ = (
         "_connected",
+        "_origin",
         "_peer_address",
         "_protocol",
         "_shared",
@@ -77,8 +77,11 @@ class ApiSession:
         "split_regions",
     )
 
-    def __init__(self, shared: ApiServices, protocol: str, peer_address: str) -> None:
+    def __init__(
+        self, shared: ApiServices, protocol: str, origin: Origin, peer_address: Callable[[], str]
+    ) -> None:
         self._shared = shared
+        self._origin = origin
         self._protocol = protocol
         self._peer_address = peer_address
         self._connected = 0  # the hour of the latest connected request that counted, seconds since 1970
@@ -115,8 +118,7 @@ class ApiSession:
     def _handshake(self, request: Mapping[str, object]) -> bytes:
         shared = self._shared
         self.parameters = validate(request, HANDSHAKE)
-        address, self._peer_address = self._peer_address, ""
-        self.client_region = region = shared.region_of(address)
+        self.client_region = region = self._origin.place.country
         self.split_regions = split_regions(request, region) - {UNKNOWN}
         self.handshaken = True
         self.limits = limits = shared.rules.limits_for(
@@ -126,7 +128,7 @@ class ApiSession:
             homepages=list(shared.homepages(self.parameters, region)),
             encoded_server_list=self._own_entry(),
             client_region=region,
-            client_address=address,
+            client_address=self._peer_address(),
             server_timestamp=_rfc_3339(int(shared.clock.time())),
             upstream_bytes_per_second=limits.read_bytes_per_second,
             downstream_bytes_per_second=limits.write_bytes_per_second,

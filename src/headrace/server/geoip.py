@@ -16,10 +16,24 @@ from headrace.base.errors import DocumentError
 if TYPE_CHECKING:
     import maxminddb
 
-__all__ = ["NO_COUNTRIES", "UNKNOWN", "GeoIP"]
+__all__ = ["NOWHERE", "NO_COUNTRIES", "UNKNOWN", "GeoIP", "Place"]
 
-#: The country of an address that no database knows.
+#: What no database knows of an address.
 UNKNOWN: Final = "None"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an address is, as far as the databases know; each part is UNKNOWN otherwise."""
+
+    country: str = UNKNOWN  #: two capital letters
+    city: str = UNKNOWN
+    isp: str = UNKNOWN
+    asn: str = UNKNOWN  #: digits
+    aso: str = UNKNOWN  #: the autonomous system's organisation
+
+
+NOWHERE: Final = Place()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +78,10 @@ class GeoIP:
             if code is not None:
                 return code
         return UNKNOWN
+
+    def place(self, address: str) -> Place:
+        """Return where an IP address is."""
+        return Place(country=self.country(address))
 
 
 #: What a server without a database knows.

@@ -18,6 +18,7 @@ from headrace.server.api import ApiSession
 from headrace.server.forwards import PortForwards
 from headrace.server.liveness import LivenessEndpoint, parse_liveness
 from headrace.server.login import Login, read_login
+from headrace.server.origin import UNKNOWN_ORIGIN, Origin
 from headrace.server.osl_seeding import Seeding
 from headrace.server.throttle import Throttle
 from headrace.server.udpgw_channel import UdpgwEndpoint
@@ -57,6 +58,7 @@ class Session:
         self._api: ApiSession | None = None
         self._forwards: PortForwards | None = None
         self._login = Login()
+        self.origin = UNKNOWN_ORIGIN
         self._seeding: Seeding | None = None
         self._close_when_exhausted: tuple[Throttle, ...] = ()
         self._liveness_used = False
@@ -68,6 +70,10 @@ class Session:
         self._deadline = asyncio.get_running_loop().call_later(shared.handshake_timeout, self._time_is_up)
 
     # ---- what the socket calls ------------------------------------------------------------------------
+
+    def connected(self) -> None:
+        """Make of the peer's address what is kept of it, now and never again."""
+        self.origin = Origin(place=self._worker.shared.geo_ip.place(self.socket.peer_address))
 
     def admit(self, proceed: Callable[[], None]) -> bool:
         return self._worker.admit(self, proceed)
@@ -125,7 +131,7 @@ class Session:
         self._deadline.cancel()
         self._worker.released(self)
         self.state = "tunnel"
-        self._api = ApiSession(shared.api, self._protocol.name, self.socket.peer_address)
+        self._api = ApiSession(shared.api, self._protocol.name, self.origin, lambda: self.socket.peer_address)
         self._forwards = PortForwards(
             self._worker.resolver, shared.egress, self._worker.spawn, self._api.limits
         )

@@ -84,9 +84,7 @@ class Shared:
                 allow_bogons=config.allow_bogons,
                 own_addresses=[config.server_ip_address, *local_addresses()],
             ),
-            api=ApiServices(
-                config=config, rules=files.rules, clock=clock, rng=rng, region_of=files.geo_ip.country
-            ),
+            api=ApiServices(config=config, rules=files.rules, clock=clock, rng=rng),
             seen=seen,
             rng=rng,
             clock=clock,
@@ -103,7 +101,7 @@ class Shared:
     def reloaded(self, directory: Path) -> "Shared":
         """Return this with the files read anew that may change. Raises DocumentError."""
         files = _Files.read(self.config, directory, self.geo_ip)
-        api = replace(self.api, rules=files.rules, region_of=files.geo_ip.country)
+        api = replace(self.api, rules=files.rules)
         return replace(self, **files._asdict(), api=api)
 
 

@@ -36,6 +36,7 @@ class Worker:
         self.shared = shared
         self.resolver = Resolver()
         self.seed_states = SeedStates(shared.osl, shared.clock)
+        self.counts: Counter[str] = Counter()  #: of what happened since the start
         self.refusals: Counter[str] = Counter()  #: why strangers were refused, and how many
         self.ports: dict[str, int] = {}
         self._servers: list[asyncio.Server] = []

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from tests.geoip_database import Everywhere
 from tests.memory_network import HANGS, Destination, MemoryServer, Network, client_config, settle
 
 from headrace.base.clock import SYSTEM_CLOCK
@@ -164,10 +165,8 @@ async def test_notices_say_nothing_about_where_the_server_is(server: MemoryServe
 async def test_what_the_handshake_brought_is_told(server: MemoryServer) -> None:
     shared = server.worker.shared
     homepages = ["https://example.org/one", "https://example.org/two"]
-    services = replace(
-        shared.api, homepages=lambda parameters, region: homepages, region_of=lambda address: "CH"
-    )
-    server.worker.shared = replace(shared, api=services)
+    services = replace(shared.api, homepages=lambda parameters, region: homepages)
+    server.worker.shared = replace(shared, api=services, geo_ip=Everywhere("CH"))
     run = await Run([server.entry]).connected()
     await run.stop()
     assert [data["url"] for data in run.told("Homepage")] == homepages

@@ -54,6 +54,9 @@ class Side:
         self.socket = TunnelSocket(layer or Through(Opening()), self)
         self.tcp = FakeTcp(self.socket)
 
+    def connected(self) -> None:
+        assert self.socket.connected
+
     def admit(self, proceed: Callable[[], None]) -> bool:
         self.proceed = proceed
         return self.admitted

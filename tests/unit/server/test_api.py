@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 
@@ -14,7 +14,8 @@ from headrace.codec.packed_parameters import pack, to_json
 from headrace.documents.server_config import ServerConfig
 from headrace.documents.traffic_rules import DEFAULT_TRAFFIC_RULES, TrafficRules, read_traffic_rules
 from headrace.server.api import ApiServices, ApiSession
-from headrace.server.geoip import UNKNOWN
+from headrace.server.geoip import UNKNOWN, Place
+from headrace.server.origin import Origin
 
 NOON = 1_700_006_400.0  # 2023-11-15T00:00:00Z
 ADDRESS = "5.6.7.8"
@@ -66,8 +67,8 @@ def services(clock: Now | None = None, rules: TrafficRules = DEFAULT_TRAFFIC_RUL
     return ApiServices(config=config, rules=rules, clock=clock or Now(), rng=SeededRng(1))
 
 
-def session(shared: ApiServices | None = None) -> ApiSession:
-    return ApiSession(shared or services(), "OSSH", ADDRESS)
+def session(shared: ApiServices | None = None, region: str = UNKNOWN) -> ApiSession:
+    return ApiSession(shared or services(), "OSSH", Origin(Place(region)), lambda: ADDRESS)
 
 
 def handshaken(shared: ApiServices | None = None) -> ApiSession:
@@ -121,7 +122,7 @@ def test_a_deployed_clients_handshake_is_answered_in_cbor_with_the_entry_it_miss
 def test_handshake_says_which_countries_are_not_tunnelled(
     encode: Callable[[dict[str, object]], bytes], region: str, split: set[str]
 ) -> None:
-    api = session(replace(services(), region_of=lambda address: {ADDRESS: region}[address]))
+    api = session(region=region)
     wanted = {"split_tunnel": "1", "split_tunnel_regions": ["DE"]}
     reply = api.answer(b"psiphon-handshake", encode({**HANDSHAKE, **wanted}))
     assert reply is not None
@@ -129,9 +130,8 @@ def test_handshake_says_which_countries_are_not_tunnelled(
     assert api.split_regions == split
 
 
-def test_the_address_is_forgotten_with_the_handshake() -> None:
+def test_the_address_is_not_kept() -> None:
     api = session()
-    assert ADDRESS in repr([getattr(api, name) for name in api.__slots__])
     api.answer(b"psiphon-handshake", pack(HANDSHAKE))
     assert ADDRESS not in repr([getattr(api, name) for name in api.__slots__])
 
@@ -157,10 +157,9 @@ def test_handshake_tells_region_home_pages_and_limits() -> None:
         rules=rules,
         clock=shared.clock,
         rng=shared.rng,
-        region_of=lambda address: {ADDRESS: "XX"}[address],
         homepages=lambda parameters, region: [f"https://home.example/{parameters['sponsor_id']}/{region}"],
     )
-    api = session(shared)
+    api = session(shared, "XX")
     reply = api.answer(b"psiphon-handshake", to_json(HANDSHAKE))
     assert reply is not None
     assert decode_handshake_response(reply) == HandshakeResponse(

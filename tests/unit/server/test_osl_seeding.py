@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.geoip_database import Everywhere
 from tests.memory_network import Destination, MemoryServer, Network, make_tunnel, settle
 from tests.osl_configs import (
     CHANNEL,
@@ -251,8 +252,7 @@ async def test_only_schemes_for_this_client_apply(rig: Callable[..., Rig]) -> No
 async def test_a_known_region(rig: Callable[..., Rig]) -> None:
     network = rig(scheme(spec(0), Regions=["NL"]), scheme(spec(1), Regions=["CA"]))
     worker = network.server.worker
-    services = replace(worker.shared.api, region_of=lambda address: "CA")
-    worker.shared = replace(worker.shared, api=services)
+    worker.shared = replace(worker.shared, geo_ip=Everywhere("CA"))
     tunnel = await network.connect()
     await network.download(tunnel, 1)
     await sweep()
