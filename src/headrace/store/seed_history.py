@@ -7,8 +7,11 @@ The rule is `headrace.obfuscation.seed_history`'s. What this adds:
   can take back seeds, those since the last checkpoint, because `synchronous=NORMAL` does not wait for the
   disk at each of them. Waiting would cost every handshake milliseconds, to refuse replays made within a day
   of a power cut. `OFF` would not wait at checkpoints either, but could then lose the whole file.
-* When in doubt, refuse: if the file cannot be asked (locked too long, disk full), a seed counts as seen,
-  which costs an honest client one attempt. A damaged file is set aside and a fresh one started.
+* When in doubt, refuse: if the file cannot be asked (locked too long, say), a seed counts as seen, which
+  costs an honest client one attempt. A damaged file is set aside and a fresh one started.
+* A full disk closes no server. What is in the file is still asked; what comes now is remembered by this
+  process, and written once there is room. Only such a seed can be replayed, to another worker or after a
+  restart.
 
 Seeds are stored as they are. A hash would hide nothing: whoever holds this file and recorded traffic can
 hash the recorded seeds as well, and whoever holds the server's entry can tell by its key alone that a seed
@@ -49,6 +52,10 @@ _ACCEPT = """
 INSERT INTO seed VALUES (:seed, :now)
 ON CONFLICT (seed) DO UPDATE SET last_seen = :now WHERE last_seen <= :expired
 """
+_KNOWN = "SELECT 1 FROM seed WHERE seed = ? AND last_seen > ?"
+_REMEMBER = """
+INSERT INTO seed VALUES (?, ?) ON CONFLICT (seed) DO UPDATE SET last_seen = max(last_seen, excluded.last_seen)
+"""
 _RENEW = "UPDATE seed SET last_seen = max(last_seen, :now) WHERE seed = :seed"
 _EXPIRE = """
 DELETE FROM seed
@@ -75,6 +82,7 @@ class SeedHistory:
         self._prune_every = max(1, min(_PRUNE_EVERY, capacity // 64))
         self._until_prune = self._prune_every
         self._failing = False
+        self._unwritten: dict[bytes, int] = {}  # seeds there was no room for, and when they were last seen
         self._file_id: tuple[int, int] | None = None
         try:
             self._database = self._open()
@@ -90,7 +98,7 @@ class SeedHistory:
                 self._reopen()
             known = self._test_and_insert(seed)
         except (OSError, OperatorError, sqlite3.OperationalError) as error:
-            return self._doubt(error)
+            return self._without_room(seed) if _is_full(error) else self._doubt(error)
         except sqlite3.DatabaseError as error:  # damaged, as opposed to busy or unreachable
             return self._recover(error)
         self._failing = False
@@ -103,6 +111,9 @@ class SeedHistory:
     # ---- the rule
 
     def _test_and_insert(self, seed: bytes) -> bool:
+        if self._unwritten:
+            self._database.executemany(_REMEMBER, self._unwritten.items())
+            self._unwritten.clear()
         now = int(self._clock.time())
         values = {"seed": seed, "now": now, "expired": now - self._ttl}
         if self._database.execute(_ACCEPT, values).rowcount == 0:
@@ -151,6 +162,22 @@ class SeedHistory:
 
     # ---- trouble
 
+    def _without_room(self, seed: bytes) -> bool:
+        """Apply the rule where nothing can be written."""
+        if not self._failing:
+            self._failing = True
+            _log.error("no room for the seed history: new seeds are in the memory of this process alone")
+        now = int(self._clock.time())
+        try:
+            written = self._database.execute(_KNOWN, (seed, now - self._ttl)).fetchone() is not None
+        except sqlite3.Error as error:
+            return self._doubt(error)
+        known = self._unwritten.pop(seed, 0) > now - self._ttl
+        self._unwritten[seed] = now
+        if len(self._unwritten) > self._capacity:
+            del self._unwritten[next(iter(self._unwritten))]
+        return written or known
+
     def _doubt(self, error: Exception) -> bool:
         if not self._failing:  # once per outage
             self._failing = True
@@ -163,6 +190,10 @@ class SeedHistory:
         except (OSError, OperatorError, sqlite3.Error) as worse:
             return self._doubt(worse)
         return True
+
+
+def _is_full(error: Exception) -> bool:
+    return isinstance(error, sqlite3.Error) and error.sqlite_errorcode == sqlite3.SQLITE_FULL
 
 
 def _connect(path: Path | str, *, suspect: bool = False) -> sqlite3.Connection:

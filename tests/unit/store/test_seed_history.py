@@ -1,3 +1,4 @@
+import itertools
 import logging
 import os
 import sqlite3
@@ -5,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from headrace.store import seed_history
 from headrace.store.seed_history import SeedHistory
 
 DAY = 86_400
+FILLER = itertools.count(1 << 64)
 
 
 class Time:
@@ -261,6 +264,45 @@ def test_a_lock_held_too_long_refuses_and_is_logged_once(
     assert history.seen(seed(3))
     assert len(caplog.records) == 2, "a new outage is news"
     blocker.close()
+
+
+def test_a_full_disk_closes_no_server(
+    history: SeedHistory, path: Path, time: Time, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert not history.seen(seed(0))
+    fill(history)
+    # What is in the file is still known, what comes now is accepted once, and the log hears of it once.
+    assert history.seen(seed(0))
+    assert [history.seen(seed(number)) for number in (1, 2, 1)] == [False, False, True]
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    time.now += DAY
+    assert not history.seen(seed(1)), "a day later it is forgotten here as well"
+
+    history._database.execute("PRAGMA max_page_count = 1000000")
+    assert not history.seen(seed(3))
+    other = SeedHistory(path, time)
+    assert all(other.seen(seed(number)) for number in (1, 3)), "what was remembered was not written"
+    other.close()
+    fill(history)
+    history.seen(seed(4))
+    assert len(caplog.records) == 2, "a new outage is news"
+
+
+def test_no_more_is_remembered_without_room_than_with_it(path: Path, time: Time) -> None:
+    with closing(SeedHistory(path, time, capacity=3)) as history:
+        fill(history)
+        assert not any(history.seen(seed(number)) for number in range(5))
+        assert [history.seen(seed(number)) for number in (4, 3, 2)] == [True, True, True]
+        assert not history.seen(seed(0))
+
+
+def fill(history: SeedHistory) -> None:
+    """Leave no room on the disk, as far as this connection is concerned."""
+    pages = history._database.execute("PRAGMA page_count").fetchone()[0]
+    history._database.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        for number in FILLER:
+            history._database.execute("INSERT INTO seed VALUES (?, 0)", (number.to_bytes(16, "little"),))
 
 
 def test_nothing_is_logged_of_a_seed(
