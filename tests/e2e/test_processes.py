@@ -54,13 +54,13 @@ class Program:
 
 
 @asynccontextmanager
-async def program(*arguments: str | Path) -> AsyncIterator[Program]:
+async def program(*arguments: str | Path, patience: float = 45) -> AsyncIterator[Program]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "headrace", *map(str, arguments)), stdout=PIPE, stderr=PIPE
     )
     running = Program(process)
     try:
-        async with asyncio.timeout(45):
+        async with asyncio.timeout(patience):
             yield running
     finally:
         if process.returncode is None:
@@ -70,7 +70,7 @@ async def program(*arguments: str | Path) -> AsyncIterator[Program]:
 
 @asynccontextmanager
 async def server(
-    directory: Path, *, workers: str = "1", **settings: object
+    directory: Path, *, workers: str = "1", patience: float = 45, **settings: object
 ) -> AsyncIterator[tuple[Program, str]]:
     """Run a server on loopback; yields it and an entry that leads to it."""
     with silent_port() as port:
@@ -79,7 +79,7 @@ async def server(
         path = directory / CONFIG_FILE
         path.write_text(json.dumps({**json.loads(path.read_bytes()), "AllowBogons": True, **settings}))
     words = ["--listen", "127.0.0.1", "--workers", workers]
-    async with program("server", "run", "--config", path, *words) as running:
+    async with program("server", "run", "--config", path, *words, patience=patience) as running:
         assert running.process.stdout is not None
         assert f"OSSH on port {port}" in (await running.process.stdout.readline()).decode()
         yield running, generated.entry
