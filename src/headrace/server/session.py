@@ -69,6 +69,11 @@ class Session:
         self.state = "handshake"  #: handshake, refused, tunnel
         self._deadline = asyncio.get_running_loop().call_later(shared.handshake_timeout, self._time_is_up)
 
+    @property
+    def protocol_name(self) -> str:
+        """The tunnel protocol's name."""
+        return self._protocol.name
+
     # ---- what the socket calls ------------------------------------------------------------------------
 
     def connected(self) -> None:

@@ -18,6 +18,8 @@ from headrace.net.resolve import Resolver
 from headrace.server.osl_seeding import SeedStates
 from headrace.server.session import Session
 from headrace.server.shared import Shared
+from headrace.server.stats.snapshot import Snapshot
+from headrace.server.stats.worker_snapshot import take_snapshot
 from headrace.transports import TunnelProtocol, tunnel_protocol
 
 __all__ = ["Worker"]
@@ -106,6 +108,10 @@ class Worker:
     def tunnels(self) -> int:
         """Tunnels in use."""
         return sum(session.state == "tunnel" for session in self._sessions)
+
+    def snapshot(self) -> Snapshot:
+        """Return this worker's figures."""
+        return take_snapshot(self)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a coroutine as a task that is kept alive until it ends."""

@@ -1,0 +1,132 @@
+"""The event log: a line of JSON for each thing that happened, in the deployed servers' form.
+
+    {"event_name":"server_tunnel","timestamp":"2024-01-02T03:04:00Z","event_id":"5f…","host_id":"h1",…}
+
+Every process writes to the file by itself. A line is one write at the end of the file, so the lines of
+several processes never mix. Whatever a value may hold, no address leaves: a line is redacted as a whole.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import headrace
+from headrace.base.clock import SYSTEM_CLOCK, Clock
+from headrace.base.redact import scrub_addresses
+from headrace.base.rng import SYSTEM_RNG, Rng
+
+__all__ = ["COARSE", "MAX_TEXT", "EventLog"]
+
+_log = logging.getLogger(__name__)
+
+#: Seconds to which the time of an event is cut down, for those that follow from what one client did.
+COARSE: Final[Mapping[str, int]] = {
+    "failed_tunnel": 3600,
+    "remote_server_list": 3600,
+    "server_blocklist_hit": 3600,
+    "server_tunnel": 60,
+    "unique_user": 3600,
+}
+#: Characters that are kept of a text.
+MAX_TEXT: Final = 512
+_STANDARD_ERROR: Final = 2
+
+
+class EventLog:
+    """Writes to the end of `file`, or to standard error. Never raises: what cannot be written is counted.
+
+    `host` is what every line says of the server: host_id and the like. The file is opened anew when it has
+    been moved away, so log rotators need no signal.
+    """
+
+    def __init__(
+        self,
+        file: Path | None = None,
+        host: Mapping[str, str] | None = None,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        rng: Rng = SYSTEM_RNG,
+    ) -> None:
+        self.written = 0
+        self.dropped = 0
+        self._file = file
+        self._host = {"build_rev": headrace.__version__, **(host or {})}
+        self._clock = clock
+        self._rng = rng
+        self._descriptor = -1 if file else _STANDARD_ERROR
+        self._lost = 0  # lines since the last that could be written
+        self._torn = False  # the last line is only partly there
+
+    def write(self, name: str, fields: Mapping[str, object]) -> None:
+        """Write an event: its fields, and what all events have."""
+        if self._append(self._line(name, fields)):
+            self.written += 1
+            if self._lost:
+                _log.warning("events can be written again", extra={"dropped": self._lost})
+                self._lost = 0
+            return
+        self.dropped += 1
+        if not self._lost:
+            _log.error("events cannot be written, and are dropped until they can")
+        self._lost += 1
+
+    def close(self) -> None:
+        """Close the file; a later event opens it again."""
+        if self._file is not None and self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _line(self, name: str, fields: Mapping[str, object]) -> bytes:
+        grain = COARSE.get(name, 1)
+        seconds = int(self._clock.time()) // grain * grain
+        event = {
+            **{key: _bounded(value) for key, value in fields.items()},
+            **self._host,
+            "event_name": name,
+            "timestamp": datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "event_id": self._rng.bytes(16).hex(),
+        }
+        text = json.dumps(event, ensure_ascii=False, separators=(",", ":"), default=str)
+        return scrub_addresses(text).encode("utf-8", "replace") + b"\n"
+
+    def _append(self, line: bytes) -> bool:
+        if self._torn:
+            line = b"\n" + line  # so that what is left of the torn line spoils no other
+        try:
+            self._reopen()
+            done = os.write(self._descriptor, line)
+        except OSError:
+            return False
+        self._torn = done < len(line)
+        return not self._torn
+
+    def _reopen(self) -> None:
+        """See to it that the file is open under its name. Raises OSError."""
+        if self._file is None:
+            return
+        try:
+            there = os.stat(self._file)
+        except FileNotFoundError:
+            self.close()
+        else:
+            if self._descriptor >= 0 and not os.path.samestat(there, os.fstat(self._descriptor)):
+                self.close()
+        if self._descriptor < 0:
+            self._descriptor = os.open(
+                self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600
+            )
+
+
+def _bounded(value: object) -> object:
+    """Return the value with every text in it cut to what is kept."""
+    if isinstance(value, str):
+        return value[:MAX_TEXT]
+    if isinstance(value, list | tuple):
+        return [_bounded(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key)[:MAX_TEXT]: _bounded(item) for key, item in value.items()}
+    return value
