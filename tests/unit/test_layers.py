@@ -11,7 +11,7 @@ SOURCE = Path(headrace.__file__).parent
 LAYERS = [
     {"base"},
     {"crypto", "codec"},
-    {"ssh", "obfuscation", "documents", "establishment"},
+    {"ssh", "obfuscation", "documents", "discovery", "establishment"},
     {"net", "transports", "store", "desktop"},
     {"client", "server"},
     {"testing"},
