@@ -64,10 +64,16 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     log_level: str = "info"
     log_filename: str = ""
     load_monitor_period_seconds: int = 0  # 0: no load reports
+    destination_bytes_period_seconds: int = 300  # 0: no such reports
 
     # Ours.
     workers: int = 0  # processes; 0: one per processor
     allow_forwards_before_handshake: bool = False
+    event_log_filename: str = ""  # "": where the log goes
+    irregular_tunnels_per_minute: int = 60  # per worker
+    destination_bytes_asns: list[str] = msgspec.field(default=[], name="DestinationBytesASNs")
+    metrics_address: str = ""  # "": no page
+    metrics_minimum_clients: int = 10
 
     unknown_fields: list[str] = msgspec.field(default=[], name="")
 
@@ -92,6 +98,11 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     def udpgw_address(self) -> tuple[str, int] | None:
         """Address at which clients expect udpgw, None when UDP is not carried."""
         return _split_address(self.udp_intercept_udpgw_server_address)
+
+    @property
+    def metrics_place(self) -> tuple[str, int] | None:
+        """Where the metrics are shown, None when they are not."""
+        return _split_address(self.metrics_address)
 
     @property
     def testing_settings(self) -> list[str]:
@@ -167,6 +178,9 @@ def _check(config: ServerConfig, file: str) -> None:
         ("SSHBeginHandshakeTimeoutMilliseconds", config.ssh_begin_handshake_timeout_milliseconds),
         ("SSHHandshakeTimeoutMilliseconds", config.ssh_handshake_timeout_milliseconds),
         ("LoadMonitorPeriodSeconds", config.load_monitor_period_seconds),
+        ("DestinationBytesPeriodSeconds", config.destination_bytes_period_seconds),
+        ("IrregularTunnelsPerMinute", config.irregular_tunnels_per_minute),
+        ("MetricsMinimumClients", config.metrics_minimum_clients),
         ("Workers", config.workers),
     ):
         insist(number >= 0, name, f"{number} is below zero: write zero or more")
@@ -181,6 +195,13 @@ def _check(config: ServerConfig, file: str) -> None:
         not udpgw or config.udpgw_address is not None,
         "UDPInterceptUdpgwServerAddress",
         "write an address and a port, for instance 127.0.0.1:7300",
+    )
+    metrics = config.metrics_place
+    insist(
+        not config.metrics_address or (metrics is not None and ipaddress.ip_address(metrics[0]).is_loopback),
+        "MetricsAddress",
+        "write a loopback address and a port, for instance 127.0.0.1:9464: a page that others can reach "
+        "tells them what this machine is",
     )
     resolver = config.dns_resolver_ip_address
     insist(not resolver or _is_address(resolver), "DNSResolverIPAddress", "is not an IP address")
