@@ -18,6 +18,7 @@ from headrace.obfuscation.prefix import PrefixSpecs
 from headrace.server.api import ApiServices
 from headrace.server.egress import Egress, local_addresses
 from headrace.server.geoip import NO_COUNTRIES, GeoIP
+from headrace.server.stats.event_log import EventLog
 from headrace.ssh.connection import MAX_CHANNELS
 from headrace.ssh.host_keys import HostKey
 
@@ -49,6 +50,7 @@ class Shared:
     egress: Egress
     api: ApiServices
     seen: Callable[[bytes], bool]
+    events: EventLog
     rng: Rng
     clock: Clock
 
@@ -86,6 +88,7 @@ class Shared:
             ),
             api=ApiServices(config=config, rules=files.rules, clock=clock, rng=rng),
             seen=seen,
+            events=_event_log(config, directory, clock, rng),
             rng=rng,
             clock=clock,
             user=config.ssh_user_name,
@@ -138,6 +141,18 @@ def identification(config: ServerConfig) -> str:
     key = (config.obfuscated_ssh_key or config.ssh_password).encode()
     digest = hmac.digest(key, b"identification", hashlib.sha256)
     return _IDENTIFICATIONS[digest[0] % len(_IDENTIFICATIONS)]
+
+
+def _event_log(config: ServerConfig, directory: Path, clock: Clock, rng: Rng) -> EventLog:
+    """Return the log of events: to a file of its own, or along with the rest of the log."""
+    host = {"host_id": config.host_id, "provider": config.host_provider}
+    file = directory / config.event_log_filename if config.event_log_filename else config.log_filename
+    return EventLog(
+        Path(file) if file else None,
+        {name: value for name, value in host.items() if value},
+        clock=clock,
+        rng=rng,
+    )
 
 
 def _file(directory: Path, name: str, field: str) -> tuple[bytes, str]:
