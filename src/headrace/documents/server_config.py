@@ -68,6 +68,8 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
 
     # Ours.
     workers: int = 0  # processes; 0: one per processor
+    accept_rate_per_second: float = 0  # per worker; 0: no limit
+    max_worker_memory_bytes: int = 0  # per worker; 0: no limit
     allow_forwards_before_handshake: bool = False
     event_log_filename: str = ""  # "": where the log goes
     irregular_tunnels_per_minute: int = 60  # per worker

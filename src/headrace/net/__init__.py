@@ -1,7 +1,7 @@
 """The only sockets.
 
 loop                         which event loop there is
-dial, device, interfaces, unix_socket    connecting and listening, and where
+dial, listener, device, interfaces, unix_socket    connecting and listening, and where
 resolve, addresses           names to addresses
 tunnel_socket                the socket under a tunnel, for either side
 relay, relay_pool, scratch   a socket and a channel, joined; what all receive into

@@ -21,7 +21,7 @@ from headrace.base.errors import (
 )
 from headrace.net.device import connected_socket
 
-__all__ = ["dial", "half_close", "insist_on_free", "listen", "reset"]
+__all__ = ["cannot_listen", "dial", "half_close", "insist_on_free", "listen", "reset"]
 
 _NO_LINGER = struct.pack("ii", 1, 0)
 
@@ -71,20 +71,17 @@ async def listen(
     port: int,
     *,
     what: str,
-    shared: bool = False,
     backlog: int = 1024,
 ) -> asyncio.Server:
-    """Listen on a port; 0 lets the system choose one. `shared` lets other processes listen on it as well.
+    """Listen on a port; 0 lets the system choose one.
 
     Raises OperatorError naming `what` could not listen, and why.
     """
     loop = asyncio.get_running_loop()
     try:
-        return await loop.create_server(
-            factory, host, port, backlog=backlog, reuse_address=True, reuse_port=shared or None
-        )
+        return await loop.create_server(factory, host, port, backlog=backlog, reuse_address=True)
     except OSError as error:
-        raise _taken(what, port, error) from error
+        raise cannot_listen(what, port, error) from error
 
 
 def insist_on_free(port: int, *, what: str, host: str | None = None) -> None:
@@ -94,7 +91,7 @@ def insist_on_free(port: int, *, what: str, host: str | None = None) -> None:
         try:
             probe.bind((host or "", port))
         except OSError as error:
-            raise _taken(what, port, error) from error
+            raise cannot_listen(what, port, error) from error
 
 
 def half_close(transport: asyncio.Transport) -> None:
@@ -115,7 +112,8 @@ def reset(transport: asyncio.Transport) -> None:
     transport.abort()
 
 
-def _taken(what: str, port: int, error: OSError) -> OperatorError:
+def cannot_listen(what: str, port: int, error: OSError) -> OperatorError:
+    """Return what to tell the operator when `what` cannot have its port."""
     remedy = _REMEDIES.get(error.errno or 0, "")
     return OperatorError(f"{what} cannot listen on port {port}: {_reason(error)}{remedy}")
 

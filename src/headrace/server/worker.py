@@ -7,14 +7,20 @@ replayed preamble is refused by every one of them, and nothing else.
 import asyncio
 import contextlib
 import logging
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Final
 
-from headrace.net.dial import listen
+from headrace.base.errors import OperatorError
 from headrace.net.interfaces import every_address
+from headrace.net.listener import Listener
 from headrace.net.resolve import Resolver
+from headrace.server.load.accept_rate import AcceptRate
+from headrace.server.load.admission import Admission
+from headrace.server.load.descriptors import Descriptors
+from headrace.server.load.memory import Memory
+from headrace.server.load.newcomers import Newcomers
 from headrace.server.osl_seeding import SeedStates
 from headrace.server.session import Session
 from headrace.server.shared import Shared
@@ -29,10 +35,13 @@ _log = logging.getLogger(__name__)
 #: Seconds between two looks at what is idle, and the silence after which a tunnel is given up.
 SWEEP: Final = 5.0
 SILENCE: Final = 300.0
+#: Most connections that are held without being logged in, and that as a part of the descriptors there are.
+MAX_NEWCOMERS: Final = 10_000
+NEWCOMERS_SHARE: Final = 4
 
 
 class Worker:
-    """Listens and keeps the sessions. `start`, then `stop`."""
+    """Listens and keeps the sessions. `start`, then `stop`; in between `pause` and `resume`."""
 
     def __init__(self, shared: Shared) -> None:
         self.shared = shared
@@ -41,10 +50,20 @@ class Worker:
         self.counts: Counter[str] = Counter()  #: of what happened since the start
         self.refusals: Counter[str] = Counter()  #: why strangers were refused, and how many
         self.ports: dict[str, int] = {}
-        self._servers: list[asyncio.Server] = []
+        self.paused: set[str] = set()  #: why no new connections are taken; empty when they are
+        self.admission: Admission[Session] = Admission(
+            shared.max_handshakes, shared.queue_timeout, self._turn_away
+        )
+        self._rate = AcceptRate(shared.config.accept_rate_per_second)
+        self._descriptors = Descriptors()
+        self._memory = Memory(shared.config.max_worker_memory_bytes)
+        self._listeners: list[Listener] = []
         self._sessions: set[Session] = set()
-        self._handshaking: set[Session] = set()
-        self._queue: deque[tuple[Session, Callable[[], None]]] = deque()
+        self._newcomers: Newcomers[Session] = Newcomers(
+            min(MAX_NEWCOMERS, self._descriptors.limit // NEWCOMERS_SHARE),
+            lambda session: session.socket.finish(),
+            lambda session: session.socket.close(),
+        )
         self._tasks: set[asyncio.Task[None]] = set()
         self._drained: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -54,16 +73,13 @@ class Worker:
     async def start(self, host: str | None = None) -> None:
         """Listen for every configured protocol. Raises OperatorError if a port cannot be had."""
         config = self.shared.config
+        hosts = (host,) if host is not None else every_address()
         for name, port in config.protocol_ports.items():
-            server = await listen(
-                partial(self.accept, tunnel_protocol(name)),
-                host if host is not None else every_address(),
-                port,
-                what=name,
-                shared=True,
-            )
-            self._servers.append(server)
-            self.ports[name] = server.sockets[0].getsockname()[1]
+            factory = partial(self.accept, tunnel_protocol(name))
+            listener = Listener(factory, hosts, port, what=name, keeper=self, spawn=self.spawn)
+            self._listeners.append(listener)
+            listener.open()
+            self.ports[name] = listener.port
         self.resolver.start()  # importing it takes a moment: better now than at the first look-up
         self.spawn(self.sweep())
         if config.load_monitor_period_seconds:
@@ -71,8 +87,9 @@ class Worker:
 
     async def stop(self, grace: float = 0.0) -> None:
         """Stop listening, give open tunnels `grace` seconds to end by themselves, close the rest."""
-        for server in self._servers:
-            server.close()
+        self.paused.add("stopping")
+        for listener in self._listeners:
+            listener.close()
         if grace and self.tunnels:
             self._drained = asyncio.Event()
             with contextlib.suppress(TimeoutError):
@@ -93,6 +110,28 @@ class Worker:
             self.seed_states = SeedStates(shared.osl, shared.clock)
             for session in self._sessions:
                 session.reseed()
+
+    def pause(self, reason: str = "ordered") -> None:
+        """Take no new connections until every reason for it is gone; what is open goes on."""
+        if not self.paused:
+            for listener in self._listeners:
+                listener.shut()
+        if reason not in self.paused:
+            self.paused.add(reason)
+            self.counts[f"paused.{reason}"] += 1
+            _log.info("no new connections", extra={"reason": reason})
+
+    def resume(self, reason: str = "ordered") -> None:
+        """Give up one reason for the pause, and take connections again if it was the last."""
+        if self.paused == {reason}:
+            try:
+                for listener in self._listeners:
+                    listener.open()
+            except OperatorError as error:
+                _log.error("still no new connections", extra={"reason": str(error)})
+                return
+            _log.info("new connections again")
+        self.paused.discard(reason)
 
     def hurry(self) -> None:
         """Wait no longer for open tunnels."""
@@ -122,49 +161,54 @@ class Worker:
         task.add_done_callback(self._tasks.discard)
         return task
 
+    # ---- who comes in ---------------------------------------------------------------------------------
+
+    def wait(self) -> float:
+        """Return how many seconds to wait before the next connection is taken."""
+        if self._descriptors.spent():
+            self.short()
+        return self._rate.wait(asyncio.get_running_loop().time())
+
+    def taken(self) -> None:
+        """A connection was taken."""
+        self._rate.taken()
+
+    def short(self) -> None:
+        """The system gives us no more connections: what it still gives is for those who are in."""
+        asyncio.get_running_loop().call_soon(self.pause, "descriptors")
+
     # ---- sessions -------------------------------------------------------------------------------------
 
     def accept(self, protocol: TunnelProtocol) -> asyncio.BaseProtocol:
         """Begin a session; return the protocol for its connection."""
         session = Session(self, protocol)
         self._sessions.add(session)
+        if self._newcomers.add(session):
+            self.counts["rejected.newcomers"] += 1
         return session.socket
 
     def admit(self, session: Session, proceed: Callable[[], None]) -> bool:
-        """Give a handshake its turn now, or queue it for a while (tunnel spec §4)."""
-        limit = self.shared.max_handshakes
-        if not limit or len(self._handshaking) < limit:
-            self._handshaking.add(session)
-            return True
-        self._queue.append((session, proceed))
-        asyncio.get_running_loop().call_later(self.shared.queue_timeout, self._give_up, session)
-        return False
+        """Give a handshake its turn now, or when there is one (tunnel spec §4)."""
+        return self.admission.admit(session, proceed)
 
-    def _give_up(self, session: Session) -> None:
-        if self._leave_queue(session):
-            session.socket.finish()
-
-    def _leave_queue(self, session: Session) -> bool:
-        for place, (waiting, _) in enumerate(self._queue):
-            if waiting is session:
-                del self._queue[place]
-                return True
-        return False
+    def _turn_away(self, session: Session, reason: str) -> None:
+        self.counts[f"rejected.{reason}"] += 1
+        session.socket.finish()
 
     def released(self, session: Session) -> None:
         """A handshake is over: let the next one begin."""
-        if session in self._handshaking:
-            self._handshaking.discard(session)
-            if self._queue:
-                waiting, proceed = self._queue.popleft()
-                self._handshaking.add(waiting)
-                proceed()
+        self.admission.leave(session)
+
+    def logged_in(self, session: Session) -> None:
+        """A handshake is over, and its connection is a client's."""
+        self._newcomers.discard(session)
+        self.admission.leave(session)
 
     def ended(self, session: Session) -> None:
         """A session's connection is gone."""
         self._sessions.discard(session)
-        self._leave_queue(session)  # else it would be given a place that nobody gives back
-        self.released(session)
+        self._newcomers.discard(session)
+        self.admission.leave(session)
         if self._drained is not None and not self.tunnels:
             self._drained.set()
 

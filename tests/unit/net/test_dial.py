@@ -125,15 +125,6 @@ async def test_a_port_in_use_is_told_with_who_wanted_it() -> None:
     assert not ADDRESS.search(str(failure.value))
 
 
-@pytest.mark.both_loops
-async def test_workers_share_a_port_and_others_do_not() -> None:
-    async with await listen(Keeper, "127.0.0.1", 0, what="one", shared=True) as first:
-        async with await listen(Keeper, "127.0.0.1", port_of(first), what="two", shared=True) as second:
-            assert port_of(first) == port_of(second)
-        with pytest.raises(OperatorError):
-            await listen(Keeper, "127.0.0.1", port_of(first), what="three")
-
-
 def test_a_shared_port_is_not_free() -> None:
     with socket.socket() as sharer:
         sharer.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
