@@ -16,6 +16,7 @@
                      additional_parameters are parts
     proxy_environment  the upstream proxy that the environment names
     server_config    the server's configuration file
+    psinet           what a server tells clients of the network
     traffic_rules    limits on clients; traffic_filter and port_policy are its parts
     prefix_specs     the prefixes that both sides may be configured with
     tactics_config   the part of a tactics file that a server needs itself

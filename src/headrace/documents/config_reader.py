@@ -76,8 +76,17 @@ def fold_deep(value: object, kind: object, path: str = "") -> tuple[object, list
         (inner,) = typing.get_args(kind)[:1] or (object,)
         folded = [fold_deep(item, inner, f"{path}[{index}]") for index, item in enumerate(value)]
         return [item for item, _ in folded], [name for _, unknown in folded for name in unknown]
-    struct = next((option for option in (kind, *typing.get_args(kind)) if _is_struct(option)), None)
-    if struct is None or not isinstance(value, dict):
+    if not isinstance(value, dict):
+        return value, []
+    options = (kind, *typing.get_args(kind))
+    mapping = next((option for option in options if typing.get_origin(option) is dict), None)
+    if mapping is not None:
+        inner = typing.get_args(mapping)[1]
+        members = {name: fold_deep(item, inner, f"{path}.{name}") for name, item in value.items()}
+        paths = [name for _, unknown in members.values() for name in unknown]
+        return {name: item for name, (item, _) in members.items()}, paths
+    struct = next((option for option in options if _is_struct(option)), None)
+    if struct is None:
         return value, []
     types = {field.encode_name: field.type for field in msgspec.structs.fields(struct)}
     known, others = fold(value, types)
