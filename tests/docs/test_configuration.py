@@ -11,6 +11,7 @@ from tests.docs.documents import ROOT, documents, tables
 from headrace.cli import stock
 from headrace.documents import traffic_rules
 from headrace.documents.client_config import ClientConfig, ClientRateLimits, NoticeFileSettings
+from headrace.documents.load_limits import LoadLimits
 from headrace.documents.osl.config import Scheme, SeedSpec
 from headrace.documents.server_config import ServerConfig
 from headrace.documents.traffic_filter import TrafficFilter
@@ -50,6 +51,7 @@ parts = pytest.mark.parametrize(
         ("rate limits of a client", ClientRateLimits),
         ("notice files", NoticeFileSettings),
         ("server", ServerConfig),
+        ("load limits", LoadLimits),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

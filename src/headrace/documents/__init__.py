@@ -15,7 +15,7 @@
                      local_proxy_checks; upstream_proxy_url, custom_headers, host_patterns and
                      additional_parameters are parts
     proxy_environment  the upstream proxy that the environment names
-    server_config    the server's configuration file
+    server_config    the server's configuration file; load_limits is a part
     psinet           what a server tells clients of the network
     traffic_rules    limits on clients; traffic_filter and port_policy are its parts
     prefix_specs     the prefixes that both sides may be configured with

@@ -70,10 +70,15 @@ class Relay(asyncio.BufferedProtocol):
 
     def stirred(self) -> bool:
         """Whether anything has passed since this was last asked, if only out of the socket's buffer."""
-        unwritten = self._tcp.get_write_buffer_size() if self._tcp is not None else 0
+        unwritten = self.buffered
         stirred = self.busy or unwritten < self._unwritten
         self.busy, self._unwritten = False, unwritten
         return stirred
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that the socket has not taken yet."""
+        return self._tcp.get_write_buffer_size() if self._tcp is not None else 0
 
     @property
     def closing(self) -> bool:

@@ -23,6 +23,11 @@ class RelayPool:
         """How many are open, not counting those that are closing."""
         return sum(not relay.closing for relay in self._idle)
 
+    @property
+    def buffered(self) -> int:
+        """Bytes that wait for their sockets to take them."""
+        return sum(relay.buffered for relay in self._idle)
+
     def make(self) -> Relay:
         """Return a new relay; it counts once it is `add`ed."""
         return Relay(self._end)

@@ -356,6 +356,12 @@ class TunnelSocket(asyncio.BufferedProtocol):
         return self._resting or self._stuck
 
     @property
+    def buffered(self) -> int:
+        """Bytes that the peer has not taken yet."""
+        sealed = self._core.pending if self._core is not None else 0
+        return sealed + (self._tcp.get_write_buffer_size() if self._tcp is not None else 0)
+
+    @property
     def peer_address(self) -> str:
         """The peer's IP address; it must not leave this process's memory."""
         name = self._tcp.get_extra_info("peername") if self._tcp is not None else None

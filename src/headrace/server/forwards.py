@@ -63,6 +63,11 @@ class PortForwards:
         """Port forwards open at the moment."""
         return len(self._relays)
 
+    @property
+    def buffered(self) -> int:
+        """Bytes that wait for their destinations to take them."""
+        return self._relays.buffered
+
     def open(self, channel: Channel, destination: Destination, *, may_split: bool = False) -> None:
         """Dial, then accept the channel; or refuse it, if it may be, for the client to dial.
 

@@ -131,14 +131,16 @@ class Session:
         return same_user and same_password
 
     def _logged_in(self) -> None:
-        assert self._transport is not None
+        assert self._transport is not None and self._rules is not None
         shared = self._worker.shared
         self._deadline.cancel()
-        self._worker.released(self)
+        self._worker.logged_in(self)
         self.state = "tunnel"
-        self._api = ApiSession(shared.api, self._protocol.name, self.origin, lambda: self.socket.peer_address)
+        first = self._worker.clients.arrived(self._login.session_id, self)
+        self._rules.logged_in(self._login.session_id, first_tunnel=first)
+        self._api = ApiSession(shared.api, self._rules, self.origin, lambda: self.socket.peer_address)
         self._forwards = PortForwards(
-            self._worker.resolver, shared.egress, self._worker.spawn, self._api.limits
+            self._worker.resolver, shared.egress, self._worker.spawn, self._rules.limits
         )
         self._connection = Connection(self._transport, self._accept, self._answer, shared.max_channels)
         self.socket.block = self._connection.block
@@ -230,6 +232,12 @@ class Session:
             _serve(channel, self._udpgw)
         else:
             self._forwards.open(channel, destination, may_split=may_split)
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that wait to be sent, to the client and to where its port forwards lead."""
+        forwarded = self._forwards.buffered if self._forwards is not None else 0
+        return self.socket.buffered + forwarded
 
     # ---- time -----------------------------------------------------------------------------------------
 

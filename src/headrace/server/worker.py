@@ -14,12 +14,14 @@ from typing import Any, Final
 
 from headrace.base.errors import OperatorError
 from headrace.net.interfaces import every_address
-from headrace.net.listener import Listener
+from headrace.net.listener import RELIEF, Listener
 from headrace.net.resolve import Resolver
+from headrace.server.authorizations import Authorizations
+from headrace.server.clients import Clients
 from headrace.server.load.accept_rate import AcceptRate
 from headrace.server.load.admission import Admission
 from headrace.server.load.descriptors import Descriptors
-from headrace.server.load.memory import Memory
+from headrace.server.load.memory import Memory, hoarders
 from headrace.server.load.newcomers import Newcomers
 from headrace.server.osl_seeding import SeedStates
 from headrace.server.session import Session
@@ -167,6 +169,7 @@ class Worker:
         """Return how many seconds to wait before the next connection is taken."""
         if self._descriptors.spent():
             self.short()
+            return RELIEF
         return self._rate.wait(asyncio.get_running_loop().time())
 
     def taken(self) -> None:
@@ -234,3 +237,24 @@ class Worker:
             await asyncio.sleep(SWEEP)
             for session in list(self._sessions):
                 session.sweep(SWEEP, SILENCE)
+            self._look_at_memory()
+            if "descriptors" in self.paused and self._descriptors.relieved():
+                self.resume("descriptors")
+
+    def _look_at_memory(self) -> None:
+        """Close who holds too much, and take no new tunnels while there is little left."""
+        held = [(session, session.buffered) for session in self._sessions]
+        most = self.shared.config.max_tunnel_memory_bytes
+        excess = self._memory.look()
+        greedy = {session: "tunnel_memory" for session, size in held if most and size > most}
+        greedy |= dict.fromkeys(hoarders(held, excess), "worker_memory")
+        for session, reason in greedy.items():
+            self.counts[f"closed.{reason}"] += 1
+            session.socket.abort()  # it does not read: a goodbye would only be more of the same
+        if self._memory.short != ("memory" in self.paused):
+            (self.pause if self._memory.short else self.resume)("memory")
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that wait to be sent to clients and destinations."""
+        return sum(session.buffered for session in self._sessions)
