@@ -131,7 +131,7 @@ class Session:
         return same_user and same_password
 
     def _logged_in(self) -> None:
-        assert self._transport is not None and self._rules is not None
+        assert self._transport is not None
         shared = self._worker.shared
         self._deadline.cancel()
         self._worker.logged_in(self)
@@ -140,7 +140,7 @@ class Session:
         self._rules.logged_in(self._login.session_id, first_tunnel=first)
         self._api = ApiSession(shared.api, self._rules, self.origin, lambda: self.socket.peer_address)
         self._forwards = PortForwards(
-            self._worker.resolver, shared.egress, self._worker.spawn, self._rules.limits
+            self._worker.resolver, shared.egress, self._worker.spawn, self._api.limits
         )
         self._connection = Connection(self._transport, self._accept, self._answer, shared.max_channels)
         self.socket.block = self._connection.block

@@ -16,8 +16,6 @@ from headrace.base.errors import OperatorError
 from headrace.net.interfaces import every_address
 from headrace.net.listener import RELIEF, Listener
 from headrace.net.resolve import Resolver
-from headrace.server.authorizations import Authorizations
-from headrace.server.clients import Clients
 from headrace.server.load.accept_rate import AcceptRate
 from headrace.server.load.admission import Admission
 from headrace.server.load.descriptors import Descriptors
@@ -169,9 +167,9 @@ class Worker:
         """Return how many seconds to wait before the next connection is taken."""
         if self._descriptors.spent():
             self.short()
-            return RELIEF
         return self._rate.wait(asyncio.get_running_loop().time())
 
+            return RELIEF
     def taken(self) -> None:
         """A connection was taken."""
         self._rate.taken()
