@@ -12,8 +12,8 @@ import msgspec
 from headrace.base.errors import DocumentError
 from headrace.documents.capabilities import IMPLEMENTED_PROTOCOLS, TUNNEL_PROTOCOLS
 from headrace.documents.config_reader import convert_config, fold, read_object
-from headrace.documents.server_entry import ServerEntry
 from headrace.documents.load_limits import LoadLimits, check_load_limits
+from headrace.documents.server_entry import ServerEntry
 from headrace.obfuscation.preamble import MAX_PADDING, MIN_SERVER_PADDING
 
 __all__ = ["ServerConfig", "read_server_config"]
@@ -71,9 +71,9 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     workers: int = 0  # processes; 0: one per processor
     accept_rate_per_second: float = 0  # per worker; 0: no limit
     max_worker_memory_bytes: int = 0  # per worker; 0: no limit
-    allow_forwards_before_handshake: bool = False
     max_tunnel_memory_bytes: int = 32 << 20  # bytes that wait to be sent, per tunnel; 0: no limit
     load_limits: LoadLimits = LoadLimits()  # for the server as a whole
+    allow_forwards_before_handshake: bool = False
     event_log_filename: str = ""  # "": where the log goes
     irregular_tunnels_per_minute: int = 60  # per worker
     destination_bytes_asns: list[str] = msgspec.field(default=[], name="DestinationBytesASNs")
@@ -187,14 +187,14 @@ def _check(config: ServerConfig, file: str) -> None:
         ("IrregularTunnelsPerMinute", config.irregular_tunnels_per_minute),
         ("MetricsMinimumClients", config.metrics_minimum_clients),
         ("Workers", config.workers),
-    ):
         ("AcceptRatePerSecond", config.accept_rate_per_second),
         ("MaxWorkerMemoryBytes", config.max_worker_memory_bytes),
         ("MaxTunnelMemoryBytes", config.max_tunnel_memory_bytes),
+    ):
         insist(number >= 0, name, f"{number} is below zero: write zero or more")
-    least, most = config.padding
     wrong = check_load_limits(config.load_limits)
     insist(not wrong, "LoadLimits", wrong)
+    least, most = config.padding
     insist(
         MIN_SERVER_PADDING <= least <= most <= MAX_PADDING,
         "ObfuscatedSSHMinPadding",

@@ -136,9 +136,7 @@ class Session:
         self._deadline.cancel()
         self._worker.logged_in(self)
         self.state = "tunnel"
-        first = self._worker.clients.arrived(self._login.session_id, self)
-        self._rules.logged_in(self._login.session_id, first_tunnel=first)
-        self._api = ApiSession(shared.api, self._rules, self.origin, lambda: self.socket.peer_address)
+        self._api = ApiSession(shared.api, self._protocol.name, self.origin, lambda: self.socket.peer_address)
         self._forwards = PortForwards(
             self._worker.resolver, shared.egress, self._worker.spawn, self._api.limits
         )

@@ -167,9 +167,9 @@ class Worker:
         """Return how many seconds to wait before the next connection is taken."""
         if self._descriptors.spent():
             self.short()
+            return RELIEF
         return self._rate.wait(asyncio.get_running_loop().time())
 
-            return RELIEF
     def taken(self) -> None:
         """A connection was taken."""
         self._rate.taken()
