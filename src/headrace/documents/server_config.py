@@ -69,6 +69,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
 
     # Ours.
     workers: int = 0  # processes; 0: one per processor
+    drain_seconds: int = 30  # that open tunnels have to end by themselves when the server is stopped
     accept_rate_per_second: float = 0  # per worker; 0: no limit
     max_worker_memory_bytes: int = 0  # per worker; 0: no limit
     max_tunnel_memory_bytes: int = 32 << 20  # bytes that wait to be sent, per tunnel; 0: no limit
@@ -187,6 +188,7 @@ def _check(config: ServerConfig, file: str) -> None:
         ("IrregularTunnelsPerMinute", config.irregular_tunnels_per_minute),
         ("MetricsMinimumClients", config.metrics_minimum_clients),
         ("Workers", config.workers),
+        ("DrainSeconds", config.drain_seconds),
         ("AcceptRatePerSecond", config.accept_rate_per_second),
         ("MaxWorkerMemoryBytes", config.max_worker_memory_bytes),
         ("MaxTunnelMemoryBytes", config.max_tunnel_memory_bytes),
