@@ -1,0 +1,101 @@
+"""What a worker counts of its sessions, and tells of them as events."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from headrace.documents.server_config import ServerConfig
+from headrace.server.stats.loop_lag import LoopLag
+from headrace.server.stats.request_fields import place_fields, request_fields
+from headrace.server.stats.snapshot import Histogram
+from headrace.server.stats.strangers import Strangers, reason_name
+from headrace.server.stats.tunnel_record import TunnelRecord
+
+if TYPE_CHECKING:
+    from headrace.server.session import Session
+    from headrace.server.shared import Shared
+
+__all__ = ["WorkerStats", "count_traffic", "entry_fields"]
+
+
+class WorkerStats:
+    """Of one worker. Sessions tell it how they fare; `counts` is where it counts."""
+
+    def __init__(self, shared: "Shared", counts: Counter[str]) -> None:
+        self.counts = counts
+        self.lag = LoopLag()
+        self.handshakes = Histogram()
+        self._events = shared.events
+        self._destinations = shared.destinations
+        self._clock = shared.clock
+        self._rng = shared.rng
+        self._ports = shared.config.tunnel_protocol_ports
+        self._asns = frozenset(shared.config.destination_bytes_asns)
+        self._entry = entry_fields(shared.config)
+        self._strangers = Strangers(shared.events, shared.config.irregular_tunnels_per_minute, self._entry)
+
+    def accepted(self, session: "Session") -> None:
+        """There is a connection."""
+        self.counts[f"accepted.{session.protocol_name}"] += 1
+
+    def refused(self, session: "Session", reason: str) -> None:
+        """Its peer is no client."""
+        self.counts[f"stranger.{reason_name(reason)}"] += 1
+        port = self._ports.get(session.protocol_name, 0)
+        place = session.origin.place
+        self._strangers.tell(session.protocol_name, port, reason, place, self._clock.time())
+
+    def begun(self, session: "Session", duration: float, asn: Callable[[str], str]) -> TunnelRecord:
+        """It is a tunnel, after `duration` seconds. `asn` says in which network an address is."""
+        self.counts[f"tunnel.{session.protocol_name}"] += 1
+        self.handshakes.observe(duration)
+        record = TunnelRecord(self._rng.bytes(16).hex(), self._clock.time())
+        if self._asns:
+            record.watch(self._asns, asn)
+        return record
+
+    def failed(self, reason: str) -> None:
+        """A connection ended without being a tunnel, and its peer need not be a stranger."""
+        self.counts[f"handshake_failed.{reason}"] += 1
+
+    def ended(self, session: "Session", record: TunnelRecord, duration: float) -> None:
+        """A tunnel has ended, after `duration` seconds."""
+        socket, place, said = session.socket, session.origin.place, session.parameters
+        count_traffic(self.counts, record, socket.bytes_in, socket.bytes_out)
+        for destination, tcp, udp in record.destinations():
+            self._destinations.add_asn(destination, place, said, tcp, udp)
+        access = session.access_types
+        self._events.write(
+            "server_tunnel",
+            {
+                **request_fields(said),
+                **place_fields(place),
+                **self._entry,
+                **({"authorized_access_types": access} if access else {}),
+                **record.fields(duration, socket.bytes_in + socket.bytes_out, handshaken=bool(said)),
+                "relay_protocol": session.protocol_name,
+            },
+        )
+
+    async def flush(self, period: float) -> None:
+        """Write each `period` seconds how much went where, without an end."""
+        while True:
+            await asyncio.sleep(period)
+            self._destinations.flush()
+
+
+def count_traffic(counts: Counter[str], record: TunnelRecord, received: int, sent: int) -> None:
+    """Add what a tunnel carried."""
+    counts["bytes.tunnel_up"] += received
+    counts["bytes.tunnel_down"] += sent
+    for name, traffic in (("tcp", record.tcp), ("udp", record.udp)):
+        counts[f"bytes.{name}_up"] += traffic.up
+        counts[f"bytes.{name}_down"] += traffic.down
+        counts[f"forward.{name}"] += traffic.total
+
+
+def entry_fields(config: ServerConfig) -> dict[str, object]:
+    """Return the tag of the server's entry, if it has one: which entry led a client here is not known."""
+    tags = list(config.own_encoded_server_entries)
+    return {"server_entry_tag": tags[0]} if len(tags) == 1 else {}
