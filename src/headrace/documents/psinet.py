@@ -112,7 +112,7 @@ class Audience:
 class Psinet:
     """A checked database; nothing in it changes."""
 
-    __slots__ = ("_file", "discovery_servers", "modified", "unknown_fields")
+    __slots__ = ("_file", "_regexes", "discovery_servers", "modified", "unknown_fields")
 
     def __init__(
         self,
@@ -122,13 +122,15 @@ class Psinet:
         unknown_fields: Iterable[str] = (),
     ) -> None:
         self._file = file
+        sponsors = file.sponsors.items()
+        self._regexes = {name: _with_checksum(sponsor) for name, sponsor in sponsors if sponsor is not None}
         self.discovery_servers = discovery_servers  #: those that have a time, in the file's order
         self.modified = modified  #: when the file was written, seconds since 1970
         self.unknown_fields = list(unknown_fields)
 
     def home_pages(self, audience: Audience, rng: Rng) -> list[str]:
         """Return the pages to show, in random order."""
-        sponsor = self._sponsor(audience.sponsor_id)
+        sponsor = self._file.sponsors.get(self._known(audience.sponsor_id)) or _NOBODY
         pages = (audience.mobile and sponsor.mobile_home_pages) or sponsor.home_pages
         there = pages.get(audience.region) or pages.get(_ANYWHERE) or []
         return rng.shuffled(audience.address(page.url for page in there))
@@ -150,23 +152,21 @@ class Psinet:
 
         The sum is empty where there is no sponsor.
         """
-        sponsor = self._sponsor(sponsor_id)
-        if sponsor is _NOBODY:
-            return [], b""
-        regexes = sponsor.https_request_regexes
-        members = None if regexes is None else [msgspec.structs.asdict(each) for each in regexes]
-        checksum = hashlib.md5(encode_canonical(members), usedforsecurity=False).digest()
-        return members or [], checksum
+        return self._regexes.get(self._known(sponsor_id), ([], b""))
 
     def is_valid_tag(self, tag: str, now: float) -> bool:
         """Say whether there is such a server, for all that is known: an old file is not believed."""
         tags = self._file.valid_server_entry_tags
         return not tags or self.modified + TAGS_TRUSTED < now or bool(tags.get(tag))
 
-    def _sponsor(self, sponsor_id: str) -> _Sponsor:
-        sponsors = self._file.sponsors
-        known = sponsor_id if sponsor_id in sponsors else self._file.default_sponsor_id
-        return sponsors.get(known) or _NOBODY
+    def _known(self, sponsor_id: str) -> str:
+        return sponsor_id if sponsor_id in self._file.sponsors else self._file.default_sponsor_id
+
+
+def _with_checksum(sponsor: _Sponsor) -> tuple[list[dict[str, str]], bytes]:
+    regexes = sponsor.https_request_regexes
+    members = None if regexes is None else [msgspec.structs.asdict(each) for each in regexes]
+    return members or [], hashlib.md5(encode_canonical(members), usedforsecurity=False).digest()
 
 
 def platform_family(client_platform: str) -> str:

@@ -1,4 +1,4 @@
-"""Which parameters an API request must or may carry, and in what form (tunnel spec §5).
+"""What an API request, or a statistic in one, must or may carry, and in what form (tunnel spec §5).
 
 Deployed clients come in many versions, so the forms are those that deployed servers insist on and no tighter.
 What is optional and not listed is not checked.
@@ -6,17 +6,31 @@ What is optional and not listed is not checked.
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Final
 
 from headrace.base.errors import RemoteProtocolError
 from headrace.codec.packed_parameter_keys import PARAMETER_KEYS
 from headrace.documents.capabilities import TUNNEL_PROTOCOLS
 
-__all__ = ["BASE", "CONNECTED", "HANDSHAKE", "STATUS", "response_padding", "split_regions", "validate"]
+__all__ = [
+    "BASE",
+    "CONNECTED",
+    "FAILED_TUNNEL",
+    "HANDSHAKE",
+    "REMOTE_SERVER_LIST",
+    "STATUS",
+    "Form",
+    "response_padding",
+    "split_regions",
+    "validate",
+]
 
 Form = Callable[[object], bool]
+"""Says whether a value is what it should be."""
 
 _MAX_TEXT: Final = 1024  # characters
+_MAX_LONG_TEXT: Final = 65_536
 _MAX_ITEMS: Final = 64
 _MAX_REGIONS: Final = 250  # as many countries as there are
 _MAX_PADDING: Final = 16_384
@@ -27,9 +41,9 @@ _NOT_KEPT: Final = frozenset(
 _KEPT: Final = frozenset(name for name, _ in PARAMETER_KEYS.values()) - _NOT_KEPT
 
 
-def _text(pattern: str) -> Form:
+def _text(pattern: str, most: int = _MAX_TEXT) -> Form:
     matches = re.compile(pattern, re.ASCII).fullmatch
-    return lambda value: isinstance(value, str) and len(value) <= _MAX_TEXT and matches(value) is not None
+    return lambda value: isinstance(value, str) and len(value) <= most and matches(value) is not None
 
 
 def _texts(item: Form, most: int = _MAX_ITEMS) -> Form:
@@ -41,13 +55,29 @@ def _is_object(value: object) -> bool:
 
 
 _ANY = _text(r"(?s:.*)")
+_LONG = _text(r"(?s:.*)", _MAX_LONG_TEXT)
 _HEX = _text(r"[0-9A-Fa-f]*")
 _INTEGER = _text(r"[+-]?\d{1,19}")
+_NUMBER = _text(r"[+-]?\d{1,19}(?:\.\d{1,30})?(?:[eE][+-]?\d{1,3})?")
 _FLAG = _text(r"[01]")
 _REGION = _text(r"[A-Z]{2}")
 _BASE64 = _text(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
-_TIME_PATTERN = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)"
-_TIME = _text(_TIME_PATTERN)
+_TIME_TEXT = _text(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)")
+
+
+def _is_time(value: object) -> bool:
+    if not _TIME_TEXT(value):
+        return False
+    try:
+        datetime.fromisoformat(str(value))
+    except ValueError:  # a month of 13
+        return False
+    return True
+
+
+def _is_time_or_none(value: object) -> bool:
+    return value == "None" or _is_time(value)
+
 
 BASE: Final[Mapping[str, Form]] = {
     "propagation_channel_id": _HEX,
@@ -58,41 +88,62 @@ BASE: Final[Mapping[str, Form]] = {
 """What every request must carry."""
 
 HANDSHAKE: Final = {**BASE, "relay_protocol": _text("|".join(TUNNEL_PROTOCOLS))}
-CONNECTED: Final = {**BASE, "last_connected": _text(rf"None|{_TIME_PATTERN}")}
+CONNECTED: Final = {**BASE, "last_connected": _is_time_or_none}
 STATUS: Final = {**BASE, "statusData": _is_object}
+FAILED_TUNNEL: Final = {
+    **HANDSHAKE,
+    "session_id": _HEX,
+    "last_connected": _is_time_or_none,
+    "client_failed_timestamp": _is_time,
+    "tunnel_error": _LONG,
+}
+REMOTE_SERVER_LIST: Final = {**BASE, "client_download_timestamp": _is_time, "url": _LONG, "etag": _ANY}
 
 _OPTIONAL: Final[Mapping[str, Form]] = {
+    "authenticated": _FLAG,
     "authorizations": _texts(lambda value: isinstance(value, str)),
+    "bytes": _INTEGER,
+    "bytes_down": _INTEGER,
+    "bytes_up": _INTEGER,
     "candidate_number": _INTEGER,
     "client_build_rev": _HEX,
     "client_features": _texts(_ANY),
     "device_location": _ANY,
     "device_region": _ANY,
     "dial_duration": _INTEGER,
+    "dial_port_number": _INTEGER,
+    "duration": _INTEGER,
     "egress_region": _REGION,
     "established_tunnels_count": _INTEGER,
     "establishment_duration": _INTEGER,
     "is_replay": _FLAG,
+    "liveness_test_downstream_bytes": _INTEGER,
+    "liveness_test_received_downstream_bytes": _INTEGER,
+    "liveness_test_sent_upstream_bytes": _INTEGER,
+    "liveness_test_upstream_bytes": _INTEGER,
     "missing_server_entry_provider_id": _BASE64,
     "missing_server_entry_signature": _BASE64,
     "network_type": _ANY,
     "ossh_prefix": _ANY,
     "pad_response": _INTEGER,
     "psiphon_api_response_version": _INTEGER,
+    "record_probability": _NUMBER,
     "server_entry_region": _REGION,
     "server_entry_source": _text(r"EMBEDDED|REMOTE|DISCOVERY|TARGET|OBFUSCATED|EXCHANGED|DSL-.*|PUSH-.*"),
-    "server_entry_timestamp": _TIME,
+    "server_entry_tag": _ANY,
+    "server_entry_timestamp": _is_time,
     "split_tunnel": _FLAG,
     "split_tunnel_regions": _texts(_REGION, _MAX_REGIONS),
     "ssh_client_version": _ANY,
+    "tunneled": _FLAG,
     "upstream_proxy_type": _text(r"http|socks5|socks4a"),
 }
 
 
 def validate(parameters: Mapping[str, object], required: Mapping[str, Form]) -> dict[str, object]:
-    """Check the parameters of a request; return those worth keeping. Raises RemoteProtocolError.
+    """Check the parameters of a request or statistic; return those worth keeping. Raises RemoteProtocolError.
 
-    `required` is HANDSHAKE, CONNECTED or STATUS. The error names parameters, never what they hold.
+    `required` is one of the tables above. The error names parameters, never what they hold.
     """
     for name, has_form in required.items():
         if name not in parameters:
