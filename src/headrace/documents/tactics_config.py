@@ -1,9 +1,13 @@
-"""The part of a tactics file that a server applies to itself: how it answers OSSH prefixes (tunnel spec §3).
+"""The part of a tactics file that a server applies to itself: how it answers OSSH prefixes, how it chooses
+whom clients are told of (tunnel spec §3, server-lists spec §5.1).
 
-    {"DefaultTactics": {"Probability": 1.0, "Parameters": {"ServerOSSHPrefixSpecs": {name: [["", regex]]}}}}
+    {"DefaultTactics": {"Probability": 1.0, "Parameters": {
+        "ServerOSSHPrefixSpecs": {name: [["", regex]]}, "ServerDiscoveryStrategy": "classic"}}}
 
 Parameters count only when the probability is above zero. Split delays are durations as text, like "20ms".
 """
+
+from typing import NamedTuple
 
 import msgspec
 
@@ -13,13 +17,21 @@ from headrace.documents.config_reader import convert_config, fold_deep, read_obj
 from headrace.documents.prefix_specs import RawPrefixSpecs, read_prefix_specs
 from headrace.obfuscation.prefix import PrefixSpecs
 
-__all__ = ["read_tactics_config"]
+__all__ = ["ServerTactics", "read_tactics_config"]
+
+
+class ServerTactics(NamedTuple):
+    """What a server is told by its tactics."""
+
+    prefixes: PrefixSpecs = PrefixSpecs()
+    discovery_strategy: str = ""  #: "" if they do not say
 
 
 class _Parameters(msgspec.Struct, frozen=True, kw_only=True):
     specs: RawPrefixSpecs = msgspec.field(default={}, name="ServerOSSHPrefixSpecs")
     split_min_delay: str = msgspec.field(default="0", name="OSSHPrefixSplitMinDelay")
     split_max_delay: str = msgspec.field(default="0", name="OSSHPrefixSplitMaxDelay")
+    discovery_strategy: str = msgspec.field(default="", name="ServerDiscoveryStrategy")
 
 
 class _Tactics(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
@@ -31,11 +43,8 @@ class _File(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     default_tactics: _Tactics = _Tactics()
 
 
-def read_tactics_config(data: bytes, file: str = "tactics") -> PrefixSpecs:
-    """Return the prefixes a server answers with, as `data`, read from `file`, has them.
-
-    Raises DocumentError.
-    """
+def read_tactics_config(data: bytes, file: str = "tactics") -> ServerTactics:
+    """Return what the tactics in `data`, read from `file`, tell the server itself. Raises DocumentError."""
     known, _ = fold_deep(read_object(data, file), _File)
     tactics = convert_config(known, _File, file).default_tactics
     where = "DefaultTactics.Parameters."
@@ -50,7 +59,8 @@ def read_tactics_config(data: bytes, file: str = "tactics") -> PrefixSpecs:
         prefixes = PrefixSpecs.compile(specs, split_delay=(shortest, longest))
     except DocumentError as error:
         raise DocumentError(f"{file}: {where.removesuffix('.')}: {error}") from error
-    return prefixes if tactics.probability > 0 else PrefixSpecs()
+    applied = ServerTactics(prefixes, tactics.parameters.discovery_strategy)
+    return applied if tactics.probability > 0 else ServerTactics()
 
 
 def _seconds(text: str, file: str, name: str) -> float:

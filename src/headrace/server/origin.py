@@ -5,6 +5,7 @@ Both parts are made the moment the connection is accepted, and nothing of ours h
 
 from dataclasses import dataclass
 
+from headrace.discovery.servers import DiscoveryServer
 from headrace.server.geoip import NOWHERE, Place
 
 __all__ = ["UNKNOWN_ORIGIN", "Origin"]
@@ -15,6 +16,7 @@ class Origin:
     """Of one connection."""
 
     place: Place = NOWHERE
+    discovery: DiscoveryServer | None = None  #: what the client will be told of, if it is still time then
 
 
 UNKNOWN_ORIGIN = Origin()

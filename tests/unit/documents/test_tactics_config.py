@@ -5,13 +5,13 @@ import json
 import pytest
 
 from headrace.base.errors import DocumentError
-from headrace.documents.tactics_config import read_tactics_config
+from headrace.documents.tactics_config import ServerTactics, read_tactics_config
 from headrace.obfuscation.prefix import PrefixSpecs
 
 
 def read(parameters: object, probability: float = 1.0) -> PrefixSpecs:
     tactics = {"TTL": "60s", "Probability": probability, "Parameters": parameters}
-    return read_tactics_config(json.dumps({"DefaultTactics": tactics}).encode(), "tactics.config")
+    return read_tactics_config(json.dumps({"DefaultTactics": tactics}).encode(), "tactics.config").prefixes
 
 
 PARAMETERS: dict[str, object] = {
@@ -29,7 +29,7 @@ def test_prefixes() -> None:
 
 def test_no_prefixes() -> None:
     assert read(PARAMETERS, probability=0) == read(None) == read({}) == PrefixSpecs()
-    assert read_tactics_config(b'{"DefaultTactics":null}') == PrefixSpecs()
+    assert read_tactics_config(b'{"DefaultTactics":null}') == ServerTactics()
 
 
 @pytest.mark.parametrize(

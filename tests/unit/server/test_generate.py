@@ -72,7 +72,7 @@ def test_the_other_files_are_readable() -> None:
     rules, traits = read_traffic_rules(files[TRAFFIC_RULES_FILE]), ClientTraits(tunnel_protocol="OSSH")
     assert rules.unknown_fields == []
     assert rules.limits_for(traits) == DEFAULT_TRAFFIC_RULES.limits_for(traits)
-    specs = read_tactics_config(files[TACTICS_FILE])
+    specs = read_tactics_config(files[TACTICS_FILE]).prefixes
     assert specs.generate("http-post", SeededRng(1)) is not None
 
 
