@@ -14,13 +14,17 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bench.arrivals import measure_arrivals
 from bench.bars import BARS
 from bench.blocked import RUNS, measure_blocked
 from bench.channels import measure_idle_channels
 from bench.establishments import ESTABLISHMENTS, measure_establishments
+from bench.fairness import measure_fairness
 from bench.figures import Figure, judge
+from bench.forwards import measure_forwards
 from bench.generator import Generator
 from bench.http import measure_http
+from bench.probes import measure_probes
 from bench.procfs import load_average
 from bench.programs import BenchError
 from bench.report import print_tables, write_json
@@ -42,7 +46,13 @@ BENCHES = (
     "store",
     "blocked",
     "establishments",
+    "arrivals",
+    "fairness",
+    "probes",
+    "forwards",
 )
+#: Several benches under one name.
+GROUPS = {"crowded": ("tunnels", "arrivals", "fairness", "probes", "forwards")}
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -62,7 +72,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
         root = Path(temporary)
         stacks = Stacks(root)
-        for name in options.only or BENCHES:
+        chosen = options.only or BENCHES
+        for name in [name for word in chosen for name in GROUPS.get(word, (word,))]:
             try:
                 if name == "blocked":
                     runs = options.rounds or (2 if options.quick else RUNS)
@@ -102,13 +113,21 @@ def _run(name: str, root: Path, stacks: Stacks, rounds: int, quick: bool, consol
     if name == "handshakes":
         return measure_handshakes(stacks, rounds, 100 if quick else 300, say)
     if name == "tunnels":
-        return measure_idle_tunnels(stacks, few, 300 if quick else 1000, 5 if quick else 20, say)
+        return measure_idle_tunnels(stacks, few, 300 if quick else 2000, 5 if quick else 20, say)
     if name == "channels":
         return measure_idle_channels(stacks, few, 3000 if quick else 9900, say)
     if name == "stalled":
         return measure_stalled(stacks, few, say)
     if name == "store":
         return measure_store(root, few, 10_000 if quick else 100_000, 1_000 if quick else 10_000, say)
+    if name == "arrivals":
+        return measure_arrivals(stacks, few, 10 if quick else 60, say)
+    if name == "fairness":
+        return measure_fairness(stacks, few, 300, 5 if quick else 20, say)
+    if name == "probes":
+        return measure_probes(stacks, few, 500 if quick else 5000, 10 if quick else 30, say)
+    if name == "forwards":
+        return measure_forwards(stacks, few, 100, 1000 if quick else 10_000, say)
     if name == "establishments":
         return measure_establishments(1000 if quick else ESTABLISHMENTS, say)
     return measure_start(stacks, root, rounds, say)
@@ -146,7 +165,11 @@ def _options() -> argparse.Namespace:
         help="how often everything is repeated (default 5; 20 runs of `blocked`)",
     )
     parser.add_argument(
-        "--only", nargs="+", choices=BENCHES, metavar="BENCH", help=f"some of: {', '.join(BENCHES)}"
+        "--only",
+        nargs="+",
+        choices=(*GROUPS, *BENCHES),
+        metavar="BENCH",
+        help=f"some of: {', '.join((*GROUPS, *BENCHES))}",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the figures")
     return parser.parse_args()

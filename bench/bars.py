@@ -36,7 +36,14 @@ BARS = (
     Bar("1 stalled: growth of the server", OURS, at_most=_WINDOW + 1),
     Bar("20 stalled: growth of the client", OURS, at_most=20 * _WINDOW + 1),
     Bar("20 stalled: growth of the server", OURS, at_most=20 * _WINDOW + 1),
-    Bar("CPU of 1,000 idle tunnels", "headrace OSSH", at_most=2),
+    Bar("CPU of 2,000 idle tunnels", "headrace OSSH", at_most=3),
+    Bar("80 new tunnels a second: failed", OURS, at_most=0),
+    Bar("300 busy tunnels: Jain index", OURS, at_least=0.95),
+    Bar("300 busy tunnels, one greedy: Jain index", OURS, at_least=0.95),
+    Bar("5,000 probes: clients that failed", OURS, at_most=0),
+    Bar("5,000 probes: a client's time to a tunnel, p99", OURS, at_most=2000),
+    Bar("10,000 port forwards: refused", OURS, at_most=0),
+    Bar("10,000 port forwards: without an echo", OURS, at_most=0),
     *(
         Bar(f"first of 100,000 entries{what}", OURS, at_most=50)
         for what in ("", ", region with many", ", region with few", ", after a kill")

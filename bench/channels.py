@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 from bench.figures import Figure
+from bench.origins import EchoOrigin
 from bench.procfs import resident_bytes
-from bench.socks import EchoOrigin, connect
+from bench.socks import connect
 from bench.stacks import ASYNCSSH, GO, OURS, Stacks
 
 __all__ = ["measure_idle_channels"]

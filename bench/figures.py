@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-__all__ = ["Bar", "Figure", "Verdict", "judge"]
+__all__ = ["Bar", "Figure", "Findings", "Verdict", "judge"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,23 @@ class Figure:
     @property
     def middle(self) -> float:
         return median(self.values)
+
+
+class Findings:
+    """Collects values until they are figures: one for each measure, subject and unit."""
+
+    def __init__(self) -> None:
+        self._values: dict[tuple[str, str, str], list[float]] = {}
+        self._notes: dict[tuple[str, str, str], str] = {}
+
+    def add(self, measure: str, subject: str, unit: str, value: float, note: str = "") -> None:
+        """Add a round's value; of several notes the last one stays."""
+        key = measure, subject, unit
+        self._values.setdefault(key, []).append(value)
+        self._notes[key] = note or self._notes.get(key, "")
+
+    def figures(self) -> list[Figure]:
+        return [Figure(*key, tuple(values), self._notes[key]) for key, values in self._values.items()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,16 +8,16 @@ them must still pass.
 
 import selectors
 import socket
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
 
 from bench.figures import Figure
+from bench.origins import EchoOrigin, PouringOrigin
 from bench.procfs import resident_bytes, tcp_queues
 from bench.programs import BenchError
-from bench.socks import EchoOrigin, connect, first_byte
+from bench.socks import connect, first_byte
 from bench.stacks import ASYNCSSH, GO, OPENSSH, OURS, Stacks
 
 __all__ = ["measure_stalled"]
@@ -25,47 +25,6 @@ __all__ = ["measure_stalled"]
 READ_FIRST = 16_000_000  # bytes each download is read before it stalls
 SETTLE = 1.5  # seconds without change after which nothing more is expected
 MB = 1e6
-
-
-class PouringOrigin:
-    """Sends zeros to whoever connects, as fast as they go, and counts them."""
-
-    def __init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self._listener.setblocking(False)
-        self.port: int = self._listener.getsockname()[1]
-        self.sent = 0
-        self._stopping = False
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        zeros = bytes(65536)
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._listener, selectors.EVENT_READ)
-            while not self._stopping:
-                for key, _ in selector.select(0.2):
-                    peer = key.fileobj
-                    assert isinstance(peer, socket.socket)
-                    if peer is self._listener:
-                        fresh, _ = self._listener.accept()
-                        fresh.setblocking(False)
-                        selector.register(fresh, selectors.EVENT_WRITE)
-                        continue
-                    try:
-                        self.sent += peer.send(zeros)
-                    except BlockingIOError:
-                        continue
-                    except OSError:
-                        selector.unregister(peer)
-                        peer.close()
-            for key in list(selector.get_map().values()):
-                if isinstance(key.fileobj, socket.socket):
-                    key.fileobj.close()
-
-    def close(self) -> None:
-        self._stopping = True
-        self._thread.join()
 
 
 def measure_stalled(stacks: Stacks, rounds: int, say: Callable[[str], None]) -> list[Figure]:

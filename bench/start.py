@@ -13,8 +13,9 @@ from typing import Any
 
 from bench import ours
 from bench.figures import Figure
+from bench.origins import EchoOrigin
 from bench.programs import BenchError, free_port
-from bench.socks import EchoOrigin, first_byte
+from bench.socks import first_byte
 from bench.stacks import GO, OURS, Stacks
 
 __all__ = ["measure_start"]

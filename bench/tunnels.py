@@ -1,18 +1,13 @@
 """Tunnels in numbers: how fast they are set up, and what idle ones cost the server."""
 
-import json
-import subprocess
-import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
 
+from bench.crowds import crowd
 from bench.figures import Figure
 from bench.procfs import cpu_seconds, resident_bytes
-from bench.programs import BenchError
-from bench.stacks import CIPHER, OURS_OVER_GO, Server, Stacks
+from bench.stacks import OURS_OVER_GO, Stacks
 
 __all__ = ["measure_handshakes", "measure_idle_tunnels"]
 
@@ -28,44 +23,6 @@ _SUBJECTS = (
 )
 
 
-class Crowd:
-    """A process of many clients."""
-
-    def __init__(self, server: Server, protocol: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "bench.crowd"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        self.pid = self._process.pid
-        if server.entry:
-            self.order(entry=server.entry, protocol=protocol)
-        else:
-            self.order(port=server.ports[protocol], cipher=CIPHER)
-
-    def order(self, **words: object) -> dict[str, Any]:
-        """Give an order, wait for the answer. Raises BenchError when the crowd has failed."""
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.write(json.dumps(words) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
-            raise BenchError(f"the crowd of clients failed at {words}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    def stop(self) -> None:
-        self._process.kill()
-        self._process.communicate()
-
-
-@contextmanager
-def _crowd(server: Server, protocol: str) -> Iterator[Crowd]:
-    crowd = Crowd(server, protocol)
-    try:
-        yield crowd
-    finally:
-        crowd.stop()
-
-
 def _subjects(stacks: Stacks) -> list[tuple[str, str, str]]:
     return [subject for subject in _SUBJECTS if subject[1] != "psiphond" or not stacks.missing(OURS_OVER_GO)]
 
@@ -76,13 +33,13 @@ def measure_handshakes(stacks: Stacks, rounds: int, count: int, say: Callable[[s
     for number in range(rounds):
         say(f"handshakes, round {number + 1} of {rounds}")
         for name, kind, protocol in _subjects(stacks):
-            with stacks.server(kind) as server, _crowd(server, protocol) as crowd:
-                crowd.order(open=AT_ONCE, at_once=AT_ONCE)
-                spent = [cpu_seconds([pid]) for pid in (crowd.pid, server.program.pid)]
-                seconds = crowd.order(open=count, at_once=AT_ONCE)["seconds"]
+            with stacks.server(kind) as server, crowd(server, protocol) as clients:
+                clients.insist("open", count=AT_ONCE, at_once=AT_ONCE)
+                spent = [cpu_seconds([pid]) for pid in (clients.pid, server.program.pid)]
+                seconds = clients.insist("open", count=count, at_once=AT_ONCE)["seconds"]
                 client, both = (
                     (cpu_seconds([pid]) - before) * 1e3 / count
-                    for pid, before in zip((crowd.pid, server.program.pid), spent, strict=True)
+                    for pid, before in zip((clients.pid, server.program.pid), spent, strict=True)
                 )
                 found["tunnels set up", name, "1/s"].append(count / seconds)
                 found["tunnels set up: CPU of the client", name, "ms each"].append(client)
@@ -101,21 +58,21 @@ def measure_idle_tunnels(
     for number in range(rounds):
         say(f"idle tunnels, round {number + 1} of {rounds}")
         for name, kind, protocol in _subjects(stacks):
-            with stacks.server(kind) as server, _crowd(server, protocol) as crowd:
+            with stacks.server(kind) as server, crowd(server, protocol) as clients:
                 pids = [server.program.pid]
-                crowd.order(open=AT_ONCE, at_once=AT_ONCE)
+                clients.insist("open", count=AT_ONCE, at_once=AT_ONCE)
                 time.sleep(0.5)
                 before = resident_bytes(pids)
-                crowd.order(open=count, at_once=AT_ONCE)
+                clients.insist("open", count=count, at_once=AT_ONCE)
                 time.sleep(1.0)
                 each = (resident_bytes(pids) - before) / count / 1024
                 found["memory of an idle tunnel at the server", name, "KB"].append(each)
                 found["memory of a server with no tunnel", name, "MB"].append(before / 1e6)
                 if kind == "asyncssh":
                     continue
-                crowd.order(keepalive=KEEPALIVE)
+                clients.order("keepalive", period=KEEPALIVE)
                 spent = cpu_seconds(pids)
                 time.sleep(seconds)
-                share = (cpu_seconds(pids) - spent) / seconds * 100 * 1000 / count
-                found["CPU of 1,000 idle tunnels", name, "% of a core"].append(share)
+                share = (cpu_seconds(pids) - spent) / seconds * 100 * 2000 / count
+                found["CPU of 2,000 idle tunnels", name, "% of a core"].append(share)
     return [Figure(measure, name, unit, tuple(values)) for (measure, name, unit), values in found.items()]
