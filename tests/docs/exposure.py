@@ -31,7 +31,7 @@ _ADVERSARIES: dict[str, list[Address]] = {
 
 
 def rows() -> list[list[str]]:
-    """Return the table: who asks once an hour, and the per cent of the servers they learn by strategy and time."""
+    """Return the table: who asks once an hour, and what part of the servers they learn by each strategy."""
     table = []
     for adversary, addresses in _ADVERSARIES.items():
         row = [adversary]
