@@ -33,6 +33,7 @@ _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,18}")
 
 
 class _Page(msgspec.Struct, frozen=True):
+    region: str = ""  # again
     url: str = ""
 
 
@@ -55,6 +56,7 @@ _Urls = dict[str, list[str] | None]  # by reason
 
 
 class _Sponsor(msgspec.Struct, frozen=True):
+    id: str = ""  # again
     home_pages: _Pages = {}
     mobile_home_pages: _Pages = {}
     alert_action_urls: _Urls = {}
@@ -179,7 +181,7 @@ def platform_family(client_platform: str) -> str:
 def read_psinet(data: bytes, file: str = "psinet database", modified: float = math.inf) -> Psinet:
     """Return the database in `data`, read from `file`, written when `modified`. Raises DocumentError."""
     known, unknown = fold_deep(read_object(data, file), _File)
-    content = convert_config(known, _File, file)
+    content = _convert(known, file)
     addresses: dict[str, int] = {}
     servers = []
     for index, server in enumerate(content.discovery_servers):
@@ -197,6 +199,17 @@ def read_psinet(data: bytes, file: str = "psinet database", modified: float = ma
             starts, ends = (time.timestamp() for time in server.discovery_date_range)
             servers.append(DiscoveryServer(starts, ends, address, server.encoded_server_entry))
     return Psinet(content, tuple(servers), modified, unknown)
+
+
+def _convert(known: object, file: str) -> _File:
+    try:
+        return convert_config(known, _File, file)
+    except DocumentError:
+        sponsors = known.get("sponsors") if isinstance(known, dict) else None
+        for name, sponsor in (sponsors if isinstance(sponsors, dict) else {}).items():
+            if sponsor is not None:
+                convert_config(sponsor, _Sponsor, f"{file}: sponsors.{name}")  # that says which of them it is
+        raise
 
 
 _NOBODY: Final = _Sponsor()
