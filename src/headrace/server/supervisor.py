@@ -1,68 +1,39 @@
-"""The parent of the worker processes: starts them, keeps them going, ends them.
+"""The parent of the worker processes: starts them, keeps them going, gives them orders, ends them.
 
-    starting ──► all have reported ──► serving ──► SIGTERM ──► draining ──► deadline, or all ended
+    starting ──► all have reported ──► serving ──► stop ──► draining ──► deadline, or all ended
         └─ none of them could start: give up with the first one's reason
 
-A worker lost while serving is started again, after a delay that doubles as long as it keeps being lost.
-Workers share nothing but the listening ports (SO_REUSEPORT) and files, so the loss of one ends no tunnels but
-its own.
+A worker lost while serving is started again, at once the first time, then after a delay that doubles as long
+as it keeps being lost. Workers share nothing but the listening ports (SO_REUSEPORT) and files, so the loss of
+one ends no tunnels but its own.
 """
 
 import asyncio
 import logging
 import os
 import signal
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from headrace.base.errors import OperatorError
-from headrace.server.worker_link import Failed, Ready, Report, parse_report
+from headrace.server.stats.snapshot import Snapshot
+from headrace.server.worker_link import Do, Done, Failed, Ready
+from headrace.server.worker_slot import Process, Slot, Spawn, WorkerGone
 
-__all__ = ["Process", "Supervisor", "default_worker_count", "run_workers"]
+__all__ = ["DRAIN", "Supervisor", "default_worker_count"]
 
 _log = logging.getLogger(__name__)
 
-#: Seconds a worker has to say that it is ready, and to end once it was asked to.
-START_TIMEOUT: Final = 30.0
+#: Seconds the workers have to end once they were asked to.
 DRAIN: Final = 30.0
-#: Delay before a lost worker is started again, and the longest one. After HEALTHY seconds it begins anew.
+#: Delay before a worker that was lost twice is started again, and the longest one. Once it has lasted for
+#: HEALTHY seconds, its loss counts as the first.
 FIRST_DELAY: Final = 1.0
 LAST_DELAY: Final = 60.0
 HEALTHY: Final = 60.0
-
-
-class Process(Protocol):
-    """A running worker process."""
-
-    async def read_line(self) -> bytes:
-        """Return the next line the worker wrote, b"" once there are no more."""
-        ...
-
-    async def wait(self) -> int:
-        """Return the exit code; a negative one is the signal that ended the process."""
-        ...
-
-    def send_signal(self, number: int) -> None:
-        """Send a signal; nothing happens when the process has ended."""
-        ...
-
-
-Spawn = Callable[[int], Awaitable[Process]]
-
-
-class _Slot:
-    """The place of one worker, whichever process fills it at the moment."""
-
-    def __init__(self, index: int) -> None:
-        self.index = index
-        self.process: Process | None = None
-        self.ready = False
-        self.reload_due = False
-        self.first_report: asyncio.Future[Report] = asyncio.get_running_loop().create_future()
-
-    def send_signal(self, number: int) -> None:
-        if self.process is not None:
-            self.process.send_signal(number)
+#: Seconds that are waited for a worker's figures; after that its last ones do.
+FIGURES: Final = 3.0
 
 
 class Supervisor:
@@ -76,24 +47,32 @@ class Supervisor:
         announce: Callable[[str], None] = lambda text: None,
         drain: float = DRAIN,
     ) -> None:
-        self.losses = 0  #: workers that ended without having been asked to
+        self.counts: Counter[str] = Counter()  #: of what happened to workers, named as in stats.names
+        self.paused: set[str] = set()  #: why no new connections are taken; empty when they are
+        self.slots = [Slot(index, self._became_ready) for index in range(count)]
         self._spawn = spawn
         self._announce = announce
         self._drain = drain
-        self._slots = [_Slot(index) for index in range(count)]
+        self._past = Snapshot()  # what lost workers have counted
+        self._reload_due: set[Slot] = set()
         self._decided = asyncio.Event()
         self._stopping = asyncio.Event()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether `stop` has been called."""
+        return self._stopping.is_set()
 
     async def run(self) -> None:
         """Serve until `stop`. `announce` is told what the workers say when all of them have reported.
 
         Raises OperatorError if none can start.
         """
-        keepers = [asyncio.create_task(self._keep(slot)) for slot in self._slots]
+        keepers = [asyncio.create_task(self._keep(slot)) for slot in self.slots]
         try:
-            reports = await asyncio.gather(*(slot.first_report for slot in self._slots))
-            if not self._stopping.is_set():
-                self._judge(reports)
+            await asyncio.gather(*(slot.reported.wait() for slot in self.slots))
+            if not self.stopping:
+                self._judge([slot.first_report for slot in self.slots])
             self._decided.set()
             await self._stopping.wait()
             await asyncio.wait(keepers, timeout=self._drain)
@@ -103,24 +82,60 @@ class Supervisor:
             self._signal_all(signal.SIGKILL)
             await asyncio.gather(*keepers)
 
-    def reload(self) -> None:
-        """Have the workers read their files again."""
-        for slot in self._slots:
-            # Before it is ready a worker may not have a handler yet, and the signal would end it.
-            slot.reload_due = not slot.ready
-            if slot.ready:
-                slot.send_signal(signal.SIGHUP)
-
     def stop(self) -> None:
         """End the workers, politely the first time."""
-        self._signal_all(signal.SIGKILL if self._stopping.is_set() else signal.SIGTERM)
+        self._signal_all(signal.SIGKILL if self.stopping else signal.SIGTERM)
         self._stopping.set()
 
+    # ---- orders and figures ---------------------------------------------------------------------------
+
+    async def reload(self) -> dict[int, str]:
+        """Have the workers read their files again; return for each what was wrong, "" where nothing was.
+
+        One that is about to start does so once it is ready, and is not waited for.
+        """
+        self._reload_due.update(slot for slot in self.slots if not slot.ready)
+        asked = {slot.index: slot.order(Do.RELOAD) for slot in self.slots if slot.ready}
+        return {index: await _outcome(answer) for index, answer in asked.items()}
+
+    def pause(self, reason: str) -> None:
+        """Have no worker take new connections until every reason for it is gone."""
+        self.paused.add(reason)
+        self._order_all(Do.PAUSE, reason)
+
+    def resume(self, reason: str) -> None:
+        """Give up a reason to take no new connections."""
+        self.paused.discard(reason)
+        self._order_all(Do.RESUME, reason)
+
+    async def snapshot(self) -> Snapshot:
+        """Return the figures of all workers together, and of those that are no more."""
+        await asyncio.gather(*(slot.refresh(FIGURES) for slot in self.slots if slot.ready))
+        return self.last_snapshot
+
+    @property
+    def last_snapshot(self) -> Snapshot:
+        """The figures as they are known already, some seconds old at most."""
+        own = self._past + Snapshot(counts=dict(self.counts))
+        return sum((slot.figures for slot in self.slots), own)
+
+    def _order_all(self, do: Do, reason: str) -> None:
+        for slot in self.slots:
+            if slot.ready:
+                slot.order(do, reason)
+
     def _signal_all(self, number: int) -> None:
-        for slot in self._slots:
+        for slot in self.slots:
             slot.send_signal(number)
 
-    def _judge(self, reports: Sequence[Report]) -> None:
+    def _became_ready(self, slot: Slot) -> None:
+        for reason in self.paused:
+            slot.order(Do.PAUSE, reason)
+        if slot in self._reload_due:
+            self._reload_due.discard(slot)
+            slot.order(Do.RELOAD)
+
+    def _judge(self, reports: Sequence[Ready | Failed]) -> None:
         ready = [report for report in reports if isinstance(report, Ready)]
         failed = [report for report in reports if isinstance(report, Failed)]
         if not ready:
@@ -131,70 +146,38 @@ class Supervisor:
 
     # ---- one worker -----------------------------------------------------------------------------------
 
-    async def _keep(self, slot: _Slot) -> None:
+    async def _keep(self, slot: Slot) -> None:
         loop = asyncio.get_running_loop()
-        delay = FIRST_DELAY
-        while not self._stopping.is_set():
+        delay = 0.0
+        while not self.stopping:
             started = loop.time()
-            code, outcome = await self._run_once(slot)
-            if not slot.first_report.done():
-                slot.first_report.set_result(outcome)
-            elif isinstance(outcome, Failed) and not self._stopping.is_set():
+            again = slot.reported.is_set()
+            code, outcome = await slot.run(self._start)
+            if again and isinstance(outcome, Failed) and not self.stopping:
                 _log.error("a worker cannot start", extra={"reason": outcome.text})
             await self._decided.wait()  # if nobody can start, nobody is to try again
-            if self._stopping.is_set():
+            if self.stopping:
                 return
-            self.losses += 1
             if loop.time() - started >= HEALTHY:
-                delay = FIRST_DELAY
-            _log.warning(
-                "lost a worker", extra={"worker": slot.index, "exit_code": code, "restart_in": delay}
-            )
-            await self._pause(delay)
-            delay = min(delay * 2, LAST_DELAY)
+                delay = 0.0
+            self._count_loss(slot, code, delay)
+            await self._pause_before_restart(delay)
+            delay = min(max(delay * 2, FIRST_DELAY), LAST_DELAY)
 
-    async def _run_once(self, slot: _Slot) -> tuple[int, Report]:
-        """Run a worker from start to end; return its exit code and what it reported, or should have."""
-        try:
-            slot.process = process = await self._spawn(slot.index)
-        except OSError as error:
-            return 1, Failed(f"a worker process cannot be started: {error.strerror}", 1)
-        if self._stopping.is_set():
+    async def _start(self, index: int) -> Process:
+        process = await self._spawn(index)
+        if self.stopping:
             process.send_signal(signal.SIGTERM)
-        try:
-            report = await self._first_report(process)
-            if isinstance(report, Ready):
-                self._became_ready(slot, report)
-            while await process.read_line():
-                pass
-            code = await process.wait()
-        finally:
-            slot.process, slot.ready = None, False
-        if isinstance(report, Ready):
-            return code, report
-        text = report.text if report is not None else _how_it_ended(code)
-        return code, Failed(text, code if code > 0 else 1)
+        return process
 
-    def _became_ready(self, slot: _Slot, report: Ready) -> None:
-        slot.ready = True
-        if not slot.first_report.done():
-            slot.first_report.set_result(report)
-        if slot.reload_due:
-            slot.send_signal(signal.SIGHUP)
-            slot.reload_due = False
+    def _count_loss(self, slot: Slot, code: int, delay: float) -> None:
+        slot.losses += 1
+        self._past += slot.figures.past
+        slot.figures = Snapshot()
+        self.counts["lost.hung" if slot.hung else "lost.killed" if code < 0 else "lost.ended"] += 1
+        _log.warning("lost a worker", extra={"worker": slot.index, "exit_code": code, "restart_in": delay})
 
-    async def _first_report(self, process: Process) -> Report | None:
-        """Return what the worker says first, None if it ends without a word. It has only so much time."""
-        try:
-            async with asyncio.timeout(START_TIMEOUT):
-                while line := await process.read_line():
-                    if report := parse_report(line):
-                        return report
-        except TimeoutError:
-            process.send_signal(signal.SIGKILL)
-        return None
-
-    async def _pause(self, delay: float) -> None:
+    async def _pause_before_restart(self, delay: float) -> None:
         try:
             async with asyncio.timeout(delay):
                 await self._stopping.wait()
@@ -202,75 +185,15 @@ class Supervisor:
             return
 
 
+async def _outcome(answer: Awaitable[Done]) -> str:
+    try:
+        return (await answer).error
+    except WorkerGone:
+        return "the worker has ended; the next one reads its files anyway"
+
+
 def default_worker_count() -> int:
     """Return one per processor that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _how_it_ended(code: int) -> str:
-    if code >= 0:
-        return f"a worker process ended with exit code {code} before it was ready; its log says why"
-    return f"a worker process was ended by {signal.Signals(-code).name} before it was ready"
-
-
-# ---- real processes and signals ---------------------------------------------------------------------------
-
-
-class _ChildProcess:
-    """A worker as a child of this process, in a session of its own: a terminal's Ctrl-C is for us alone."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-
-    @classmethod
-    async def start(cls, command: Sequence[str]) -> "_ChildProcess":
-        pipe = asyncio.subprocess.PIPE
-        return cls(
-            await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, start_new_session=True)
-        )
-
-    async def read_line(self) -> bytes:
-        assert self._process.stdout is not None
-        try:
-            return await self._process.stdout.readline()
-        except ValueError:  # too long for a line of ours; it has been thrown away
-            return b"\n"
-
-    async def wait(self) -> int:
-        return await self._process.wait()
-
-    def send_signal(self, number: int) -> None:
-        if self._process.returncode is None:
-            self._process.send_signal(number)
-
-
-async def run_workers(
-    command: Callable[[int], Sequence[str]],
-    count: int,
-    *,
-    announce: Callable[[str], None] = lambda text: None,
-    drain: float = DRAIN,
-) -> None:
-    """Run `count` workers until SIGTERM or SIGINT; `command` gives each one's command line.
-
-    SIGHUP goes to the workers. A second SIGTERM or SIGINT ends them at once. Raises OperatorError if none can
-    start.
-    """
-    supervisor = Supervisor(
-        lambda index: _ChildProcess.start(command(index)), count, announce=announce, drain=drain
-    )
-    loop = asyncio.get_running_loop()
-    handlers = {
-        signal.SIGHUP: supervisor.reload,
-        signal.SIGTERM: supervisor.stop,
-        signal.SIGINT: supervisor.stop,
-    }
-    for number, handler in handlers.items():
-        loop.add_signal_handler(number, handler)
-    try:
-        await supervisor.run()
-    finally:
-        for number in handlers:
-            loop.remove_signal_handler(number)

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from headrace.base.errors import OperatorError
-from headrace.cli import server as module
+from headrace.cli import server_generate, server_run
 from headrace.cli.root import headrace
 from headrace.documents.server_config import read_server_config
 from headrace.documents.server_entry import ServerEntry
@@ -37,7 +37,7 @@ def test_generate_writes_a_server_and_says_what_to_do_next(tmp_path: Path) -> No
 )
 def test_protocols_that_make_no_sense(texts: tuple[str, ...]) -> None:
     with pytest.raises(OperatorError, match="--protocol"):
-        module._protocol_ports(texts)
+        server_generate._protocol_ports(texts)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_protocols_that_make_no_sense(texts: tuple[str, ...]) -> None:
     [(None, None), ("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("2001:DB8:0::1", "2001:db8::1")],
 )
 def test_addresses_to_listen_on(text: str | None, address: str | None) -> None:
-    assert module._address(text) == address
+    assert server_run._address(text) == address
 
 
 def test_the_worker_is_no_command_for_people() -> None:

@@ -7,27 +7,52 @@ import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 
+import msgspec
 import pytest
 
 from headrace.base.errors import OperatorError
-from headrace.server.supervisor import Supervisor, default_worker_count, run_workers
+from headrace.server.stats.snapshot import Snapshot
+from headrace.server.supervisor import Supervisor, default_worker_count
+from headrace.server.worker_link import Do, Done, Failed, Order, Ready, Report
+from headrace.server.worker_process import WorkerProcess
 from headrace.testing.virtual_time import run
+
+READY = Ready("OSSH on port 53")
+
+
+def encoded(report: Report) -> bytes:
+    return msgspec.json.encode(report) + b"\n"
 
 
 class ScriptedWorker:
-    """A worker process that says and does what the test wants. It ends on SIGTERM unless it is stubborn."""
+    """A worker process that says and does what the test wants.
 
-    def __init__(self, number: int, *lines: bytes, code: int | None = None, stubborn: bool = False) -> None:
+    It ends on SIGTERM unless it is stubborn, and answers orders unless it is mute.
+    """
+
+    def __init__(
+        self, number: int, *reports: Report, code: int | None = None, stubborn: bool = False
+    ) -> None:
         self.number = number
+        self.id = 1000 + number
         self.born = asyncio.get_running_loop().time()
+        self.mute = False
+        self.error = ""
+        self.figures = Snapshot(workers=1)
+        self.orders: list[Order] = []
         self.signals: list[int] = []
         self._lines: asyncio.Queue[bytes] = asyncio.Queue()
         self._code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._stubborn = stubborn
-        for line in lines:
-            self.say(line)
+        for report in reports:
+            self.say(encoded(report))
         if code is not None:
             self.end(code)
+
+    @property
+    def told(self) -> list[tuple[str, str]]:
+        """The orders it was given, without questions how it is."""
+        return [(order.do, order.reason) for order in self.orders if order.do != Do.SNAPSHOT]
 
     def say(self, line: bytes) -> None:
         self._lines.put_nowait(line)
@@ -42,6 +67,13 @@ class ScriptedWorker:
         if not line:
             self.say(b"")  # the end stays the end
         return line
+
+    def write_line(self, line: bytes) -> None:
+        order = msgspec.json.decode(line, type=Order)
+        self.orders.append(order)
+        if not self.mute:
+            snapshot = self.figures if order.do is Do.SNAPSHOT else None
+            self.say(encoded(Done(order.number, self.error, snapshot)))
 
     async def wait(self) -> int:
         return await self._code
@@ -68,6 +100,10 @@ class Stage:
         self.workers.append(worker)
         return worker
 
+    @property
+    def losses(self) -> int:
+        return sum(self.supervisor.counts.values())
+
     async def stop(self) -> None:
         self.supervisor.stop()
         await self.task
@@ -82,7 +118,7 @@ def on_virtual_time(test: Callable[[], Coroutine[None, None, None]]) -> Callable
 
 
 def ready(index: int, life: int) -> ScriptedWorker:
-    return ScriptedWorker(index, b"ready OSSH on port 53\n")
+    return ScriptedWorker(index, READY)
 
 
 @on_virtual_time
@@ -93,18 +129,18 @@ async def test_all_start_then_all_are_asked_to_end() -> None:
     assert [worker.number for worker in stage.workers] == [0, 1, 2]
     await stage.stop()
     assert [worker.signals for worker in stage.workers] == [[signal.SIGTERM]] * 3
-    assert stage.supervisor.losses == 0
+    assert stage.losses == 0
 
 
 @on_virtual_time
 async def test_readiness_is_announced_only_when_all_have_reported() -> None:
-    stage = Stage(lambda index, life: ScriptedWorker(index, *[b"ready\n"] * (index == 0)))
+    stage = Stage(lambda index, life: ScriptedWorker(index, *[Ready()] * (index == 0)))
     await asyncio.sleep(1)
     assert stage.announced == []
     stage.workers[1].say(b"a stray line\n")
     await asyncio.sleep(1)
     assert stage.announced == []
-    stage.workers[1].say(b"ready late\n")
+    stage.workers[1].say(encoded(Ready("late")))
     await asyncio.sleep(1)
     assert stage.announced == [""]
     await stage.stop()
@@ -112,7 +148,7 @@ async def test_readiness_is_announced_only_when_all_have_reported() -> None:
 
 @on_virtual_time
 async def test_if_none_can_start_the_reason_is_given_once_and_nothing_is_tried_again() -> None:
-    stage = Stage(lambda index, life: ScriptedWorker(index, b"failed OSSH cannot listen\n", code=2))
+    stage = Stage(lambda index, life: ScriptedWorker(index, Failed("OSSH cannot listen"), code=2))
     with pytest.raises(OperatorError, match=r"^OSSH cannot listen$") as failure:
         await stage.task
     assert failure.value.exit_code == 2
@@ -155,14 +191,14 @@ async def test_a_worker_that_never_reports_is_ended() -> None:
 async def test_one_that_cannot_start_does_not_keep_the_others_from_serving() -> None:
     def make(index: int, life: int) -> ScriptedWorker:
         if index == 1 and life < 2:
-            return ScriptedWorker(index, b"failed out of memory\n", code=2)
+            return ScriptedWorker(index, Failed("out of memory"), code=2)
         return ready(index, life)
 
     stage = Stage(make)
     await asyncio.sleep(10)
     assert stage.announced == ["OSSH on port 53"]
-    assert [worker.born for worker in stage.workers if worker.number == 1] == [0, 1, 3]
-    assert stage.supervisor.losses == 2
+    assert [worker.born for worker in stage.workers if worker.number == 1] == [0, 0, 1]
+    assert stage.losses == 2
     await stage.stop()
 
 
@@ -177,8 +213,8 @@ async def test_a_lost_worker_comes_back_ever_later_while_it_keeps_being_lost() -
     stage = Stage(make)
     await asyncio.sleep(250)
     born = [worker.born for worker in stage.workers if worker.number == 0]
-    assert born == [0, 1, 3, 7, 15, 31, 63, 123, 183, 243]
-    assert stage.supervisor.losses == 10
+    assert born == [0, 0, 1, 3, 7, 15, 31, 63, 123, 183, 243]
+    assert stage.losses == 11
     assert len([worker for worker in stage.workers if worker.number == 1]) == 1
     assert stage.announced == ["OSSH on port 53"]
     await stage.stop()
@@ -191,25 +227,99 @@ async def test_the_delay_begins_anew_after_a_healthy_while() -> None:
     for loss in (5, 11, 73, 79):
         loop.call_at(loss, lambda: stage.workers[-1].end(1))
     await asyncio.sleep(100)
-    assert [worker.born for worker in stage.workers] == [0, 5 + 1, 11 + 2, 73 + 1, 79 + 2]
+    assert [worker.born for worker in stage.workers] == [0, 5, 11 + 1, 73, 79 + 1]
     await stage.stop()
 
 
 @on_virtual_time
 async def test_reload_goes_to_those_who_are_ready_and_later_to_those_who_are_not() -> None:
-    stage = Stage(lambda index, life: ScriptedWorker(index, *[b"ready\n"] * (index == 0)))
+    stage = Stage(lambda index, life: ScriptedWorker(index, *[Ready()] * (index == 0)))
     await asyncio.sleep(1)
-    stage.supervisor.reload()
-    assert [worker.signals for worker in stage.workers] == [[signal.SIGHUP], []]
-    stage.workers[1].say(b"ready\n")
+    assert await stage.supervisor.reload() == {0: ""}
+    assert [worker.told for worker in stage.workers] == [[("reload", "")], []]
+    stage.workers[1].say(encoded(Ready()))
     await asyncio.sleep(1)
-    assert [worker.signals for worker in stage.workers] == [[signal.SIGHUP], [signal.SIGHUP]]
+    assert [worker.told for worker in stage.workers] == [[("reload", "")]] * 2
+    await stage.stop()
+
+
+@on_virtual_time
+async def test_what_was_wrong_in_a_reload_is_told_for_each_worker() -> None:
+    stage = Stage(ready, 3)
+    await asyncio.sleep(1)
+    stage.workers[1].error = "rules.json: not JSON"
+    stage.workers[2].mute = True
+    asyncio.get_running_loop().call_later(2, stage.workers[2].end, 1)
+    assert await stage.supervisor.reload() == {
+        0: "",
+        1: "rules.json: not JSON",
+        2: "the worker has ended; the next one reads its files anyway",
+    }
+    await stage.stop()
+
+
+@on_virtual_time
+async def test_a_pause_is_for_those_to_come_as_well_until_every_reason_is_gone() -> None:
+    stage = Stage(ready, 1)
+    await asyncio.sleep(1)
+    stage.supervisor.pause("operator")
+    stage.workers[0].end(1)
+    await asyncio.sleep(1)
+    stage.supervisor.resume("operator")
+    stage.workers[1].end(1)
+    await asyncio.sleep(2)
+    told = [worker.told for worker in stage.workers]
+    assert told == [[("pause", "operator")], [("pause", "operator"), ("resume", "operator")], []]
+    await stage.stop()
+
+
+@on_virtual_time
+async def test_figures_are_those_of_all_workers_and_what_is_counted_outlives_them() -> None:
+    stage = Stage(ready)
+    await asyncio.sleep(1)
+    first, second = stage.workers
+    first.figures = Snapshot(workers=1, tunnels={"OSSH/CH/": 2}, counts={"tunnel.OSSH": 5})
+    second.figures = Snapshot(workers=1, tunnels={"OSSH/CH/": 1}, counts={"tunnel.OSSH": 1})
+    both = await stage.supervisor.snapshot()
+    assert (both.workers, both.established, both.counts) == (2, 3, {"tunnel.OSSH": 6})
+    first.end(-signal.SIGSEGV)
+    await asyncio.sleep(1)
+    left = await stage.supervisor.snapshot()
+    assert (left.workers, left.established) == (2, 1)
+    assert left.counts == {"tunnel.OSSH": 6, "lost.killed": 1}
+    await stage.stop()
+
+
+@on_virtual_time
+async def test_a_worker_that_is_slow_to_answer_counts_with_its_last_figures() -> None:
+    stage = Stage(ready)
+    await asyncio.sleep(1)
+    await stage.supervisor.snapshot()
+    stage.workers[0].mute = True
+    before = asyncio.get_running_loop().time()
+    assert (await stage.supervisor.snapshot()).workers == 2
+    assert 0 < asyncio.get_running_loop().time() - before < 5
+    await stage.stop()
+
+
+@on_virtual_time
+async def test_a_worker_that_gives_no_answer_for_long_is_ended_and_counted() -> None:
+    stage = Stage(ready)
+    await asyncio.sleep(20)
+    stage.workers[1].mute = True
+    await asyncio.sleep(25)
+    assert stage.workers[1].signals == []
+    await asyncio.sleep(15)
+    assert stage.workers[1].signals == [signal.SIGKILL]
+    assert dict(stage.supervisor.counts) == {"lost.hung": 1}
+    assert [worker.number for worker in stage.workers] == [0, 1, 1]
+    assert stage.workers[0].signals == []
     await stage.stop()
 
 
 @on_virtual_time
 async def test_a_stubborn_worker_is_killed_at_the_deadline() -> None:
-    stage = Stage(lambda index, life: ScriptedWorker(index, b"ready\n", stubborn=index == 0))
+    stage = Stage(lambda index, life: ScriptedWorker(index, READY, stubborn=index == 0))
     await asyncio.sleep(1)
     await stage.stop()
     assert asyncio.get_running_loop().time() == 11
@@ -219,7 +329,7 @@ async def test_a_stubborn_worker_is_killed_at_the_deadline() -> None:
 
 @on_virtual_time
 async def test_asking_twice_ends_them_at_once() -> None:
-    stage = Stage(lambda index, life: ScriptedWorker(index, b"ready\n", stubborn=True))
+    stage = Stage(lambda index, life: ScriptedWorker(index, READY, stubborn=True))
     await asyncio.sleep(1)
     stage.supervisor.stop()
     await asyncio.sleep(1)
@@ -230,12 +340,13 @@ async def test_asking_twice_ends_them_at_once() -> None:
 @on_virtual_time
 async def test_stopping_while_a_lost_worker_waits_to_come_back() -> None:
     stage = Stage(ready, 1)
-    await asyncio.sleep(1)
-    stage.workers[0].end(1)
+    for lost in range(2):
+        await asyncio.sleep(1)
+        stage.workers[lost].end(1)
     await asyncio.sleep(0.5)
     await stage.stop()
-    assert asyncio.get_running_loop().time() == 1.5
-    assert len(stage.workers) == 1
+    assert asyncio.get_running_loop().time() == 2.5
+    assert len(stage.workers) == 2
 
 
 @on_virtual_time
@@ -264,50 +375,50 @@ def test_there_is_a_worker_for_every_processor() -> None:
 # ---- real processes ---------------------------------------------------------------------------------------
 
 _WORKER = """
-import asyncio, os, signal, sys
-from headrace.server.worker_link import Failed, Ready, parent_gone, report
+import asyncio, signal, sys
+from headrace.server.worker_link import Do, Done, Failed, Ready, WorkerLink
+
+async def nothing():
+    return
+    yield
 
 async def main():
-    loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    loop.add_signal_handler(signal.SIGTERM, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, lambda: print("reloaded", flush=True))
-    report(Ready(f"worker\\n{sys.argv[1]}"))
-    waits = [asyncio.create_task(stop.wait()), asyncio.create_task(parent_gone())]
-    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    for wait in waits:
-        wait.cancel()
-    await asyncio.gather(*waits, return_exceptions=True)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    link = await WorkerLink.open()
+    link.tell(Failed("no such port") if sys.argv[2] == "fail" else Ready(f"worker {sys.argv[1]}"))
+    print("a word that is no report", file=sys.stderr)
+    async for order in link.orders() if sys.argv[2] == "serve" else nothing():
+        link.tell(Done(order.number, "no files" if order.do is Do.RELOAD else ""))
+    await link.close()
 
-if sys.argv[2] == "fail":
-    report(Failed("no such port"))
-    sys.exit(2)
 asyncio.run(main())
 """
 
 
-def command(mode: str) -> Callable[[int], list[str]]:
-    return lambda index: [sys.executable, "-c", _WORKER, str(index), mode]
+async def start(index: int, mode: str) -> WorkerProcess:
+    return await WorkerProcess.start([sys.executable, "-c", _WORKER, str(index), mode])
 
 
-async def test_real_processes_start_reload_and_end(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_real_processes_start_obey_and_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     announced: asyncio.Queue[str] = asyncio.Queue()
-    running = asyncio.create_task(run_workers(command("serve"), 2, announce=announced.put_nowait))
-    assert await asyncio.wait_for(announced.get(), 30) == "worker 0"
-    os.kill(os.getpid(), signal.SIGHUP)  # would end this process if it were not for the supervisor
-    await asyncio.sleep(0)
-    os.kill(os.getpid(), signal.SIGTERM)
-    await asyncio.wait_for(running, 30)
+    supervisor = Supervisor(lambda index: start(index, "serve"), 2, announce=announced.put_nowait, drain=0)
+    running = asyncio.create_task(supervisor.run())
+    async with asyncio.timeout(30):
+        assert await announced.get() == "worker 0"
+        assert await supervisor.reload() == {0: "no files", 1: "no files"}
+        supervisor.stop()
+        await running
 
 
 async def test_real_processes_that_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
-    with pytest.raises(OperatorError, match=r"^no such port$") as failure:
-        await asyncio.wait_for(run_workers(command("fail"), 2), 30)
-    assert failure.value.exit_code == 2
+    with pytest.raises(OperatorError, match=r"^no such port$"):
+        async with asyncio.timeout(30):
+            await Supervisor(lambda index: start(index, "fail"), 2).run()
 
 
 async def test_a_program_that_does_not_exist(tmp_path: object) -> None:
     with pytest.raises(OperatorError, match="No such file"):
-        await run_workers(lambda index: [f"{tmp_path}/missing"], 1)
+        await Supervisor(lambda index: WorkerProcess.start([f"{tmp_path}/missing"]), 1).run()

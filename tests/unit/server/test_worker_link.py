@@ -1,41 +1,51 @@
 """The line between worker and supervisor."""
 
-import asyncio
-import io
-import os
-
+import msgspec
 import pytest
+from tests.worker_line import worker_line
 
-from headrace.server.worker_link import Failed, Ready, Report, parent_gone, parse_report, report
+from headrace.server.stats.snapshot import Snapshot
+from headrace.server.worker_link import Do, Done, Failed, Order, Ready, Report, parse_report
 
 
+@pytest.mark.both_loops
 @pytest.mark.parametrize(
-    ("message", "line"),
+    "message",
     [
-        (Ready("OSSH on port 53"), b"ready OSSH on port 53\n"),
-        (Ready(), b"ready \n"),
-        (Failed("two\nlines"), b"failed two lines\n"),
+        Ready("OSSH on port 53"),
+        Ready(),
+        Failed("two\nlines", 1),
+        Done(3),
+        Done(4, "traffic-rules: not JSON"),
+        Done(5, snapshot=Snapshot(workers=1, tunnels={f"OSSH/CH/AS{number}": 7 for number in range(9000)})),
     ],
+    ids=lambda message: type(message).__name__,
 )
-def test_reports(message: Report, line: bytes) -> None:
-    output = io.BytesIO()
-    report(message, output)
-    assert output.getvalue() == line
-    assert parse_report(line) == type(message)(" ".join(message.text.split()))
+async def test_reports(message: Report) -> None:
+    async with worker_line() as line:
+        line.link.tell(message)
+        assert await line.report() == message
+        await line.link.close()
+        assert await line.rest() == b""
 
 
-@pytest.mark.parametrize("line", [b"\n", b"readyish\n", b"\xff\xfe\n", b"Ready\n"])
+@pytest.mark.parametrize("line", [b"\n", b"ready\n", b"{}", b'{"is":"gone"}', b"\xff\xfe\n", b"[" * 10_000])
 def test_other_lines_are_no_reports(line: bytes) -> None:
     assert parse_report(line) is None
 
 
-async def test_the_parents_end_is_noticed() -> None:
-    ours, theirs = os.pipe()
-    with os.fdopen(ours, "rb") as input_:
-        waiting = asyncio.create_task(parent_gone(input_))
-        await asyncio.sleep(0)
-        os.write(theirs, b"anything")
-        await asyncio.sleep(0)
-        assert not waiting.done()
-        os.close(theirs)
-        await asyncio.wait_for(waiting, 5)
+@pytest.mark.both_loops
+async def test_orders_come_one_after_the_other_until_the_supervisor_is_gone() -> None:
+    orders = [Order(Do.PAUSE, 1, "operator"), Order(Do.SNAPSHOT, 2), Order(Do.RELOAD, 3)]
+    async with worker_line() as line:
+        for order in orders:
+            line.write(msgspec.json.encode(order) + b"\n")
+        line.hang_up()
+        assert [order async for order in line.link.orders()] == orders
+
+
+async def test_nobody_to_hear_it_is_no_failure() -> None:
+    async with worker_line() as line:
+        pass
+    line.link.tell(Ready())
+    await line.link.close()

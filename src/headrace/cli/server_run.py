@@ -1,0 +1,82 @@
+"""`headrace server run`: the supervisor's process, and those of its workers."""
+
+import ipaddress
+import sys
+from pathlib import Path
+
+import click
+
+from headrace.base.errors import OperatorError
+from headrace.cli.server_place import config_option, data_option
+
+__all__ = ["run", "worker"]
+
+_listen_option = click.option(
+    "--listen", metavar="ADDRESS", help="Listen on this address only; on every one by default."
+)
+
+
+@click.command()
+@config_option
+@data_option
+@_listen_option
+@click.option("--workers", type=click.IntRange(1), help="Processes to run; one per processor by default.")
+def run(config: Path, data_directory: Path | None, listen: str | None, workers: int | None) -> None:
+    """Run a server until it is stopped.
+
+    SIGTERM and Ctrl-C let open tunnels drain for a while, a second one ends them at once. SIGHUP and SIGUSR1
+    read the files again that the configuration names. After SIGTSTP no new tunnels are taken, until SIGCONT.
+    SIGUSR2 logs the load.
+
+    \b
+    headrace server run --config my-server/psiphond.config
+    """
+    from headrace.net.loop import run as run_loop
+    from headrace.server.service import Service
+    from headrace.server.startup import insist_on_free_ports, load_config, set_up_log, warn
+    from headrace.server.supervisor import default_worker_count
+
+    address = _address(listen)
+    settings = load_config(config)
+    set_up_log(settings, config)
+    insist_on_free_ports(settings, address)
+    warn(settings)
+    arguments = ["--config", str(config)]
+    if data_directory is not None:
+        arguments += ["--data-directory", str(data_directory)]
+    if address is not None:
+        arguments += ["--listen", address]
+    service = Service(
+        [sys.executable, "-m", "headrace.cli.server_run", *arguments],
+        workers or settings.workers or default_worker_count(),
+        drain=settings.drain_seconds,
+        announce=_announce,
+    )
+    run_loop(service.run())
+
+
+def _address(text: str | None) -> str | None:
+    try:
+        return None if text is None else str(ipaddress.ip_address(text))
+    except ValueError:
+        raise OperatorError(f"--listen {text}: write an IP address of this machine") from None
+
+
+def _announce(text: str) -> None:
+    click.echo(f"headrace server: {text}")
+
+
+@click.command()
+@config_option
+@data_option
+@_listen_option
+def worker(config: Path, data_directory: Path | None, listen: str | None) -> None:
+    """Run one worker process for a supervisor."""
+    from headrace.net.loop import run as run_loop
+    from headrace.server.process import Process
+
+    sys.exit(run_loop(Process(config, data_directory, listen).run()))
+
+
+if __name__ == "__main__":
+    worker()
