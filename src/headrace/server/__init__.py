@@ -1,6 +1,8 @@
 """The server: listens, tells clients from strangers, and forwards what clients ask for.
 
-supervisor, worker_link      the parent of the processes, and its line to them
+service, startup, sd_notify  the server as a whole: before its workers start, and beside them
+supervisor, worker_slot      the parent of the processes
+worker_process, worker_link  one of them as its child, and the line between the two
 process, worker, shared      one of them, its sessions, and what these share
 session, login               one client's tunnel, and what it says of itself
 api, api_parameters          its requests
