@@ -20,6 +20,7 @@ from headrace.net.relay_pool import RelayPool
 from headrace.net.resolve import Resolver
 from headrace.server.egress import Egress
 from headrace.server.osl_seeding import Seeding
+from headrace.server.stats.tunnel_record import TunnelRecord
 from headrace.ssh import numbers
 from headrace.ssh.channel import Channel
 from headrace.ssh.forwarding import Destination, Failure
@@ -48,6 +49,7 @@ class PortForwards:
     ) -> None:
         self.limits = limits
         self.seeding: Seeding | None = None  #: is told of every forward
+        self.record: TunnelRecord | None = None  #: likewise
         self.splits: Callable[[str], bool] | None = None  #: says of an address whether it is for the client
         self._resolver = resolver
         self._egress = egress
@@ -85,6 +87,8 @@ class PortForwards:
             task = self._spawn(self._waiting.popleft()())
             self._dialing.add(task)
             task.add_done_callback(self._dialled)
+        if self.record is not None:
+            self.record.dials(len(self._dialing))
 
     def _dialled(self, task: asyncio.Task[None]) -> None:
         self._dialing.discard(task)
@@ -116,6 +120,9 @@ class PortForwards:
                 self._relays.add(relay)
                 if self.seeding is not None:
                     self.seeding.opened(relay, address)
+                if self.record is not None:
+                    named = parse_address(destination.host) is None
+                    self.record.opened_tcp(relay, str(address), named=named)
             channel.accept(relay)
             relay.attach(channel)
 
@@ -126,6 +133,8 @@ class PortForwards:
     def _ended(self, relay: Relay) -> None:
         if self.seeding is not None:
             self.seeding.closed(relay)
+        if self.record is not None:
+            self.record.closed(relay)
 
     async def _dial(
         self, destination: Destination, splits: Callable[[str], bool] | None, deadline: float

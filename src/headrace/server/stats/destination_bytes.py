@@ -1,7 +1,7 @@
 """How much went where, told of all clients of a kind together: `domain_dest_bytes` and `asn_dest_bytes`.
 
-A destination is a label that the operator chose: a domain that the sponsor's rules name, or a network (AS) that
-the configuration does. Nothing else of where clients go is counted.
+A destination is a label that the operator chose: a domain that the sponsor's rules name, or a network (AS)
+that the configuration does. Nothing else of where clients go is counted.
 """
 
 from collections.abc import Mapping

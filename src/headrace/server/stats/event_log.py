@@ -83,13 +83,13 @@ class EventLog:
     def _line(self, name: str, fields: Mapping[str, object]) -> bytes:
         grain = COARSE.get(name, 1)
         seconds = int(self._clock.time()) // grain * grain
-        event = {
-            **{key: _bounded(value) for key, value in fields.items()},
-            **self._host,
+        event: dict[str, object] = {
             "event_name": name,
             "timestamp": datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "event_id": self._rng.bytes(16).hex(),
+            **self._host,
         }
+        event |= {key: _bounded(value) for key, value in fields.items() if key not in event}
         text = json.dumps(event, ensure_ascii=False, separators=(",", ":"), default=str)
         return scrub_addresses(text).encode("utf-8", "replace") + b"\n"
 

@@ -22,6 +22,12 @@ class RandomStreams:
     up: int = 0
     down: int = 0
 
+    def opened(self, up: int, down: int) -> None:
+        """There is one more, for so many bytes each way."""
+        self.count += 1
+        self.up += up
+        self.down += down
+
     def fields(self, prefix: str) -> dict[str, object]:
         """Return what there is to say of them; nothing if there were none."""
         numbers = {"count": self.count, "upstream_bytes": self.up, "downstream_bytes": self.down}
@@ -38,6 +44,7 @@ class TunnelRecord:
     tcp: Traffic = field(default_factory=Traffic)
     udp: Traffic = field(default_factory=Traffic)
     domains: int = 0  #: port forwards to names
+    dialing: int = 0  #: port forwards that are being connected
     peak_dialing: int = 0
     udpgw_channels: int = 0
     early_streams: RandomStreams = field(default_factory=RandomStreams)  #: before the handshake
@@ -49,6 +56,11 @@ class TunnelRecord:
         """Count what goes to these networks by itself. `asn` says in which network an address is."""
         self._asn = asn
         self._by_asn = {each: (Traffic(), Traffic()) for each in asns}
+
+    def dials(self, count: int) -> None:
+        """So many port forwards are being connected now."""
+        self.dialing = count
+        self.peak_dialing = max(self.peak_dialing, count)
 
     def opened_tcp(self, flow: Flow, address: str, *, named: bool) -> None:
         """There is a port forward to this address, which the client had the name of or not."""

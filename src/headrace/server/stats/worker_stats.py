@@ -1,8 +1,8 @@
 """What a worker counts of its sessions, and tells of them as events."""
 
 import asyncio
+import secrets
 from collections import Counter
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from headrace.documents.server_config import ServerConfig
@@ -29,7 +29,6 @@ class WorkerStats:
         self._events = shared.events
         self._destinations = shared.destinations
         self._clock = shared.clock
-        self._rng = shared.rng
         self._ports = shared.config.tunnel_protocol_ports
         self._asns = frozenset(shared.config.destination_bytes_asns)
         self._entry = entry_fields(shared.config)
@@ -46,13 +45,13 @@ class WorkerStats:
         place = session.origin.place
         self._strangers.tell(session.protocol_name, port, reason, place, self._clock.time())
 
-    def begun(self, session: "Session", duration: float, asn: Callable[[str], str]) -> TunnelRecord:
-        """It is a tunnel, after `duration` seconds. `asn` says in which network an address is."""
+    def begun(self, session: "Session", duration: float, *, first: bool) -> TunnelRecord:
+        """It is a tunnel, after `duration` seconds, and its client's first one or not."""
         self.counts[f"tunnel.{session.protocol_name}"] += 1
         self.handshakes.observe(duration)
-        record = TunnelRecord(self._rng.bytes(16).hex(), self._clock.time())
+        record = TunnelRecord(secrets.token_hex(16), self._clock.time(), is_first=first)
         if self._asns:
-            record.watch(self._asns, asn)
+            record.watch(self._asns, session.asn_of)
         return record
 
     def failed(self, reason: str) -> None:
