@@ -13,17 +13,18 @@ from headrace.base.rng import SeededRng
 from headrace.codec import bounded_cbor
 from headrace.codec.packed_parameter_keys import PARAMETER_KEYS
 from headrace.codec.packed_parameters import pack
+from headrace.documents.authorizations import KeyRing
 from headrace.documents.server_config import ServerConfig
 from headrace.documents.traffic_rules import DEFAULT_TRAFFIC_RULES, ClientTraits
 from headrace.server.api import ApiServices, ApiSession
+from headrace.server.authorizations import Authorizations
+from headrace.server.client_rules import ClientRules
 from headrace.server.egress import Egress
 from headrace.server.origin import UNKNOWN_ORIGIN
 from headrace.server.udpgw_channel import UdpgwEndpoint
 from headrace.ssh.liveness import MAX_BYTES, parse_liveness
 
-SHARED = ApiServices(
-    config=ServerConfig(server_ip_address="192.0.2.1"), rules=DEFAULT_TRAFFIC_RULES, rng=SeededRng(1)
-)
+SHARED = ApiServices(config=ServerConfig(server_ip_address="192.0.2.1"), rng=SeededRng(1))
 HANDSHAKE = {
     "propagation_channel_id": "FFFFFFFFFFFFFFFF",
     "sponsor_id": "FFFFFFFFFFFFFFFF",
@@ -50,7 +51,9 @@ JSON = st.dictionaries(
 
 @given(st.lists(st.tuples(NAMES, st.binary() | PACKED | JSON), max_size=4), st.booleans())
 def test_api_requests_are_answered_or_refused(requests: list[tuple[bytes, bytes]], greet: bool) -> None:
-    session = ApiSession(SHARED, "OSSH", UNKNOWN_ORIGIN, lambda: "192.0.2.9")
+    traits = ClientTraits(tunnel_protocol="OSSH")
+    rules = ClientRules(DEFAULT_TRAFFIC_RULES, traits, Authorizations(KeyRing(), SHARED.clock))
+    session = ApiSession(SHARED, rules, UNKNOWN_ORIGIN, lambda: "192.0.2.9")
     if greet:
         assert session.answer(b"psiphon-handshake", pack(HANDSHAKE)) is not None
     for name, payload in requests:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import msgspec
 
 from headrace.base.errors import DocumentError
+from headrace.documents.authorizations import KeyRing
 from headrace.documents.capabilities import IMPLEMENTED_PROTOCOLS, TUNNEL_PROTOCOLS
 from headrace.documents.config_reader import convert_config, fold, read_object
 from headrace.documents.load_limits import LoadLimits, check_load_limits
@@ -45,7 +46,9 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     )
 
     discovery_value_hmac_key: str = msgspec.field(default="", name="DiscoveryValueHMACKey")
+    server_discovery_strategy: str = ""  # ours; where the tactics name none
     own_encoded_server_entries: dict[str, str] = {}  # tag to encoded entry
+    access_control_verification_key_ring: KeyRing = KeyRing()
     psinet_database_filename: str = ""
     traffic_rules_filename: str = ""
     tactics_config_filename: str = ""
@@ -220,6 +223,10 @@ def _check(config: ServerConfig, file: str) -> None:
     insist(
         config.log_level in _LOG_LEVELS, "LogLevel", f"{config.log_level} is none of {', '.join(_LOG_LEVELS)}"
     )
+    try:
+        config.access_control_verification_key_ring.check()
+    except DocumentError as error:
+        raise DocumentError(f"{file}: AccessControlVerificationKeyRing: {error}") from error
     for tag, line in config.own_encoded_server_entries.items():
         try:
             ServerEntry.decode(line)

@@ -194,7 +194,7 @@ def _limits(rules: _Rules, client: ClientTraits) -> TrafficLimits:
         read_bytes_per_second=read_rate or 0,
         write_unthrottled_bytes=(rates.write_unthrottled_bytes or 0) if unthrottled else 0,
         write_bytes_per_second=write_rate or 0,
-        close_after_exhausted=bool(rates.close_after_exhausted),
+        close_after_exhausted=established and bool(rates.close_after_exhausted),
         dial_tcp_timeout=(rules.dial_tcp or 0) / 1000,
         idle_tcp_timeout=(rules.idle_tcp or 0) / 1000,
         idle_udp_timeout=(rules.idle_udp or 0) / 1000,

@@ -21,8 +21,9 @@ from headrace.ssh.transport import Transport
 
 __all__ = ["Layer", "Opening", "Owner", "Refusal", "TunnelSocket"]
 
-#: Most bytes read at once.
+#: Most bytes read at once, and the fewest that this may be limited to.
 READ: Final = 256 * 1024
+LEAST_READ: Final = 1024
 _BUFFER: Final = Scratch(MAX_PACKET + 256 + READ)
 #: Sealed bytes that are written at once; fewer wait for the end of the loop's round and go out together.
 FLUSH_AT: Final = 16 * 1024
@@ -118,6 +119,8 @@ class TunnelSocket(asyncio.BufferedProtocol):
         self._scheduled = False
         self._corked = False
         self._limits: tuple[Limit, Limit] | None = None
+        self._read_at_once = READ
+        self._rests: list[asyncio.TimerHandle | None] = [None, None]  # ends of those that the limits want
         self._blocked = 0  # reasons why nothing more should be sealed at the moment
         self._waiting = False  # not reading, because SSH may not begin yet
         self._resting = False  # not reading, because of the limit
@@ -139,7 +142,7 @@ class TunnelSocket(asyncio.BufferedProtocol):
         kept = len(self._partial)
         buffer = _BUFFER.view
         buffer[:kept] = self._partial
-        return buffer[kept : kept + READ]
+        return buffer[kept : kept + self._read_at_once]
 
     def buffer_updated(self, nbytes: int) -> None:
         self.bytes_in += nbytes
@@ -153,10 +156,14 @@ class TunnelSocket(asyncio.BufferedProtocol):
         if self._tcp.get_write_buffer_size() > STUCK and not self._stuck:
             self._stuck = True
             self._pause_reading()
-        if self._limits is not None and (delay := self._limits[0](nbytes, now)) > 0 and not self._resting:
+        if self._limits is not None:
+            self._rest_from_reading(self._limits[0](nbytes, now))
+
+    def _rest_from_reading(self, delay: float) -> None:
+        if delay > 0 and not self._resting:
             self._resting = True
             self._pause_reading()
-            self._loop.call_later(delay, self._rested)
+            self._rests[0] = self._loop.call_later(delay, self._rested)
 
     def _rested(self) -> None:
         self._resting = False
@@ -167,7 +174,8 @@ class TunnelSocket(asyncio.BufferedProtocol):
             self._tcp.pause_reading()
 
     def _resume_reading(self) -> None:
-        if not (self._resting or self._stuck) and self._tcp is not None and not self._tcp.is_closing():
+        waits = self._waiting or self._resting or self._stuck
+        if not waits and self._tcp is not None and not self._tcp.is_closing():
             self._tcp.resume_reading()
 
     def eof_received(self) -> bool:
@@ -306,15 +314,17 @@ class TunnelSocket(asyncio.BufferedProtocol):
         for piece in output:
             self._write(piece)
         if self._limits is not None:
-            delay = self._limits[1](sum(map(len, output)), self._loop.time())
-            if delay > 0 and not self._blocked & _RESTING:
-                self._set_blocked(_RESTING, True)
-                self._loop.call_later(delay, self._set_blocked, _RESTING, False)
+            self._rest_from_writing(self._limits[1](sum(map(len, output)), self._loop.time()))
         # Do not wait for pause_writing: uvloop writes at the end of its round, until when every channel
         # could pour a whole window into the buffer.
         if not self._blocked and tcp.get_write_buffer_size() > HIGH:
             self._set_blocked(_FILLING, True)
             self._loop.call_soon(self._look_again)
+
+    def _rest_from_writing(self, delay: float) -> None:
+        if delay > 0 and not self._blocked & _RESTING:
+            self._set_blocked(_RESTING, True)
+            self._rests[1] = self._loop.call_later(delay, self._set_blocked, _RESTING, False)
 
     def _write(self, data: bytes | memoryview) -> None:
         tcp = self._tcp
@@ -339,9 +349,24 @@ class TunnelSocket(asyncio.BufferedProtocol):
         if bool(before) != bool(self._blocked):
             self.block(bool(self._blocked))
 
-    def limit(self, inward: Limit, outward: Limit) -> None:
-        """Slow down: each is told of bytes that passed and the time, and says how many seconds to rest."""
-        self._limits = inward, outward
+    def limit(self, limits: tuple[Limit, Limit] | None, read_at_once: int = 0) -> None:
+        """Slow down, in and out, by these limits instead of those before; None: go as fast as can be.
+
+        At most `read_at_once` bytes are read at a time (0: many). A limit that is told of no bytes says how
+        long the rest that it wanted before goes on.
+        """
+        self._limits = limits
+        self._read_at_once = min(max(read_at_once, LEAST_READ), READ) if read_at_once else READ
+        for rest in self._rests:
+            if rest is not None:
+                rest.cancel()
+        if self._resting:
+            self._rested()
+        self._set_blocked(_RESTING, False)
+        if limits is not None:
+            now = self._loop.time()
+            self._rest_from_reading(limits[0](0, now))
+            self._rest_from_writing(limits[1](0, now))
 
     # ---- closing --------------------------------------------------------------------------------------
 

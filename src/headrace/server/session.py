@@ -7,20 +7,22 @@ accepted ──► preamble checked ──► keys ──► password ──► 
 import asyncio
 import hmac
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from headrace.base.errors import NetworkError, RemoteProtocolError
 from headrace.documents.osl.seeding import SeedState
-from headrace.documents.traffic_rules import TrafficLimits
+from headrace.documents.traffic_rules import ClientTraits
 from headrace.net.tunnel_socket import TunnelSocket
 from headrace.server.api import ApiSession
+from headrace.server.client_rules import ClientRules
 from headrace.server.forwards import PortForwards
 from headrace.server.liveness import LivenessEndpoint, parse_liveness
 from headrace.server.login import Login, read_login
 from headrace.server.origin import UNKNOWN_ORIGIN, Origin
 from headrace.server.osl_seeding import Seeding
-from headrace.server.throttle import Throttle
+from headrace.server.rates import Rates
+from headrace.server.stats.tunnel_record import TunnelRecord
 from headrace.server.udpgw_channel import UdpgwEndpoint
 from headrace.ssh import numbers
 from headrace.ssh.auth import ServerAuth
@@ -59,13 +61,16 @@ class Session:
         self._forwards: PortForwards | None = None
         self._login = Login()
         self.origin = UNKNOWN_ORIGIN
+        self._rules: ClientRules | None = None
+        self._rates = Rates(self.socket, self._end_soon)
         self._seeding: Seeding | None = None
-        self._close_when_exhausted: tuple[Throttle, ...] = ()
         self._liveness_used = False
         self._udpgw: UdpgwEndpoint | None = None
         self._seen_bytes = 0
         self._silent = 0.0
         self._leaving = False
+        self._began = asyncio.get_running_loop().time()
+        self.record: TunnelRecord | None = None  #: of a tunnel
         self.state = "handshake"  #: handshake, refused, tunnel
         self._deadline = asyncio.get_running_loop().call_later(shared.handshake_timeout, self._time_is_up)
 
@@ -74,11 +79,44 @@ class Session:
         """The tunnel protocol's name."""
         return self._protocol.name
 
+    @property
+    def parameters(self) -> Mapping[str, object]:
+        """What the client said in its handshake; nothing before that."""
+        return self._api.parameters if self._api is not None else {}
+
+    @property
+    def access_types(self) -> Sequence[str]:
+        """What the client is authorized for."""
+        return self._rules.access_types if self._rules is not None else ()
+
+    def asn_of(self, address: str) -> str:
+        """Return the network that a destination is in."""
+        return self._worker.shared.geo_ip.place(address).asn
+
+    @property
+    def _age(self) -> float:
+        return asyncio.get_running_loop().time() - self._began
+
     # ---- what the socket calls ------------------------------------------------------------------------
 
     def connected(self) -> None:
         """Make of the peer's address what is kept of it, now and never again."""
-        self.origin = Origin(place=self._worker.shared.geo_ip.place(self.socket.peer_address))
+        shared = self._worker.shared
+        address = self.socket.peer_address
+        self.origin = Origin(
+            shared.geo_ip.place(address), shared.discovery.choose(address, shared.clock.time())
+        )
+        place = self.origin.place
+        traits = ClientTraits(
+            tunnel_protocol=self._protocol.name,
+            region=place.country,
+            isp=place.isp,
+            asn=place.asn,
+            city=place.city,
+            provider_id=shared.provider_id,
+        )
+        self._rules = ClientRules(shared.rules, traits, self._worker.authorizations, self._limits_changed)
+        self._rates.change(self._rules.limits)
 
     def admit(self, proceed: Callable[[], None]) -> bool:
         return self._worker.admit(self, proceed)
@@ -101,7 +139,7 @@ class Session:
         """Strangers hear nothing, and the connection stays open as long as an unfinished handshake would."""
         self.state = "refused"
         self._worker.released(self)
-        self._worker.count_refusal(reason)
+        self._worker.stats.refused(self, reason)
 
     def lost(self, error: Exception | None) -> None:
         self._deadline.cancel()
@@ -109,8 +147,17 @@ class Session:
             if self._seeding is not None:
                 self._worker.seed_states.keep(self._login.session_id, self._seeding.end())
             self._connection.lost(error or NetworkError("the tunnel was closed"))
+        if self.record is not None:
+            self._worker.stats.ended(self, self.record, self._age)
+            self.record.close()
+        elif self.state == "handshake":
+            late = self._age >= self._worker.shared.handshake_timeout
+            self._worker.stats.failed("timeout" if late else "lost")
         if self._forwards is not None:
             self._forwards.close()
+            self._worker.clients.left(self._login.session_id, self)
+        if self._rules is not None:
+            self._rules.close()
         self._worker.ended(self)
 
     # ---- log-in ---------------------------------------------------------------------------------------
@@ -131,32 +178,61 @@ class Session:
         return same_user and same_password
 
     def _logged_in(self) -> None:
-        assert self._transport is not None
+        assert self._transport is not None and self._rules is not None
         shared = self._worker.shared
         self._deadline.cancel()
         self._worker.logged_in(self)
         self.state = "tunnel"
-        self._api = ApiSession(shared.api, self._protocol.name, self.origin, lambda: self.socket.peer_address)
-        self._forwards = PortForwards(
-            self._worker.resolver, shared.egress, self._worker.spawn, self._api.limits
+        first = self._worker.clients.arrived(self._login.session_id, self)
+        self._rules.logged_in(self._login.session_id, first_tunnel=first)
+        self._api = ApiSession(
+            shared.api, self._rules, self.origin, lambda: self.socket.peer_address, self._worker.counts
         )
+        self._forwards = PortForwards(
+            self._worker.resolver, shared.egress, self._worker.spawn, self._rules.limits
+        )
+        self.record = self._worker.stats.begun(self, self._age, first=first)
+        self._forwards.record = self.record
         self._connection = Connection(self._transport, self._accept, self._answer, shared.max_channels)
         self.socket.block = self._connection.block
 
     # ---- requests and channels ------------------------------------------------------------------------
 
     def _answer(self, name: bytes, payload: memoryview) -> bytes | None:
-        assert self._api is not None and self._forwards is not None
+        assert self._api is not None and self._forwards is not None and self._rules is not None
         handshaken = self._api.handshaken
         reply = self._api.answer(name, bytes(payload))
         if self._api.failed:
-            asyncio.get_running_loop().call_soon(self._leave)
+            self._end_soon()
         elif self._api.handshaken and not handshaken:
-            self._forwards.limits = self._api.limits
             self._forwards.splits = self._splits if self._api.split_regions else None
-            self._throttle(self._api.limits)
+            self._rates.begin()
+            self._limits_changed()
             self._seed()
         return reply
+
+    def _limits_changed(self) -> None:
+        """Go by other limits. What they forbid and is open already goes on."""
+        assert self._rules is not None
+        limits = self._rules.limits
+        self._rates.change(limits)
+        if self._forwards is not None:
+            self._forwards.limits = limits
+        if self._udpgw is not None:
+            self._udpgw.limits = limits
+
+    def reload(self) -> None:
+        """Go by other files than before."""
+        shared = self._worker.shared
+        if self._rules is not None:
+            self._rules.reload(shared.rules)
+        if self._api is not None:
+            self._api.services = shared.api
+
+    def superseded(self) -> None:
+        """The client has a newer tunnel: this one leads nowhere."""
+        self._worker.counts["closed.superseded"] += 1
+        self.socket.abort()
 
     def _splits(self, address: str) -> bool:
         """Say whether an address is in a country that the client reaches directly."""
@@ -181,16 +257,6 @@ class Session:
         if self._seeding is not None:
             self._seeding.restart(self._seed_state())
 
-    def _throttle(self, limits: TrafficLimits) -> None:
-        """Hold the tunnel to its client's rates, from now on."""
-        rated = limits.read_bytes_per_second or limits.write_bytes_per_second
-        if not (rated or limits.close_after_exhausted):
-            return
-        inward = Throttle(limits.read_unthrottled_bytes, limits.read_bytes_per_second)
-        outward = Throttle(limits.write_unthrottled_bytes, limits.write_bytes_per_second)
-        self._close_when_exhausted = (inward, outward) if limits.close_after_exhausted else ()
-        self.socket.limit(inward.delay_after, outward.delay_after)
-
     def _accept(self, channel: Channel, kind: bytes, extra: memoryview) -> None:
         if kind in (DIRECT_TCPIP, DIRECT_TCPIP_UNSPLIT):
             self._accept_forward(channel, extra, may_split=kind == DIRECT_TCPIP)
@@ -210,6 +276,9 @@ class Session:
             channel.refuse(numbers.ADMINISTRATIVELY_PROHIBITED, "")
             return
         self._liveness_used = True
+        if self.record is not None:
+            streams = self.record.streams if self._api.handshaken else self.record.early_streams
+            streams.opened(request.up, request.down)
         _serve(channel, LivenessEndpoint(request, self._worker.shared.rng))
 
     def _accept_forward(self, channel: Channel, extra: memoryview, *, may_split: bool) -> None:
@@ -226,7 +295,11 @@ class Session:
             if self._udpgw is not None:
                 self._udpgw.close()  # its limits are the tunnel's: one at a time
             limits = self._forwards.limits
-            self._udpgw = UdpgwEndpoint(shared.egress, limits, shared.dns_server, seeding=self._seeding)
+            self._udpgw = UdpgwEndpoint(
+                shared.egress, limits, shared.dns_server, seeding=self._seeding, record=self.record
+            )
+            if self.record is not None:
+                self.record.udpgw_channels += 1
             _serve(channel, self._udpgw)
         else:
             self._forwards.open(channel, destination, may_split=may_split)
@@ -249,7 +322,9 @@ class Session:
             self._forwards.sweep(elapsed)
         if self._seeding is not None:
             self._seeding.sweep()
-        if self._leaving or any(throttle.exhausted for throttle in self._close_when_exhausted):
+        if self._rules is not None:
+            self._rules.sweep(self._worker.shared.clock.time())
+        if self._leaving:
             self._leave()
             return
         received = self.socket.bytes_in
@@ -259,6 +334,10 @@ class Session:
         self._silent += elapsed
         if self.state == "tunnel" and self._silent >= silence_limit:
             self._leave()
+
+    def _end_soon(self) -> None:
+        """End the tunnel once what is being answered is."""
+        asyncio.get_running_loop().call_soon(self._leave)
 
     def _leave(self) -> None:
         """End the tunnel; at the next look drop it, if its client does not even read that it is over."""

@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -10,15 +10,21 @@ from typing import Final, NamedTuple
 from headrace.base.clock import SYSTEM_CLOCK, Clock
 from headrace.base.errors import DocumentError
 from headrace.base.rng import SYSTEM_RNG, Rng
+from headrace.discovery.strategy import Strategy, make_strategy
 from headrace.documents.osl.config import NO_SCHEMES, OslConfig, read_osl_config
+from headrace.documents.psinet import NO_PSINET, Psinet, read_psinet
 from headrace.documents.server_config import ServerConfig
-from headrace.documents.tactics_config import read_tactics_config
+from headrace.documents.server_entry import ServerEntry
+from headrace.documents.tactics_config import ServerTactics, read_tactics_config
 from headrace.documents.traffic_rules import DEFAULT_TRAFFIC_RULES, TrafficRules, read_traffic_rules
 from headrace.obfuscation.prefix import PrefixSpecs
 from headrace.server.api import ApiServices
+from headrace.server.discovery import Discovery
 from headrace.server.egress import Egress, local_addresses
 from headrace.server.geoip import NO_COUNTRIES, GeoIP
+from headrace.server.stats.destination_bytes import DestinationBytes
 from headrace.server.stats.event_log import EventLog
+from headrace.server.stats.file_times import file_times
 from headrace.ssh.connection import MAX_CHANNELS
 from headrace.ssh.host_keys import HostKey
 
@@ -44,13 +50,17 @@ class Shared:
     host_key: HostKey
     identification: bytes
     prefixes: PrefixSpecs
+    written: Mapping[str, float]  #: when the files were, seconds since 1970, by the field that names them
     rules: TrafficRules
     osl: OslConfig
+    psinet: Psinet
+    discovery: Discovery
     geo_ip: GeoIP
     egress: Egress
     api: ApiServices
     seen: Callable[[bytes], bool]
     events: EventLog
+    destinations: DestinationBytes
     rng: Rng
     clock: Clock
 
@@ -61,6 +71,7 @@ class Shared:
     max_handshakes: int  #: 0 for no limit
     udpgw: tuple[str, int] | None  #: the destination at which we speak udpgw ourselves
     dns_server: str  #: "" for the system's
+    provider_id: str  #: of who runs the host, as its own server entry says
     forwards_before_handshake: bool  #: for tests with plain SSH clients
     max_channels: int = MAX_CHANNELS
 
@@ -76,6 +87,8 @@ class Shared:
     ) -> "Shared":
         """Read the files that the configuration names, relative to `directory`. Raises DocumentError."""
         files = _Files.read(config, directory)
+        events = _event_log(config, directory, clock)
+        destinations = DestinationBytes(events)
         return cls(
             config=config,
             keyword=config.obfuscated_ssh_key.encode(),
@@ -86,9 +99,17 @@ class Shared:
                 allow_bogons=config.allow_bogons,
                 own_addresses=[config.server_ip_address, *local_addresses()],
             ),
-            api=ApiServices(config=config, rules=files.rules, clock=clock, rng=rng),
+            api=ApiServices(
+                config=config,
+                psinet=files.psinet,
+                write_event=events.write,
+                count_domain=destinations.add_domain,
+                clock=clock,
+                rng=rng,
+            ),
             seen=seen,
-            events=_event_log(config, directory, clock, rng),
+            events=events,
+            destinations=destinations,
             rng=rng,
             clock=clock,
             user=config.ssh_user_name,
@@ -98,40 +119,59 @@ class Shared:
             max_handshakes=config.max_concurrent_ssh_handshakes,
             udpgw=config.udpgw_address,
             dns_server=config.dns_resolver_ip_address,
+            provider_id=_provider_id(config),
             forwards_before_handshake=config.allow_forwards_before_handshake,
         )
 
     def reloaded(self, directory: Path) -> "Shared":
         """Return this with the files read anew that may change. Raises DocumentError."""
         files = _Files.read(self.config, directory, self.geo_ip)
-        api = replace(self.api, rules=files.rules)
+        api = replace(self.api, psinet=files.psinet)
         return replace(self, **files._asdict(), api=api)
 
 
 class _Files(NamedTuple):
     """What is in the files that may change while the server runs."""
 
+    written: Mapping[str, float]
     rules: TrafficRules
     prefixes: PrefixSpecs
     osl: OslConfig
+    psinet: Psinet
+    discovery: Discovery
     geo_ip: GeoIP
 
     @classmethod
     def read(cls, config: ServerConfig, directory: Path, geo_ip: GeoIP = NO_COUNTRIES) -> "_Files":
         """Read them; what is as it was in `geo_ip` is not read again."""
-        rules, prefixes, osl = DEFAULT_TRAFFIC_RULES, PrefixSpecs(), NO_SCHEMES
+        written = file_times(config, directory)
+        rules, tactics, osl, psinet = DEFAULT_TRAFFIC_RULES, ServerTactics(), NO_SCHEMES, NO_PSINET
         if config.traffic_rules_filename:
             rules = read_traffic_rules(
                 *_file(directory, config.traffic_rules_filename, "TrafficRulesFilename")
             )
         if config.tactics_config_filename:
-            prefixes = read_tactics_config(
+            tactics = read_tactics_config(
                 *_file(directory, config.tactics_config_filename, "TacticsConfigFilename")
             )
         if config.osl_config_filename:
             osl = read_osl_config(*_file(directory, config.osl_config_filename, "OSLConfigFilename"))
+        if config.psinet_database_filename:
+            field = "PsinetDatabaseFilename"
+            content, path = _file(directory, config.psinet_database_filename, field)
+            psinet = read_psinet(content, path, written.get(field, 0.0))
+        discovery = Discovery(psinet.discovery_servers, _discovery_strategy(config, tactics))
         paths = [directory / name for name in config.geo_ip_database_filenames]
-        return cls(rules, prefixes, osl, GeoIP.load(paths, geo_ip))
+        return cls(written, rules, tactics.prefixes, osl, psinet, discovery, GeoIP.load(paths, geo_ip))
+
+
+def _discovery_strategy(config: ServerConfig, tactics: ServerTactics) -> Strategy:
+    """Return the strategy that the tactics name, or else the configuration. Raises DocumentError."""
+    chosen = tactics.discovery_strategy or config.server_discovery_strategy
+    try:
+        return make_strategy(chosen, config.discovery_value_hmac_key)
+    except DocumentError as error:
+        raise DocumentError(f"ServerDiscoveryStrategy: {error}") from error
 
 
 def identification(config: ServerConfig) -> str:
@@ -143,16 +183,17 @@ def identification(config: ServerConfig) -> str:
     return _IDENTIFICATIONS[digest[0] % len(_IDENTIFICATIONS)]
 
 
-def _event_log(config: ServerConfig, directory: Path, clock: Clock, rng: Rng) -> EventLog:
+def _event_log(config: ServerConfig, directory: Path, clock: Clock) -> EventLog:
     """Return the log of events: to a file of its own, or along with the rest of the log."""
     host = {"host_id": config.host_id, "provider": config.host_provider}
     file = directory / config.event_log_filename if config.event_log_filename else config.log_filename
-    return EventLog(
-        Path(file) if file else None,
-        {name: value for name, value in host.items() if value},
-        clock=clock,
-        rng=rng,
-    )
+    said = {name: value for name, value in host.items() if value}
+    return EventLog(Path(file) if file else None, said, clock=clock)
+
+
+def _provider_id(config: ServerConfig) -> str:
+    entries = map(ServerEntry.decode, config.own_encoded_server_entries.values())
+    return next((entry.provider_id for entry in entries if entry.provider_id), "")
 
 
 def _file(directory: Path, name: str, field: str) -> tuple[bytes, str]:

@@ -22,6 +22,7 @@ from headrace.net.resolve import system_name_server
 from headrace.net.udp_flow import UdpFlow
 from headrace.server.egress import Egress
 from headrace.server.osl_seeding import Seeding
+from headrace.server.stats.tunnel_record import TunnelRecord
 from headrace.ssh.channel import Channel
 
 __all__ = ["UdpgwEndpoint"]
@@ -60,8 +61,8 @@ class _Entry:
 class UdpgwEndpoint:
     """The endpoint of a udpgw channel.
 
-    `dns_server` is where DNS goes that the client leaves to us, "" for the system's name server. `seeding` is
-    told of flows, those of such DNS apart. `open_flow` and `loop` are the sockets and the time.
+    `dns_server` is where DNS goes that the client leaves to us, "" for the system's name server. `record` is
+    told of flows, and `seeding` of all but such DNS. `open_flow` and `loop` are the sockets and the time.
     """
 
     def __init__(
@@ -71,18 +72,18 @@ class UdpgwEndpoint:
         dns_server: str = "",
         *,
         seeding: Seeding | None = None,
+        record: TunnelRecord | None = None,
         open_flow: OpenFlow = UdpFlow,
         loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         self.dropped = 0  #: datagrams that went nowhere, either way
         self._egress = egress
-        self._limits = limits
+        self.limits = limits
         self._dns_server = dns_server or system_name_server()
         self._seeding = seeding
+        self._record = record
         self._open_flow = open_flow
         self._loop = loop or asyncio.get_running_loop()
-        self._max_flows = limits.max_udp or _MAX_FLOWS
-        self._max_idle = limits.idle_udp_timeout or _MAX_IDLE
         self._decoder = UdpgwDecoder()
         self._replies = DatagramQueue(_SHARE, MAX_WAITING)
         self._flows: dict[int, _Entry] = {}  # by connection id, least recently used first
@@ -157,7 +158,7 @@ class UdpgwEndpoint:
         place = self._place(frame)
         if place is None:
             return None
-        while len(self._flows) >= self._max_flows:
+        while len(self._flows) >= (self.limits.max_udp or _MAX_FLOWS):
             self._drop_oldest()
         try:
             flow = self._open_flow(*place, lambda datagram: self._reply(entry, datagram))
@@ -169,6 +170,8 @@ class UdpgwEndpoint:
             self._timer = self._loop.call_later(self._max_idle, self._expire)
         if self._seeding is not None and not frame.dns:
             self._seeding.opened(entry, ipaddress.ip_address(address))
+        if self._record is not None:
+            self._record.opened_udp(entry, place[0])
         return entry
 
     def _place(self, frame: Frame) -> tuple[str, int] | None:
@@ -179,7 +182,7 @@ class UdpgwEndpoint:
         allowed = (
             frame.port > 0
             and self._egress.permitted(host)
-            and self._limits.udp.allows(ipaddress.ip_address(frame.address), frame.port)
+            and self.limits.udp.allows(ipaddress.ip_address(frame.address), frame.port)
         )
         return (host, frame.port) if allowed else None
 
@@ -206,6 +209,10 @@ class UdpgwEndpoint:
         if self._flows:
             self._timer = self._loop.call_later(self._oldest().last_used - deadline, self._expire)
 
+    @property
+    def _max_idle(self) -> float:
+        return self.limits.idle_udp_timeout or _MAX_IDLE
+
     def _oldest(self) -> _Entry:
         return next(iter(self._flows.values()))
 
@@ -216,3 +223,5 @@ class UdpgwEndpoint:
         entry.flow.close()
         if self._seeding is not None:
             self._seeding.closed(entry)
+        if self._record is not None:
+            self._record.closed(entry)

@@ -16,6 +16,8 @@ from headrace.base.errors import OperatorError
 from headrace.net.interfaces import every_address
 from headrace.net.listener import RELIEF, Listener
 from headrace.net.resolve import Resolver
+from headrace.server.authorizations import Authorizations
+from headrace.server.clients import Clients
 from headrace.server.load.accept_rate import AcceptRate
 from headrace.server.load.admission import Admission
 from headrace.server.load.descriptors import Descriptors
@@ -26,6 +28,7 @@ from headrace.server.session import Session
 from headrace.server.shared import Shared
 from headrace.server.stats.snapshot import Snapshot
 from headrace.server.stats.worker_snapshot import take_snapshot
+from headrace.server.stats.worker_stats import WorkerStats
 from headrace.transports import TunnelProtocol, tunnel_protocol
 
 __all__ = ["Worker"]
@@ -47,8 +50,10 @@ class Worker:
         self.shared = shared
         self.resolver = Resolver()
         self.seed_states = SeedStates(shared.osl, shared.clock)
+        self.authorizations = Authorizations(shared.config.access_control_verification_key_ring, shared.clock)
+        self.clients = Clients()
         self.counts: Counter[str] = Counter()  #: of what happened since the start
-        self.refusals: Counter[str] = Counter()  #: why strangers were refused, and how many
+        self.stats = WorkerStats(shared, self.counts)
         self.ports: dict[str, int] = {}
         self.paused: set[str] = set()  #: why no new connections are taken; empty when they are
         self.admission: Admission[Session] = Admission(
@@ -82,8 +87,9 @@ class Worker:
             self.ports[name] = listener.port
         self.resolver.start()  # importing it takes a moment: better now than at the first look-up
         self.spawn(self.sweep())
-        if config.load_monitor_period_seconds:
-            self.spawn(self._report_load(config.load_monitor_period_seconds))
+        self.spawn(self.stats.lag.watch())
+        if config.destination_bytes_period_seconds:
+            self.spawn(self.stats.flush(config.destination_bytes_period_seconds))
 
     async def stop(self, grace: float = 0.0) -> None:
         """Stop listening, give open tunnels `grace` seconds to end by themselves, close the rest."""
@@ -108,7 +114,9 @@ class Worker:
         self.shared = shared
         if changed:
             self.seed_states = SeedStates(shared.osl, shared.clock)
-            for session in self._sessions:
+        for session in self._sessions:
+            session.reload()
+            if changed:
                 session.reseed()
 
     def pause(self, reason: str = "ordered") -> None:
@@ -184,6 +192,7 @@ class Worker:
         """Begin a session; return the protocol for its connection."""
         session = Session(self, protocol)
         self._sessions.add(session)
+        self.stats.accepted(session)
         if self._newcomers.add(session):
             self.counts["rejected.newcomers"] += 1
         return session.socket
@@ -212,22 +221,6 @@ class Worker:
         self.admission.leave(session)
         if self._drained is not None and not self.tunnels:
             self._drained.set()
-
-    def count_refusal(self, reason: str) -> None:
-        """Count a stranger; nothing else is kept of it."""
-        self.refusals[reason] += 1
-
-    async def _report_load(self, period: float) -> None:
-        """Log now and then what there is to do; only numbers, and why strangers were refused."""
-        while True:
-            await asyncio.sleep(period)
-            self.log_load()
-
-    def log_load(self) -> None:
-        """Log how many tunnels, handshakes and strangers there are, and what strangers were refused for."""
-        states = Counter(session.state for session in self._sessions)
-        refusals, self.refusals = self.refusals, Counter()
-        _log.info("load", extra={"sessions": dict(states), "refusals": dict(refusals)})
 
     async def sweep(self) -> None:
         """Look now and then for what is idle, without an end."""

@@ -291,7 +291,7 @@ async def test_limits_rest_both_ways() -> None:
         asked.append(count)
         return 2.0
 
-    server.socket.limit(inward, lambda count, now: 3.0)
+    server.socket.limit((inward, lambda count, now: 3.0))
     client.connection.open(b"direct-tcpip", b"", RecordingEndpoint())
     await settle(client, server)
     assert asked
@@ -364,7 +364,7 @@ async def test_before_there_are_keys_a_disconnect_says_no_more_than_its_code() -
 async def test_a_peer_we_do_not_read_is_not_called_silent() -> None:
     client, server = await connected_pair()
     assert client.connection is not None
-    server.socket.limit(lambda count, now: 2.0, lambda count, now: 0.0)
+    server.socket.limit((lambda count, now: 2.0, lambda count, now: 0.0))
     assert not server.socket.resting
     client.connection.open(b"direct-tcpip", b"", RecordingEndpoint())
     await settle(client, server)

@@ -1,8 +1,10 @@
 """The API requests of one tunnel: whole sessions, with requests as deployed clients send them."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 
@@ -11,9 +13,20 @@ from headrace.codec import bounded_cbor
 from headrace.codec.go_time import decode_time
 from headrace.codec.handshake_response import HandshakeResponse, decode_handshake_response
 from headrace.codec.packed_parameters import pack, to_json
+from headrace.discovery.servers import DiscoveryServer
+from headrace.documents.authorizations import KeyRing
+from headrace.documents.entry_fields import encode_fields
+from headrace.documents.psinet import NO_PSINET, Psinet, read_psinet
 from headrace.documents.server_config import ServerConfig
-from headrace.documents.traffic_rules import DEFAULT_TRAFFIC_RULES, TrafficRules, read_traffic_rules
+from headrace.documents.traffic_rules import (
+    DEFAULT_TRAFFIC_RULES,
+    ClientTraits,
+    TrafficRules,
+    read_traffic_rules,
+)
 from headrace.server.api import ApiServices, ApiSession
+from headrace.server.authorizations import Authorizations
+from headrace.server.client_rules import ClientRules
 from headrace.server.geoip import UNKNOWN, Place
 from headrace.server.origin import Origin
 
@@ -62,19 +75,91 @@ class Now:
         return self.seconds
 
 
-def services(clock: Now | None = None, rules: TrafficRules = DEFAULT_TRAFFIC_RULES) -> ApiServices:
-    config = ServerConfig(server_ip_address="192.0.2.1", own_encoded_server_entries={TAG: "30203020"})
-    return ApiServices(config=config, rules=rules, clock=clock or Now(), rng=SeededRng(1))
+PSINET = read_psinet(
+    json.dumps(
+        {
+            "sponsors": {
+                "F" * 16: {
+                    "home_pages": {
+                        "XX": [
+                            {"url": "https://home.example/?client_region=XX&client_asn=XX&client_platform=XX"}
+                        ]
+                    },
+                    "https_request_regexes": [{"regex": "^a", "replace": "a"}],
+                }
+            },
+            "client_versions": {"Other": [{"version": "1"}, {"version": "12"}]},
+            "valid_server_entry_tags": {"good": True},
+        }
+    ).encode(),
+    modified=NOON,
+)
+OWN_ENTRY = encode_fields({"ipAddress": "192.0.2.1", "tag": TAG})
+OTHER_ENTRY = encode_fields({"ipAddress": "192.0.2.2"})
+
+Events = list[tuple[str, Mapping[str, object]]]
 
 
-def session(shared: ApiServices | None = None, region: str = UNKNOWN) -> ApiSession:
-    return ApiSession(shared or services(), "OSSH", Origin(Place(region)), lambda: ADDRESS)
+@dataclass
+class Told:
+    """What the API has told of clients."""
+
+    events: Events = field(default_factory=list)
+    domains: Counter[str] = field(default_factory=Counter)
+
+    def write(self, name: str, fields: Mapping[str, object]) -> None:
+        self.events.append((name, fields))
+
+    def count(self, domain: str, place: Place, parameters: Mapping[str, object], count: int) -> None:
+        assert parameters["sponsor_id"] == "F" * 16
+        self.domains[domain] += count
+
+
+def services(clock: Now | None = None, psinet: Psinet = NO_PSINET, told: Told | None = None) -> ApiServices:
+    told = told or Told()
+    return ApiServices(
+        config=ServerConfig(server_ip_address="192.0.2.1", own_encoded_server_entries={TAG: OWN_ENTRY}),
+        psinet=psinet,
+        write_event=told.write,
+        count_domain=told.count,
+        clock=clock or Now(),
+        rng=SeededRng(1),
+    )
+
+
+def session(
+    shared: ApiServices | None = None,
+    region: str = UNKNOWN,
+    rules: TrafficRules = DEFAULT_TRAFFIC_RULES,
+    discovery: DiscoveryServer | None = None,
+    counts: Counter[str] | None = None,
+) -> ApiSession:
+    shared = shared or services()
+    traits = ClientTraits(tunnel_protocol="OSSH", region=region)
+    client = ClientRules(rules, traits, Authorizations(KeyRing(), shared.clock))
+    return ApiSession(shared, client, Origin(Place(region), discovery), lambda: ADDRESS, counts)
 
 
 def handshaken(shared: ApiServices | None = None) -> ApiSession:
     api = session(shared)
     assert api.answer(b"psiphon-handshake", pack(HANDSHAKE)) is not None
     return api
+
+
+def greeted(api: ApiSession, **parameters: object) -> HandshakeResponse:
+    """Return what a client is told in the handshake."""
+    reply = api.answer(b"psiphon-handshake", to_json({**HANDSHAKE, **parameters}))
+    assert reply is not None
+    return decode_handshake_response(reply)
+
+
+def reported(api: ApiSession, **data: object) -> list[str]:
+    """Report; return the tags of servers that are no more."""
+    reply = api.answer(b"psiphon-status", to_json({**STATUS, "statusData": data}))
+    assert reply is not None
+    tags = json.loads(reply).get("invalid_server_entry_tags", [])
+    assert isinstance(tags, list)
+    return tags
 
 
 def without(parameters: Mapping[str, object], name: str) -> dict[str, object]:
@@ -103,13 +188,13 @@ def test_a_deployed_clients_handshake_is_answered_in_cbor_with_the_entry_it_miss
     assert reply is not None
     members = bounded_cbor.decode(reply)
     assert members == {
-        5: ["30203020"],
+        5: [OWN_ENTRY],
         6: "None",
         7: ADDRESS,
         8: "2023-11-15T00:00:00Z",
         15: "   ",
     }
-    assert decode_handshake_response(reply).encoded_server_list == ["30203020"]
+    assert decode_handshake_response(reply).encoded_server_list == [OWN_ENTRY]
     assert api.parameters["missing_server_entry_signature"] == TAG
     assert api.parameters["network_type"] == "WIFI"
     assert not {"padding", "pad_response", "authorizations"} & api.parameters.keys()
@@ -136,7 +221,7 @@ def test_the_address_is_not_kept() -> None:
     assert ADDRESS not in repr([getattr(api, name) for name in api.__slots__])
 
 
-def test_handshake_tells_region_home_pages_and_limits() -> None:
+def test_handshake_tells_all_there_is() -> None:
     rules = read_traffic_rules(
         json.dumps(
             {
@@ -151,19 +236,11 @@ def test_handshake_tells_region_home_pages_and_limits() -> None:
             }
         ).encode()
     )
-    shared = services(rules=rules)
-    shared = ApiServices(
-        config=shared.config,
-        rules=rules,
-        clock=shared.clock,
-        rng=shared.rng,
-        homepages=lambda parameters, region: [f"https://home.example/{parameters['sponsor_id']}/{region}"],
-    )
-    api = session(shared, "XX")
-    reply = api.answer(b"psiphon-handshake", to_json(HANDSHAKE))
-    assert reply is not None
-    assert decode_handshake_response(reply) == HandshakeResponse(
-        homepages=["https://home.example/FFFFFFFFFFFFFFFF/XX"],
+    api = session(services(psinet=PSINET), "XX", rules)
+    assert greeted(api) == HandshakeResponse(
+        homepages=["https://home.example/?client_region=XX&client_asn=None&client_platform=other"],
+        upgrade_client_version="12",
+        https_request_regexes=[{"regex": "^a", "replace": "a"}],
         client_region="XX",
         client_address=ADDRESS,
         server_timestamp="2023-11-15T00:00:00Z",
@@ -171,6 +248,34 @@ def test_handshake_tells_region_home_pages_and_limits() -> None:
         downstream_bytes_per_second=2000,
     )
     assert api.client_region == "XX"
+
+
+def server(**changes: Any) -> DiscoveryServer:
+    return DiscoveryServer(NOON - 60, NOON + 60, "192.0.2.2", OTHER_ENTRY)._replace(**changes)
+
+
+def test_a_client_is_told_of_the_server_chosen_for_it() -> None:
+    assert greeted(session(discovery=server())).encoded_server_list == [OTHER_ENTRY]
+
+
+@pytest.mark.parametrize("changes", [{"starts": NOON + 1}, {"ends": NOON}])
+def test_a_server_whose_time_is_over_by_now_is_not_told_of(changes: dict[str, float]) -> None:
+    assert greeted(session(discovery=server(**changes))).encoded_server_list == []
+
+
+def test_rules_may_forbid_it() -> None:
+    rules = read_traffic_rules(b'{"DefaultRules": {"DisableDiscovery": true}}')
+    api = session(rules=rules, discovery=server())
+    assert greeted(api, missing_server_entry_signature=TAG).encoded_server_list == [OWN_ENTRY]
+
+
+def test_a_clients_older_entry_is_replaced_and_no_server_told_of_twice() -> None:
+    for lacking in ("missing_server_entry_signature", "missing_server_entry_provider_id"):
+        told = greeted(session(discovery=server()), **{lacking: TAG}).encoded_server_list
+        assert told == [OTHER_ENTRY, OWN_ENTRY]
+    itself = server(address="192.0.2.1", encoded_entry=encode_fields({"ipAddress": "192.0.2.1"}))
+    told = greeted(session(discovery=itself), missing_server_entry_signature=TAG).encoded_server_list
+    assert told == [OWN_ENTRY]
 
 
 def test_an_unknown_tag_gets_no_entry() -> None:
@@ -271,6 +376,134 @@ def test_status_of_a_deployed_client() -> None:
 
 def test_status_in_json_without_anything_to_say() -> None:
     assert handshaken().answer(b"psiphon-status", to_json(STATUS)) == b"{}"
+
+
+FAILED = {
+    **HANDSHAKE,
+    "session_id": "",
+    "last_connected": "None",
+    "client_failed_timestamp": "2023-11-14T23:00:00Z",
+    "tunnel_error": "refused",
+    "server_entry_tag": "good",
+}
+FETCHED = {
+    "client_download_timestamp": "2023-11-14T23:00:00Z",
+    "url": "https://lists.example/list",
+    "etag": "x",
+    "tunneled": "1",
+}
+
+
+def test_a_unique_user_is_told_of_once_a_day() -> None:
+    told = Told()
+    api = handshaken(services(Now(NOON + 5 * 3600), told=told))
+    assert told.events == []
+    for _ in range(2):
+        assert api.answer(b"psiphon-connected", pack(CONNECTED)) is not None
+    ((name, fields),) = told.events
+    assert name == "unique_user"
+    assert fields["last_connected"] == "None"
+    assert fields["sponsor_id"] == "F" * 16
+    assert fields["client_region"] == UNKNOWN
+    assert api.parameters["establishment_duration"] == "120"
+
+
+@pytest.mark.parametrize(
+    ("last", "unique"),
+    [
+        ("None", True),
+        ("2023-11-14T23:00:00Z", True),
+        ("2022-11-15T05:00:00Z", True),
+        ("2023-11-15T01:00:00+02:00", True),
+        ("2023-11-15T00:00:00Z", False),
+        ("2023-11-15T05:00:00Z", False),
+        ("2024-01-01T00:00:00Z", False),
+    ],
+)
+def test_who_was_here_on_the_same_day_is_no_unique_user(last: str, unique: bool) -> None:
+    told = Told()
+    api = handshaken(services(Now(NOON + 5 * 3600), told=told))
+    assert api.answer(b"psiphon-connected", pack({**CONNECTED, "last_connected": last})) is not None
+    assert bool(told.events) is unique
+
+
+def test_statistics_become_events() -> None:
+    told = Told()
+    api = handshaken(services(psinet=PSINET, told=told))
+    gone = {**FAILED, "server_entry_tag": "gone"}
+    assert reported(api, failed_tunnel_stats=[FAILED, gone], remote_server_list_stats=[FETCHED]) == ["gone"]
+    assert [name for name, _ in told.events] == ["remote_server_list", "failed_tunnel", "failed_tunnel"]
+    fetched, failed, other = (fields for _, fields in told.events)
+    assert fetched["url"] == FETCHED["url"] and fetched["tunneled"] is True
+    assert fetched["client_version"] == 1  # as the request says
+    assert failed["tunnel_error"] == "refused" and failed["server_entry_valid"] is True
+    assert other["server_entry_valid"] is False
+    assert all(fields["client_region"] == UNKNOWN for _, fields in told.events)
+
+
+def test_a_spoilt_statistic_is_left_out_and_counted() -> None:
+    told = Told()
+    counts: Counter[str] = Counter()
+    api = session(services(told=told), counts=counts)
+    greeted(api)
+    assert reported(api, failed_tunnel_stats=[{}, FAILED, {**FAILED, "client_version": "x"}]) == []
+    assert len(told.events) == 1
+    assert counts["event_dropped.malformed"] == 2
+
+
+def test_nothing_is_told_of_a_report_that_is_refused() -> None:
+    told = Told()
+    api = handshaken(services(psinet=PSINET, told=told))
+    data = {"failed_tunnel_stats": [FAILED], "host_bytes": {"a": 5}, "check_server_entry_tags": "all"}
+    assert api.answer(b"psiphon-status", to_json({**STATUS, "statusData": data})) is None
+    assert (told.events, told.domains) == ([], Counter())
+
+
+def test_a_client_may_tell_only_so_much_during_a_tunnel() -> None:
+    told = Told()
+    api = handshaken(services(told=told))
+    for _ in range(4):
+        reported(api, failed_tunnel_stats=[FAILED] * 300)
+    assert len(told.events) == 1024
+
+
+def test_bytes_by_domain_are_taken_from_who_was_asked_for_them() -> None:
+    told = Told()
+    api = handshaken(services(psinet=PSINET, told=told))
+    reported(api, host_bytes={"a": 5, "b": -1})
+    reported(api, host_bytes={"a": 2})
+    assert told.domains == {"a": 7}
+    unasked = handshaken(services(told=told))
+    reported(unasked, host_bytes={"(OTHER)": 3})
+    assert told.domains == {"a": 7}
+
+
+def test_bytes_by_domains_that_are_wanted_no_more_are_not_taken() -> None:
+    told = Told()
+    api = handshaken(services(psinet=PSINET, told=told))
+    api.services = replace(api.services, psinet=NO_PSINET)
+    reported(api, host_bytes={"a": 5})
+    assert not told.domains
+
+
+def test_servers_that_are_asked_about() -> None:
+    clock = Now()
+    api = handshaken(services(clock, psinet=PSINET))
+    assert reported(api, check_server_entry_tags=["good", "gone", "gone"]) == ["gone"]
+    assert api.tag_checks == {"requests": 1, "checked": 3, "invalid": 2}
+    clock.seconds += 49 * 3600
+    assert reported(api, check_server_entry_tags=["gone"]) == []  # the file is too old to say so
+
+
+def test_requests_that_are_answered_are_counted() -> None:
+    counts: Counter[str] = Counter()
+    api = session(counts=counts)
+    api.answer(b"psiphon-status", to_json(STATUS))
+    api.answer(b"psiphon-handshake", pack(HANDSHAKE))
+    api.answer(b"psiphon-connected", pack(CONNECTED))
+    api.answer(b"psiphon-connected", b"")
+    api.answer(b"psiphon-client-verification", b"{}")
+    assert counts == {"api.handshake": 1, "api.connected": 1, "api.client-verification": 1}
 
 
 @pytest.mark.parametrize("data", [None, "text", [], 1])

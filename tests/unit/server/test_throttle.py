@@ -50,10 +50,11 @@ def test_who_does_not_wait_owes_more() -> None:
     assert throttle.delay_after(1000, 0.5) == pytest.approx(1.5)
 
 
-def test_nothing_sent_owes_nothing() -> None:
+def test_nothing_sent_owes_no_more() -> None:
     throttle = Throttle(0, 1000)
     throttle.delay_after(1000, 0.0)
-    assert throttle.delay_after(0, 0.0) == 0
+    assert throttle.delay_after(0, 0.25) == pytest.approx(0.75)
+    assert throttle.delay_after(0, 2.0) == 0
 
 
 def test_the_allowance_is_counted_without_a_rate() -> None:

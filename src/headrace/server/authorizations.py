@@ -1,0 +1,87 @@
+"""Who uses which authorization at a worker, and what it gives them for as long as it lasts.
+
+An authorization serves one session at a time. When another presents it, the first has all of its own
+revoked: it goes on under the rules for such clients. What expires meanwhile counts no more, at once.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from headrace.base.clock import Clock
+from headrace.base.errors import DocumentError
+from headrace.documents.authorizations import Authorization, KeyRing
+
+__all__ = ["MOST", "Authorizations", "Grant"]
+
+_log = logging.getLogger(__name__)
+
+#: Authorizations of one client that are looked at: each costs a signature's verification.
+MOST: Final = 16
+
+
+class Grant:
+    """What one tunnel's authorizations give it. `changed` is called when that is less than before."""
+
+    def __init__(self, session_id: str, active: Sequence[Authorization], changed: Callable[[], None]) -> None:
+        self.session_id = session_id
+        self.active = tuple(active)
+        self.claimed = tuple(authorization.id for authorization in active)  #: expired ones too
+        self.revoked = False
+        self._changed = changed
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Of the authorizations in force."""
+        return frozenset(authorization.id for authorization in self.active)
+
+    @property
+    def access_types(self) -> frozenset[str]:
+        """What they give access to."""
+        return frozenset(authorization.access_type for authorization in self.active)
+
+    def revoke(self) -> None:
+        """Another session uses one of these authorizations."""
+        if not self.revoked:
+            self.revoked = True
+            self._changed()
+
+    def expire(self, now: float) -> None:
+        """Drop what has come to its end."""
+        lasting = tuple(each for each in self.active if each.expires > now)
+        if len(lasting) < len(self.active):
+            self.active = lasting
+            self._changed()
+
+
+class Authorizations:
+    """Hands out grants, and knows the one that each authorization is in."""
+
+    def __init__(self, ring: KeyRing, clock: Clock) -> None:
+        self._ring = ring
+        self._clock = clock
+        self._holders: dict[str, Grant] = {}
+
+    def claim(self, session_id: str, texts: Sequence[str], changed: Callable[[], None]) -> Grant:
+        """Verify what a client presents: at most one for each access type counts, the first that is good."""
+        active: dict[str, Authorization] = {}
+        for text in texts[:MOST]:
+            try:
+                authorization = self._ring.verify(text, self._clock.time())
+            except DocumentError as error:
+                _log.info("an authorization does not count", extra={"reason": str(error)})
+                continue
+            active.setdefault(authorization.access_type, authorization)
+        grant = Grant(session_id, list(active.values()), changed)
+        for identity in grant.claimed:
+            holder = self._holders.get(identity)
+            if holder is not None and (holder.session_id != session_id or not session_id):
+                holder.revoke()
+            self._holders[identity] = grant
+        return grant
+
+    def release(self, grant: Grant) -> None:
+        """A tunnel has ended: whoever presents its authorizations next takes them from nobody."""
+        for identity in grant.claimed:
+            if self._holders.get(identity) is grant:
+                del self._holders[identity]
