@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from headrace.documents.entry_fields import decode_fields, encode_fields
 from headrace.documents.entry_signature import sign_entry, signed_message, verify_entry
 from headrace.documents.json_canonical import decode_json, encode_canonical
 from headrace.documents.port_policy import parse_ports
+from headrace.documents.psinet import Audience, platform_family, read_psinet
 from headrace.documents.server_config import read_server_config
 from headrace.documents.server_entry import ServerEntry
 from headrace.documents.traffic_filter import matches_pattern
@@ -73,7 +75,7 @@ def test_a_signature_covers_every_bit(fields: dict[str, object], position: int, 
 
 
 def read_everything(data: bytes) -> None:
-    for read in (read_client_config, read_server_config, read_traffic_rules):
+    for read in (read_client_config, read_server_config, read_traffic_rules, read_psinet):
         with contextlib.suppress(DocumentError):
             read(data)
     with contextlib.suppress(DocumentError):
@@ -87,7 +89,8 @@ def test_garbage_is_refused_as_such(data: bytes) -> None:
 
 known_names = st.sampled_from(
     "PropagationChannelId SponsorId LocalSocksProxyPort OSSHPrefixSpecs SessionID ServerIPAddress "
-    "TunnelProtocolPorts OwnEncodedServerEntries DefaultRules FilteredRules ipAddress sshPort".split()
+    "TunnelProtocolPorts OwnEncodedServerEntries DefaultRules FilteredRules ipAddress sshPort sponsors "
+    "client_versions default_sponsor_id valid_server_entry_tags discovery_servers".split()
 )
 
 
@@ -121,3 +124,18 @@ def test_patterns(value: str, parts: list[str]) -> None:
 def test_no_address_gets_through(address: object, around: str) -> None:
     if str(address) != "::":
         assert str(address) not in scrub_addresses(f"{around} {address} {around}")
+
+
+@given(st.text(), st.text(), st.text(), st.text())
+def test_what_fills_a_url_adds_nothing_to_it(region: str, asn: str, device: str, platform: str) -> None:
+    said = {"device_region": device, "client_platform": platform}
+    (url,) = Audience.of(said, region, asn).address(
+        ["https://a/?client_region=XX&client_asn=XX&device_region=XX&client_platform=XX"]
+    )
+    shown = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True, strict_parsing=True))
+    assert shown == {
+        "client_region": region,
+        "client_asn": asn,
+        "device_region": device,
+        "client_platform": platform_family(platform).lower(),
+    }
