@@ -4,14 +4,18 @@ Names in other scripts are written in Punycode (IDNA 2008 with the mappings of U
 """
 
 import ipaddress
+import re
 from typing import Final
 
 from headrace.base.errors import NetworkError
 
-__all__ = ["MAX_NAME", "authority", "parse_host"]
+__all__ = ["MAX_NAME", "authority", "parse_host", "question_name"]
 
 #: Letters of a host name.
 MAX_NAME: Final = 255
+#: Letters of a name that DNS can be asked for.
+_LONGEST: Final = 253
+_LABELS: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 
 
 def parse_host(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | str:
@@ -33,6 +37,20 @@ def authority(host: str, port: int) -> str:
     """Return `host:port` as HTTP writes it, `[2001:db8::7]:443` for an IPv6 address. Raises NetworkError."""
     parsed = parse_host(host)
     return f"[{parsed}]:{port}" if isinstance(parsed, ipaddress.IPv6Address) else f"{parsed}:{port}"
+
+
+def question_name(name: str) -> str | None:
+    """Return a name in the one form in which name servers are asked for it, None for what none can know.
+
+    Letters are small, in ASCII (IDNA 2003, as resolvers have it), and there is no dot at the end.
+    """
+    lowered = name.lower().removesuffix(".")
+    if len(lowered) <= _LONGEST and not lowered.isascii():
+        try:
+            lowered = lowered.encode("idna").decode()
+        except UnicodeError:
+            return None
+    return lowered if len(lowered) <= _LONGEST and _LABELS.fullmatch(lowered) else None
 
 
 def _ascii(host: str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Final, Protocol
 
 from headrace.base.clock import SYSTEM_CLOCK, Clock
 from headrace.base.errors import ConnectTimeout, NameNotFound, NetworkError
+from headrace.codec.host_names import question_name
 from headrace.net.addresses import parse_address
 
 __all__ = ["Answer", "Backend", "Resolver", "system_name_server"]
@@ -33,8 +33,6 @@ MAX_KEPT: Final = 1024
 #: Seconds before a look-up is given up, all retries included.
 TIMEOUT: Final = 5.0
 
-_NAME: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
-_MAX_NAME: Final = 253
 #: What the system's resolver gives no lifetime for.
 _SYSTEM_AGE: Final = 30
 
@@ -81,7 +79,9 @@ class Resolver:
         """
         if parse_address(name) is not None:
             return [name]
-        key = _normal(name)
+        key = question_name(name)
+        if key is None:
+            raise _no_such_name()
         kept = self._kept.get(key)
         if kept is not None and self._clock.monotonic() < kept[0]:
             return list(kept[1])
@@ -141,19 +141,6 @@ def system_name_server(file: Path = Path("/etc/resolv.conf")) -> str:
         if len(words) >= 2 and words[0] == "nameserver" and parse_address(words[1]) is not None:
             return words[1]
     return ""
-
-
-def _normal(name: str) -> str:
-    """Return the name in the form it is asked for and kept under. Raises NetworkError."""
-    lowered = name.lower().removesuffix(".")
-    if len(lowered) <= _MAX_NAME and not lowered.isascii():
-        try:
-            lowered = lowered.encode("idna").decode()
-        except UnicodeError:
-            lowered = ""
-    if len(lowered) > _MAX_NAME or not _NAME.fullmatch(lowered):
-        raise _no_such_name()
-    return lowered
 
 
 def _no_such_name() -> NetworkError:

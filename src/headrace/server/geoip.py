@@ -1,17 +1,18 @@
-"""Countries of addresses, by databases in MaxMind's format (GeoIPDatabaseFilenames).
+"""Where addresses are, by databases in MaxMind's format (GeoIPDatabaseFilenames).
 
 Databases are mapped into memory, each from a copy without a name: whoever writes over the file does not pull
-it from under a running server. A look-up costs some ten microseconds.
+it from under a running server. A look-up costs some five microseconds for each database.
 """
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from headrace.base.errors import DocumentError
+from headrace.documents.geoip_record import PARTS, read_part
 
 if TYPE_CHECKING:
     import maxminddb
@@ -43,7 +44,7 @@ class _Database:
 
 
 class GeoIP:
-    """Asks its databases in turn; the first that knows an address's country is believed."""
+    """Asks its databases in turn; for each part of a place the first that knows it is believed."""
 
     def __init__(self, databases: Sequence[_Database] = ()) -> None:
         self._databases = databases
@@ -70,18 +71,30 @@ class GeoIP:
 
     def country(self, address: str) -> str:
         """Return the country of an IP address as two capital letters, or UNKNOWN."""
-        for database in self._databases:
-            try:
-                code = _code(database.reader.get(address))
-            except (ValueError, RuntimeError):  # not its kind of address, or a record that is damaged
-                continue
-            if code is not None:
-                return code
-        return UNKNOWN
+        return self._find(address, "country").get("country", UNKNOWN)
+
+    def asn(self, address: str) -> str:
+        """Return the number of the autonomous system that an IP address belongs to, or UNKNOWN."""
+        return self._find(address, "asn").get("asn", UNKNOWN)
 
     def place(self, address: str) -> Place:
         """Return where an IP address is."""
-        return Place(country=self.country(address))
+        return Place(**self._find(address, *PARTS)) if self._databases else NOWHERE
+
+    def _find(self, address: str, *parts: str) -> dict[str, str]:
+        """Return what is known of these parts."""
+        found: dict[str, str] = {}
+        for database in self._databases:
+            try:
+                record = database.reader.get(address)
+            except (ValueError, RuntimeError):  # not its kind of address, or a record that is damaged
+                continue
+            for part in parts:
+                if part not in found and (known := read_part(record, PARTS[part])) is not None:
+                    found[part] = known
+            if len(found) == len(parts):
+                break
+        return found
 
 
 #: What a server without a database knows.
@@ -101,11 +114,3 @@ def _open(path: Path) -> "maxminddb.Reader":
             raise DocumentError(
                 f"GeoIPDatabaseFilenames: {path} is no database in MaxMind's format (.mmdb)"
             ) from error
-
-
-def _code(record: object) -> str | None:
-    """Return the country's code in a record of one of the common forms."""
-    country = record.get("country") if isinstance(record, Mapping) else None
-    code = country.get("iso_code") if isinstance(country, Mapping) else country
-    known = isinstance(code, str) and len(code) == 2 and code.isascii() and code.isalpha() and code.isupper()
-    return str(code) if known else None
