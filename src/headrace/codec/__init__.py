@@ -14,7 +14,8 @@
     host_names         what a destination is called when a proxy is asked for it
     udpgw              UDP datagrams framed on one channel
     bounded_cbor       CBOR from strangers, checked before it is decoded
-    packed_parameters  API parameters, JSON or packed; packed_parameter_keys is the table
+    packed_parameters  API parameters, JSON or packed; packed_parameter_keys is the table, and
+                       packed_authorizations what is inside one of them
     handshake_response the answer to the API handshake, JSON or CBOR
     go_time            Go's binary time, found in keep-alive answers
     go_duration        Go's durations as text

@@ -16,6 +16,7 @@ import msgspec
 
 from headrace.base.errors import LocalProtocolError, RemoteProtocolError
 from headrace.codec import bounded_cbor
+from headrace.codec.packed_authorizations import pack_authorizations, unpack_authorizations
 from headrace.codec.packed_parameter_keys import PARAMETER_KEYS, Conversion
 
 __all__ = ["PACKED_PREAMBLE", "pack", "to_json", "unpack"]
@@ -102,7 +103,7 @@ def _pack_value(conversion: Conversion, value: object) -> object:
     if conversion in ("none", "json_maps"):
         return value
     if conversion == "authorizations":
-        return _pack_authorizations(value)
+        return pack_authorizations(value)
     if conversion == "raw_json":
         return msgspec.json.encode(value)
     if not isinstance(value, str):
@@ -125,7 +126,7 @@ def _unpack_value(name: str, conversion: Conversion, value: object) -> object:
         case "raw_json", bytes():
             return _decode_object(value)
         case "authorizations", bytes():
-            return _unpack_authorizations(value)
+            return unpack_authorizations(value)
         case _, bytes() if conversion in _UNPACK_BYTES:
             return _UNPACK_BYTES[conversion](value)
     raise RemoteProtocolError(f"packed API parameter {name} is {type(value).__name__}, not {conversion}")
@@ -168,50 +169,3 @@ def _holds_bytes(value: object) -> bool:
     if isinstance(value, dict):
         return any(not isinstance(key, str) or _holds_bytes(inner) for key, inner in value.items())
     return any(map(_holds_bytes, value)) if isinstance(value, list) else isinstance(value, bytes)
-
-
-# An authorization is base64 of {"Authorization": base64 of {"ID", "AccessType", "Expires"}, "SigningKeyID",
-# "Signature"}. Packed, each becomes a map 1 ID, 2 access type, 3 expiry text, 4 signing key ID, 5 signature,
-# and the list of them is CBOR inside a byte string. The signature covers the inner JSON text, so unpacking
-# has to restore that text exactly as the issuer writes it: these three members, in this order, without
-# spaces.
-
-
-def _pack_authorizations(value: object) -> bytes:
-    if not isinstance(value, list):
-        raise TypeError("expected a list")
-    packed = []
-    for text in value:
-        outer = msgspec.json.decode(_from_base64(text), type=dict[str, str])
-        inner = msgspec.json.decode(_from_base64(outer["Authorization"]), type=dict[str, str])
-        packed.append(
-            {
-                1: _from_base64(inner["ID"]),
-                2: inner["AccessType"],
-                3: inner["Expires"],
-                4: _from_base64(outer["SigningKeyID"]),
-                5: _from_base64(outer["Signature"]),
-            }
-        )
-    return bounded_cbor.encode(packed)
-
-
-def _unpack_authorizations(data: bytes) -> list[str]:
-    entries = bounded_cbor.decode(data)
-    if not isinstance(entries, list):
-        raise RemoteProtocolError("packed authorizations are not a list")
-    return [_unpack_authorization(entry) for entry in entries]
-
-
-def _unpack_authorization(entry: object) -> str:
-    match entry:
-        case {1: bytes(id_), 2: str(access), 3: str(expires), 4: bytes(key_id), 5: bytes(signature)}:
-            inner = {"ID": _to_base64(id_), "AccessType": access, "Expires": expires}
-        case _:
-            raise RemoteProtocolError("packed authorization with missing or ill-typed members")
-    outer = {
-        "Authorization": _to_base64(msgspec.json.encode(inner)),
-        "SigningKeyID": _to_base64(key_id),
-        "Signature": _to_base64(signature),
-    }
-    return _to_base64(msgspec.json.encode(outer))

@@ -18,6 +18,7 @@ from headrace.net.dial import dial
 from headrace.net.relay import Relay
 from headrace.net.relay_pool import RelayPool
 from headrace.net.resolve import Resolver
+from headrace.server.alerts import Alerts
 from headrace.server.egress import Egress
 from headrace.server.osl_seeding import Seeding
 from headrace.server.stats.tunnel_record import TunnelRecord
@@ -50,6 +51,7 @@ class PortForwards:
         self.limits = limits
         self.seeding: Seeding | None = None  #: is told of every forward
         self.record: TunnelRecord | None = None  #: likewise
+        self.alerts: Alerts | None = None  #: is told of destinations that are refused
         self.splits: Callable[[str], bool] | None = None  #: says of an address whether it is for the client
         self._resolver = resolver
         self._egress = egress
@@ -156,6 +158,8 @@ class PortForwards:
             if splits is not None and splits(address):
                 raise _ForTheClient  # whose connection it then is, so our traffic rules have no say in it
             if not self.limits.tcp.allows(parsed, port):
+                if self.alerts is not None:
+                    self.alerts.disallowed()
                 continue
             try:
                 return await dial(address, port, self._relays.make, share), parsed

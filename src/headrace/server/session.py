@@ -14,6 +14,7 @@ from headrace.base.errors import NetworkError, RemoteProtocolError
 from headrace.documents.osl.seeding import SeedState
 from headrace.documents.traffic_rules import ClientTraits
 from headrace.net.tunnel_socket import TunnelSocket
+from headrace.server.alerts import Alerts
 from headrace.server.api import ApiSession
 from headrace.server.client_rules import ClientRules
 from headrace.server.forwards import PortForwards
@@ -207,9 +208,20 @@ class Session:
         elif self._api.handshaken and not handshaken:
             self._forwards.splits = self._splits if self._api.split_regions else None
             self._rates.begin()
+            if self._login.server_requests:
+                self._forwards.alerts = self._make_alerts()
             self._limits_changed()
             self._seed()
         return reply
+
+    def _make_alerts(self) -> Alerts:
+        assert self._api is not None and self._connection is not None
+        api = self._api
+        return Alerts(
+            self._connection.request,
+            lambda reason: api.services.psinet.alert_urls(reason, api.audience),
+            self._worker.counts,
+        )
 
     def _limits_changed(self) -> None:
         """Go by other limits. What they forbid and is open already goes on."""
@@ -296,7 +308,12 @@ class Session:
                 self._udpgw.close()  # its limits are the tunnel's: one at a time
             limits = self._forwards.limits
             self._udpgw = UdpgwEndpoint(
-                shared.egress, limits, shared.dns_server, seeding=self._seeding, record=self.record
+                shared.egress,
+                limits,
+                shared.dns_server,
+                seeding=self._seeding,
+                record=self.record,
+                alerts=self._forwards.alerts,
             )
             if self.record is not None:
                 self.record.udpgw_channels += 1

@@ -20,6 +20,7 @@ from headrace.documents.traffic_rules import TrafficLimits
 from headrace.net.datagram_queue import DatagramQueue
 from headrace.net.resolve import system_name_server
 from headrace.net.udp_flow import UdpFlow
+from headrace.server.alerts import Alerts
 from headrace.server.egress import Egress
 from headrace.server.osl_seeding import Seeding
 from headrace.server.stats.tunnel_record import TunnelRecord
@@ -62,7 +63,8 @@ class UdpgwEndpoint:
     """The endpoint of a udpgw channel.
 
     `dns_server` is where DNS goes that the client leaves to us, "" for the system's name server. `record` is
-    told of flows, and `seeding` of all but such DNS. `open_flow` and `loop` are the sockets and the time.
+    told of flows, `seeding` of all but such DNS, `alerts` of what the rules refuse. `open_flow` and `loop` are
+    the sockets and the time.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class UdpgwEndpoint:
         *,
         seeding: Seeding | None = None,
         record: TunnelRecord | None = None,
+        alerts: Alerts | None = None,
         open_flow: OpenFlow = UdpFlow,
         loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
@@ -82,6 +85,7 @@ class UdpgwEndpoint:
         self._dns_server = dns_server or system_name_server()
         self._seeding = seeding
         self._record = record
+        self._alerts = alerts
         self._open_flow = open_flow
         self._loop = loop or asyncio.get_running_loop()
         self._decoder = UdpgwDecoder()
@@ -179,12 +183,13 @@ class UdpgwEndpoint:
         if frame.dns:
             return (self._dns_server, _DNS_PORT) if self._dns_server else None
         host = frame.host
-        allowed = (
-            frame.port > 0
-            and self._egress.permitted(host)
-            and self.limits.udp.allows(ipaddress.ip_address(frame.address), frame.port)
-        )
-        return (host, frame.port) if allowed else None
+        if not (frame.port > 0 and self._egress.permitted(host)):
+            return None
+        if not self.limits.udp.allows(ipaddress.ip_address(frame.address), frame.port):
+            if self._alerts is not None:
+                self._alerts.disallowed()
+            return None
+        return host, frame.port
 
     # ---- down -----------------------------------------------------------------------------------------
 

@@ -21,9 +21,11 @@ def b64(data: bytes) -> str:
 AUTHORIZATION = b64(
     json.dumps(
         {
-            "Authorization": b64(
-                b'{"ID":"aWQ=","AccessType":"speed-boost","Expires":"2030-01-02T03:04:05.678901234Z"}'
-            ),
+            "Authorization": {
+                "ID": "aWQ=",
+                "AccessType": "speed-boost",
+                "Expires": "2030-01-02T03:04:05.678901234Z",
+            },
             "SigningKeyID": b64(b"key"),
             "Signature": b64(b"signature"),
         },
