@@ -109,6 +109,21 @@ def test_the_configuration_of_obfuscated_lists_is_read_and_read_again(tmp_path: 
         shared.reloaded(tmp_path)
 
 
+def test_the_psinet_database_is_read_again_and_a_bad_one_changes_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "psinet.json"
+    file.write_text('{"valid_server_entry_tags": {"old": true}}')
+    shared = load(tmp_path, PsinetDatabaseFilename="psinet.json")
+    assert shared.psinet.modified == file.stat().st_mtime
+    file.write_text('{"valid_server_entry_tags": {"new": true}}')
+    fresh = shared.reloaded(tmp_path)
+    now = fresh.psinet.modified
+    assert [fresh.psinet.is_valid_tag(tag, now) for tag in ("old", "new")] == [False, True]
+    assert fresh.api.psinet is fresh.psinet
+    file.write_text('{"client_versions": 5}')
+    with pytest.raises(DocumentError, match=r"psinet.json: client_versions: expected an object"):
+        fresh.reloaded(tmp_path)
+
+
 def test_reloading_reads_rules_and_prefixes_and_nothing_else(tmp_path: Path) -> None:
     shared = load(tmp_path)
     rules = {"DefaultRules": {"MaxTCPPortForwardCount": 3, "RateLimits": {"ReadBytesPerSecond": 5}}}
@@ -118,7 +133,6 @@ def test_reloading_reads_rules_and_prefixes_and_nothing_else(tmp_path: Path) -> 
     fresh = shared.reloaded(tmp_path)
     assert shared.rules.limits_for(ANYBODY).max_tcp == 512
     assert fresh.rules.limits_for(ANYBODY).max_tcp == 3
-    assert fresh.api.rules is fresh.rules  # what the handshake announces is what is enforced
     assert fresh.prefixes != shared.prefixes
     assert (fresh.keyword, fresh.host_key, fresh.seen) == (shared.keyword, shared.host_key, shared.seen)
 
