@@ -103,7 +103,8 @@ class Crowd:
     async def pour(self, port: int, forwards: list[int], warm_up: float, seconds: float) -> Answer:
         """Let data pour in through each tunnel; "bytes" is what each received after a warm-up.
 
-        "seconds" is how long that was: `seconds`, or more if this process is busy. The tunnels have so many forwards as `forwards` says, one after the other.
+        "seconds" is how long that was: `seconds`, or more if this process is busy. Each tunnel has as many
+        forwards as its place in `forwards` says.
         """
         downloads = [
             [PouringForward(tunnel, port) for _ in range(count)]
@@ -135,7 +136,7 @@ class Crowd:
         errors = await _in_turn(work, at_once)
         return {"times": times, "errors": errors, "seconds": time.perf_counter() - begun}
 
-    async def echo(self, at_once: int, rounds: int = 1, pause: float = 0.0) -> Answer:
+    async def echo(self, at_once: int) -> Answer:
         """Send a byte through every open forward and wait for it; "times" are seconds to its return."""
         times: list[float] = []
 
@@ -143,11 +144,19 @@ class Crowd:
             begun = time.perf_counter()
             await forward.echo()
             times.append(time.perf_counter() - begun)
-            await asyncio.sleep(pause)
 
-        work = (_bind(one, forward) for _ in range(rounds) for forward in self._forwards)
-        errors = await _in_turn(work, at_once)
+        errors = await _in_turn((_bind(one, forward) for forward in self._forwards), at_once)
         return {"times": times, "errors": errors}
+
+    async def ping(self, seconds: float, pause: float) -> Answer:
+        """Echo through the first forward again and again for so long, with a pause between two."""
+        times: list[float] = []
+        end = time.monotonic() + seconds
+        while (begun := time.monotonic()) < end:
+            await self._forwards[0].echo()
+            times.append(time.monotonic() - begun)
+            await asyncio.sleep(pause)
+        return {"times": times}
 
     async def churn(self, port: int, tunnels: int, forwards: int, at_once: int, seed: int) -> Answer:
         """Have `tunnels` clients come and go, `at_once` at a time, each with `forwards` forwards.

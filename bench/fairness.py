@@ -59,7 +59,7 @@ def _one(server: Server, tunnels: int, greedy: bool, seconds: float) -> dict[tup
             time.sleep(WARM_UP)
             spent = {end: cpu_seconds(those) for end, those in pids.items()}
             begun = time.monotonic()
-            times = beside.insist("echo", at_once=1, rounds=round(seconds * 4), pause=0.1)["times"]
+            times = beside.insist("ping", seconds=seconds, pause=0.05)["times"]
             cpu = {end: cpu_seconds(those) - spent[end] for end, those in pids.items()}
             passed = time.monotonic() - begun
             poured = busy.finish()
