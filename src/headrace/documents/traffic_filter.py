@@ -1,7 +1,7 @@
 """Filters of traffic rules: does a rule concern this client?"""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 import msgspec
@@ -31,17 +31,19 @@ class ClientTraits:
 class TrafficFilter(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     """All conditions must hold; an empty one always does."""
 
-    tunnel_protocols: list[str] = []
-    regions: list[str] = []
-    isps: list[str] = msgspec.field(default=[], name="ISPs")
-    asns: list[str] = msgspec.field(default=[], name="ASNs")
-    cities: list[str] = []
+    tunnel_protocols: frozenset[str] = frozenset()
+    regions: frozenset[str] = frozenset()
+    isps: frozenset[str] = msgspec.field(default=frozenset(), name="ISPs")
+    asns: frozenset[str] = msgspec.field(default=frozenset(), name="ASNs")
+    cities: frozenset[str] = frozenset()
     api_protocol: str = msgspec.field(default="", name="APIProtocol")
-    handshake_parameters: dict[str, list[str]] = {}  # name to patterns
-    authorized_access_types: list[str] = []
-    active_authorization_ids: list[str] = msgspec.field(default=[], name="ActiveAuthorizationIDs")
+    handshake_parameters: dict[str, list[str]] | None = None  # name to patterns
+    authorized_access_types: frozenset[str] = frozenset()
+    active_authorization_ids: frozenset[str] = msgspec.field(
+        default=frozenset(), name="ActiveAuthorizationIDs"
+    )
     authorizations_revoked: bool = False
-    provider_ids: list[str] = msgspec.field(default=[], name="ProviderIDs")
+    provider_ids: frozenset[str] = msgspec.field(default=frozenset(), name="ProviderIDs")
     min_client_version: int | None = None
     max_client_version: int | None = None
 
@@ -61,7 +63,7 @@ class TrafficFilter(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     def _needs_handshake(self) -> bool:
         return bool(
             self.api_protocol
-            or self.handshake_parameters
+            or self.handshake_parameters is not None
             or self.authorizations_revoked
             or self.authorized_access_types
             or self.active_authorization_ids
@@ -72,7 +74,7 @@ class TrafficFilter(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     def _matches_handshake(self, client: ClientTraits) -> bool:
         if client.handshake is None or self.api_protocol not in ("", "ssh"):
             return False
-        for name, patterns in self.handshake_parameters.items():
+        for name, patterns in (self.handshake_parameters or {}).items():
             value = client.handshake.get(name)
             if not isinstance(value, str) or not any(matches_pattern(value, each) for each in patterns):
                 return False
@@ -115,9 +117,9 @@ def matches_pattern(value: str, pattern: str) -> bool:
     return True
 
 
-def _listed(value: str, wanted: list[str]) -> bool:
+def _listed(value: str, wanted: Set[str]) -> bool:
     return not wanted or value in wanted
 
 
-def _intersects(values: frozenset[str], wanted: Iterable[str]) -> bool:
-    return not wanted or not values.isdisjoint(wanted)
+def _intersects(values: Set[str], wanted: Set[str]) -> bool:
+    return not wanted or bool(values & wanted)

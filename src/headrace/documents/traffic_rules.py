@@ -108,19 +108,20 @@ class TrafficRules:
     """A checked file of rules."""
 
     def __init__(self, file: _File, unknown_fields: list[str]) -> None:
-        self._defaults = _override(_DEFAULTS, file.default_rules)
-        self._filtered = file.filtered_rules
+        defaults = _override(_DEFAULTS, file.default_rules)
+        self._defaults = _Choice(defaults)
+        self._filtered = [
+            (each.filter, each.except_filter, _Choice(_override(defaults, each.rules)))
+            for each in file.filtered_rules
+        ]
         self.unknown_fields = unknown_fields
 
     def limits_for(self, client: ClientTraits) -> TrafficLimits:
         """Return the limits for a client; they change when its handshake is done."""
-        rules = self._defaults
-        for candidate in self._filtered:
-            excepted = candidate.except_filter
-            if candidate.filter.matches(client) and not (excepted and excepted.matches(client)):
-                rules = _override(rules, candidate.rules)
-                break
-        return _limits(rules, client)
+        for wanted, excepted, choice in self._filtered:
+            if wanted.matches(client) and not (excepted and excepted.matches(client)):
+                return choice.limits_for(client)
+        return self._defaults.limits_for(client)
 
 
 def read_traffic_rules(data: bytes, file: str = "traffic rules") -> TrafficRules:
@@ -169,7 +170,7 @@ def _check_rules(rules: _Rules, where: str) -> None:
 
 def _check_filter(traffic_filter: TrafficFilter, where: str) -> None:
     known = {name for name, _ in PARAMETER_KEYS.values()}
-    for name in traffic_filter.handshake_parameters:
+    for name in traffic_filter.handshake_parameters or ():
         if name not in known:
             raise DocumentError(f"{where}.HandshakeParameters: clients send no parameter {name}")
 
@@ -183,10 +184,27 @@ def _override(base: S, over: S) -> S:
     return msgspec.structs.replace(base, **said)
 
 
-def _limits(rules: _Rules, client: ClientTraits) -> TrafficLimits:
+class _Choice:
+    """Rules that some clients are under. All of them share the same limits: a server has many clients."""
+
+    def __init__(self, rules: _Rules) -> None:
+        tcp = _policy(rules, rules.allow_tcp_ports, rules.disallow_tcp_ports)
+        udp = _policy(rules, rules.allow_udp_ports, rules.disallow_udp_ports)
+        self._limits = {
+            (established, first_tunnel): _limits(rules, tcp, udp, established, first_tunnel)
+            for established in (False, True)
+            for first_tunnel in (False, True)
+        }
+
+    def limits_for(self, client: ClientTraits) -> TrafficLimits:
+        return self._limits[client.handshake is not None, client.first_tunnel]
+
+
+def _limits(
+    rules: _Rules, tcp: PortPolicy, udp: PortPolicy, established: bool, first_tunnel: bool
+) -> TrafficLimits:
     rates = rules.rate_limits
-    established = client.handshake is not None
-    unthrottled = client.first_tunnel or not rates.unthrottle_first_tunnel_only
+    unthrottled = first_tunnel or not rates.unthrottle_first_tunnel_only
     read_rate = rates.read_bytes_per_second if established else rates.establishment_read_bytes_per_second
     write_rate = rates.write_bytes_per_second if established else rates.establishment_write_bytes_per_second
     return TrafficLimits(
@@ -201,8 +219,8 @@ def _limits(rules: _Rules, client: ClientTraits) -> TrafficLimits:
         max_tcp_dialing=rules.max_tcp_dialing or 0,
         max_tcp=rules.max_tcp or 0,
         max_udp=rules.max_udp or 0,
-        tcp=_policy(rules, rules.allow_tcp_ports, rules.disallow_tcp_ports),
-        udp=_policy(rules, rules.allow_udp_ports, rules.disallow_udp_ports),
+        tcp=tcp,
+        udp=udp,
         disable_discovery=bool(rules.disable_discovery),
     )
 

@@ -35,6 +35,7 @@ AFTER = replace(
         ({"handshake_parameters": {"client_platform": ["Windows*"]}}, False, False),
         ({"handshake_parameters": {"client_features": ["*"]}}, False, False),
         ({"handshake_parameters": {"session_id": ["*"]}}, False, False),
+        ({"handshake_parameters": {}}, False, True),
         ({"authorized_access_types": ["speed"]}, False, True),
         ({"authorized_access_types": ["other"]}, False, False),
         ({"active_authorization_ids": ["id", "x"]}, False, True),
@@ -47,7 +48,8 @@ AFTER = replace(
     ],
 )
 def test_conditions(conditions: dict[str, Any], before: bool, after: bool) -> None:
-    traffic_filter = TrafficFilter(**conditions)
+    sets = {name: frozenset(each) for name, each in conditions.items() if isinstance(each, list)}
+    traffic_filter = TrafficFilter(**{**conditions, **sets})
     assert traffic_filter.matches(BEFORE) is before
     assert traffic_filter.matches(AFTER) is after
 
@@ -55,8 +57,8 @@ def test_conditions(conditions: dict[str, Any], before: bool, after: bool) -> No
 def test_revoked_authorizations() -> None:
     revoked = replace(AFTER, authorizations_revoked=True)
     assert TrafficFilter(authorizations_revoked=True).matches(revoked)
-    assert not TrafficFilter(authorized_access_types=["speed"]).matches(revoked)
-    assert not TrafficFilter(active_authorization_ids=["id"]).matches(revoked)
+    assert not TrafficFilter(authorized_access_types=frozenset({"speed"})).matches(revoked)
+    assert not TrafficFilter(active_authorization_ids=frozenset({"id"})).matches(revoked)
     assert TrafficFilter(api_protocol="ssh").matches(revoked)
 
 
