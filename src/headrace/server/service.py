@@ -49,6 +49,7 @@ class Service:
         self._announce = announce
         self._duties = duties
         self._notifier = notifier or Notifier()
+        self.load_wanted = asyncio.Event()  #: set when the load is to be told now
         self._tasks: set[asyncio.Task[None]] = set()
         self.supervisor = Supervisor(
             lambda index: WorkerProcess.start(command), count, announce=self._ready, drain=drain + MARGIN
@@ -62,6 +63,7 @@ class Service:
             signal.SIGUSR1: lambda: self._spawn(self._reload()),
             signal.SIGTSTP: lambda: self.supervisor.pause(OPERATOR),
             signal.SIGCONT: lambda: self.supervisor.resume(OPERATOR),
+            signal.SIGUSR2: self.load_wanted.set,
             signal.SIGTERM: self._stop,
             signal.SIGINT: self._stop,
         }
