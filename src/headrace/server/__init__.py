@@ -3,6 +3,7 @@
 service, startup, sd_notify  the server as a whole: before its workers start, and beside them
 supervisor, worker_slot      the parent of the processes
 worker_process, worker_link  one of them as its child, and the line between the two
+observation, metrics_page    what the server as a whole tells of itself; stats/ is what it knows
 process, worker, shared      one of them, its sessions, and what these share
 session, login               one client's tunnel, and what it says of itself
 api, api_parameters          its requests

@@ -23,7 +23,7 @@ from headrace.server.discovery import Discovery
 from headrace.server.egress import Egress, local_addresses
 from headrace.server.geoip import NO_COUNTRIES, GeoIP
 from headrace.server.stats.destination_bytes import DestinationBytes
-from headrace.server.stats.event_log import EventLog
+from headrace.server.stats.event_log import EventLog, open_event_log
 from headrace.server.stats.file_times import file_times
 from headrace.ssh.connection import MAX_CHANNELS
 from headrace.ssh.host_keys import HostKey
@@ -87,7 +87,7 @@ class Shared:
     ) -> "Shared":
         """Read the files that the configuration names, relative to `directory`. Raises DocumentError."""
         files = _Files.read(config, directory)
-        events = _event_log(config, directory, clock)
+        events = open_event_log(config, directory, clock)
         destinations = DestinationBytes(events)
         return cls(
             config=config,
@@ -181,14 +181,6 @@ def identification(config: ServerConfig) -> str:
     key = (config.obfuscated_ssh_key or config.ssh_password).encode()
     digest = hmac.digest(key, b"identification", hashlib.sha256)
     return _IDENTIFICATIONS[digest[0] % len(_IDENTIFICATIONS)]
-
-
-def _event_log(config: ServerConfig, directory: Path, clock: Clock) -> EventLog:
-    """Return the log of events: to a file of its own, or along with the rest of the log."""
-    host = {"host_id": config.host_id, "provider": config.host_provider}
-    file = directory / config.event_log_filename if config.event_log_filename else config.log_filename
-    said = {name: value for name, value in host.items() if value}
-    return EventLog(Path(file) if file else None, said, clock=clock)
 
 
 def _provider_id(config: ServerConfig) -> str:

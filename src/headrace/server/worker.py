@@ -106,6 +106,7 @@ class Worker:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.shared.destinations.flush()
         await self.resolver.close()
 
     def reload(self, shared: Shared) -> None:

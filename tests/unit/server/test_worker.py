@@ -2,12 +2,10 @@
 
 import asyncio
 import json
-import logging
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.memory_network import Destination, MemoryServer, Network, make_tunnel, settle
 
@@ -163,21 +161,6 @@ async def test_without_a_limit_nobody_waits(server: MemoryServer) -> None:
 # ---- counts -----------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def records() -> Iterator[list[logging.LogRecord]]:
-    """What the worker logs."""
-    seen: list[logging.LogRecord] = []
-    handler = logging.Handler()
-    handler.emit = seen.append  # type: ignore[method-assign, assignment]
-    logger = logging.getLogger("headrace.server.worker")
-    level = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    yield seen
-    logger.removeHandler(handler)
-    logger.setLevel(level)
-
-
 async def test_strangers_are_counted_by_reason_and_nothing_else_is_kept(server: MemoryServer) -> None:
     preamble = server.preamble(1)
     server.probe().arrive(preamble)
@@ -185,26 +168,11 @@ async def test_strangers_are_counted_by_reason_and_nothing_else_is_kept(server: 
         server.probe().arrive(preamble)
     for _ in range(2):
         server.probe().arrive(bytes(100_000))
-    refusals = dict(server.worker.refusals)
-    assert refusals["seed seen before"] == 3
-    assert sum(refusals.values()) == 5
-    assert "192.0.2" not in json.dumps(refusals)
-    with records() as seen:
-        server.worker.log_load()
-        server.worker.log_load()
-    first, second = (vars(record) for record in seen)
-    assert first["refusals"] == refusals
-    assert first["sessions"] == {"handshake": 1, "refused": 5}
-    assert second["refusals"] == {}  # since the last report
-
-
-async def test_the_load_is_told_as_often_as_configured(network: Network, tmp_path: Path) -> None:
-    worker = listening_worker(tmp_path, network, ports={"OSSH": 0}, LoadMonitorPeriodSeconds=60)
-    with records() as seen:
-        await worker.start("127.0.0.1")
-        await asyncio.sleep(301)
-        await worker.stop()
-    assert [record.getMessage() for record in seen] == ["load"] * 5
+    counts = server.worker.counts
+    assert (counts["stranger.replay"], counts["stranger.no_terminator"]) == (3, 2)
+    snapshot = server.worker.snapshot()
+    assert (snapshot.strangers, snapshot.connections) == (5, {"OSSH/None/None": 6})
+    assert "192.0.2" not in msgspec.json.encode(snapshot).decode()
 
 
 async def test_tunnels_are_those_who_are_logged_in(server: MemoryServer) -> None:

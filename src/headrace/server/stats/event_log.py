@@ -9,6 +9,7 @@ several processes never mix. Whatever a value may hold, no address leaves: a lin
 import json
 import logging
 import os
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,8 +19,9 @@ import headrace
 from headrace.base.clock import SYSTEM_CLOCK, Clock
 from headrace.base.redact import scrub_addresses
 from headrace.base.rng import SYSTEM_RNG, Rng
+from headrace.documents.server_config import ServerConfig
 
-__all__ = ["COARSE", "MAX_TEXT", "EventLog"]
+__all__ = ["COARSE", "MAX_TEXT", "EventLog", "open_event_log"]
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +53,7 @@ class EventLog:
         clock: Clock = SYSTEM_CLOCK,
         rng: Rng = SYSTEM_RNG,
     ) -> None:
-        self.written = 0
+        self.written: Counter[str] = Counter()  #: lines, by event
         self.dropped = 0
         self._file = file
         self._host = {"build_rev": headrace.__version__, **(host or {})}
@@ -64,7 +66,7 @@ class EventLog:
     def write(self, name: str, fields: Mapping[str, object]) -> None:
         """Write an event: its fields, and what all events have."""
         if self._append(self._line(name, fields)):
-            self.written += 1
+            self.written[name] += 1
             if self._lost:
                 _log.warning("events can be written again", extra={"dropped": self._lost})
                 self._lost = 0
@@ -73,6 +75,14 @@ class EventLog:
         if not self._lost:
             _log.error("events cannot be written, and are dropped until they can")
         self._lost += 1
+
+    @property
+    def counts(self) -> Counter[str]:
+        """What to count of it."""
+        counts = Counter({f"event.{name}": count for name, count in self.written.items()})
+        if self.dropped:
+            counts["event_dropped.unwritable"] = self.dropped
+        return counts
 
     def close(self) -> None:
         """Close the file; a later event opens it again."""
@@ -119,6 +129,14 @@ class EventLog:
             self._descriptor = os.open(
                 self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600
             )
+
+
+def open_event_log(config: ServerConfig, directory: Path, clock: Clock = SYSTEM_CLOCK) -> EventLog:
+    """Return a server's: in a file of its own below `directory`, or along with the rest of the log."""
+    host = {"host_id": config.host_id, "provider": config.host_provider}
+    file = directory / config.event_log_filename if config.event_log_filename else config.log_filename
+    said = {name: value for name, value in host.items() if value}
+    return EventLog(Path(file) if file else None, said, clock=clock)
 
 
 def _bounded(value: object) -> object:

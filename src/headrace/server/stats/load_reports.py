@@ -1,6 +1,7 @@
 """The server's load, told now and then and whenever it is asked for."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 
 from headrace.documents.server_config import ServerConfig
@@ -39,9 +40,12 @@ class LoadReports:
             self._events.write("server_load", {**common, **fields, **machine})
             machine = {}  # belongs to the server as a whole, not to a country
 
-    async def run(self) -> None:
-        """Tell it as often as configured, without an end; never if that says so."""
-        period = self._config.load_monitor_period_seconds
-        while period:
-            await asyncio.sleep(period)
+    async def run(self, wanted: asyncio.Event) -> None:
+        """Tell it as often as configured, and whenever it is wanted, without an end."""
+        period = self._config.load_monitor_period_seconds or None
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(period):
+                    await wanted.wait()
+            wanted.clear()
             await self.report()

@@ -15,7 +15,7 @@ __all__ = ["take_snapshot"]
 
 def take_snapshot(worker: "Worker") -> Snapshot:
     """Return the figures of this moment. It looks at every session, some microseconds each."""
-    counts = worker.counts.copy()
+    counts = worker.counts + worker.shared.events.counts
     connections: Counter[str] = Counter()
     tunnels: Counter[str] = Counter()
     states: Counter[str] = Counter()
