@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from headrace.base.clock import SYSTEM_CLOCK, Clock
 from headrace.base.errors import NameNotFound
 from headrace.base.rng import Rng, SeededRng
 from headrace.client.api import Identity
@@ -69,6 +70,7 @@ class MemoryServer:
         rules: Mapping[str, object] | None = None,
         names: Mapping[str, Sequence[str]] | None = None,
         sweeping: bool = False,
+        clock: Clock = SYSTEM_CLOCK,
         **settings: Any,
     ) -> None:
         ports = {"OSSH": 4001, "SSH": 4002}
@@ -78,7 +80,9 @@ class MemoryServer:
             (directory / TRAFFIC_RULES_FILE).write_text(json.dumps({"DefaultRules": rules}))
         config = read_server_config((directory / CONFIG_FILE).read_bytes(), overrides=settings)
         seeds = SeedMemory()
-        shared = Shared.load(config, directory, lambda seed: seeds.seen(seed, 0.0), rng=SeededRng(3))
+        shared = Shared.load(
+            config, directory, lambda seed: seeds.seen(seed, clock.monotonic()), rng=SeededRng(3), clock=clock
+        )
         self.worker = Worker(shared)
         self.worker.resolver = Resolver(backend=lambda: _Names(names or {}))
         self.entry = ServerEntry.decode(generated.entry)
