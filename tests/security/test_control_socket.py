@@ -15,11 +15,12 @@ import pytest
 import pytest_asyncio
 from tests.store_contents import SetClock
 
-from headrace.client.control import MAX_CONNECTIONS, Control
+from headrace.client.control import Control
 from headrace.client.control_client import find
 from headrace.client.control_place import ControlPlace, usable_place
 from headrace.client.status import StatusBoard
 from headrace.establishment.journal import Journal
+from headrace.net.line_server import MAX_CONNECTIONS
 
 STATUS = b'{"command":"status"}\n'
 

@@ -15,7 +15,7 @@ import msgspec
 
 from headrace.base.errors import DocumentError
 
-__all__ = ["MAX_REQUEST", "Command", "Refusal", "Request", "read_refusal", "read_request"]
+__all__ = ["MAX_REQUEST", "Command", "Request", "read_request"]
 
 MAX_REQUEST: Final = 1024
 """Bytes in a request, with the end of its line."""
@@ -36,12 +36,6 @@ class Request(msgspec.Struct, frozen=True):
     command: Command
 
 
-class Refusal(msgspec.Struct, frozen=True):
-    """The answer to a request that is none."""
-
-    error: str
-
-
 def read_request(line: bytes) -> Request:
     """Read a request. Raises DocumentError, whose text is for whoever sent it."""
     if len(line) > MAX_REQUEST:
@@ -51,11 +45,3 @@ def read_request(line: bytes) -> Request:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         commands = ", ".join(command.value for command in Command)
         raise DocumentError(f"a request is a JSON object with a command: {commands}") from error
-
-
-def read_refusal(line: bytes) -> str:
-    """Return why a request was refused, "" if the line is another answer."""
-    try:
-        return msgspec.json.decode(line, type=Refusal).error
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return ""

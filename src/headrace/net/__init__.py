@@ -2,6 +2,7 @@
 
 loop                         which event loop there is
 dial, listener, device, interfaces, unix_socket    connecting and listening, and where
+line_server, line_caller     questions and answers on a Unix socket
 resolve, addresses           names to addresses
 tunnel_socket                the socket under a tunnel, for either side
 relay, relay_pool, scratch   a socket and a channel, joined; what all receive into

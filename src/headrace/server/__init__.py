@@ -4,6 +4,7 @@ service, startup, sd_notify  the server as a whole: before its workers start, an
 supervisor, worker_slot      the parent of the processes
 worker_process, worker_link  one of them as its child, and the line between the two
 observation, metrics_page    what the server as a whole tells of itself; stats/ is what it knows
+control, control_messages, control_client, status  what a running server can be asked
 process, worker, shared      one of them, its sessions, and what these share
 session, login               one client's tunnel, and what it says of itself
 api, api_parameters          its requests

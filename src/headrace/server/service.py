@@ -10,11 +10,14 @@ What goes on beside the workers may fail without harm to them: that is logged, a
 
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
+import headrace
 from headrace.server.sd_notify import Notifier
+from headrace.server.status import ServerStatus, State, WorkerStatus, by_protocol
 from headrace.server.supervisor import Supervisor
 from headrace.server.worker_process import WorkerProcess
 
@@ -50,6 +53,7 @@ class Service:
         self._duties = duties
         self._notifier = notifier or Notifier()
         self.load_wanted = asyncio.Event()  #: set when the load is to be told now
+        self._started = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self.supervisor = Supervisor(
             lambda index: WorkerProcess.start(command), count, announce=self._ready, drain=drain + MARGIN
@@ -58,6 +62,7 @@ class Service:
     async def run(self) -> None:
         """Serve. Raises OperatorError if no worker can start."""
         loop = asyncio.get_running_loop()
+        self._started = loop.time()
         handlers: dict[int, Callable[[], object]] = {
             signal.SIGHUP: lambda: self._spawn(self._reload()),
             signal.SIGUSR1: lambda: self._spawn(self._reload()),
@@ -93,6 +98,36 @@ class Service:
 
     async def _reload(self) -> None:
         await self.reload()
+
+    async def status(self) -> ServerStatus:
+        """Return how the server is now."""
+        figures = await self.supervisor.snapshot()
+        now = asyncio.get_running_loop().time()
+        return ServerStatus(
+            version=headrace.__version__,
+            process=os.getpid(),
+            state=self._state,
+            seconds=now - self._started,
+            paused=sorted(self.supervisor.paused),
+            workers=[
+                WorkerStatus(
+                    process=slot.process.id if slot.process else 0,
+                    ready=slot.ready,
+                    seconds=now - slot.since,
+                    losses=slot.losses,
+                )
+                for slot in self.supervisor.slots
+            ],
+            figures=by_protocol(figures),
+        )
+
+    @property
+    def _state(self) -> State:
+        if self.supervisor.stopping:
+            return State.DRAINING
+        if not any(slot.ready for slot in self.supervisor.slots):
+            return State.STARTING
+        return State.PAUSED if self.supervisor.paused else State.SERVING
 
     def _ready(self, text: str) -> None:
         self._announce(text)

@@ -6,8 +6,9 @@ error; and a status can be shown.
 
 from headrace.base.errors import DocumentError
 from headrace.cli.status_view import headline, progress_line, table
-from headrace.client.control_messages import MAX_REQUEST, Command, read_refusal, read_request
+from headrace.client.control_messages import MAX_REQUEST, Command, read_request
 from headrace.client.status import Status
+from headrace.net.line_server import read_refusal
 
 SEEDS = [
     b'{"command":"status"}\n',

@@ -16,12 +16,13 @@ import pytest_asyncio
 from tests.interop.programs import missing
 
 from headrace.base.errors import DocumentError, NetworkError
-from headrace.client import control as module
-from headrace.client.control import MAX_CONNECTIONS, PATIENCE, WATCH_PERIOD, Control
+from headrace.client.control import WATCH_PERIOD, Control
 from headrace.client.control_client import RunningClient, find
 from headrace.client.control_place import ControlPlace
 from headrace.client.status import State, Status, StatusBoard
 from headrace.establishment.journal import Journal
+from headrace.net import line_server
+from headrace.net.line_server import MAX_CONNECTIONS, PATIENCE
 
 
 class Clock:
@@ -153,7 +154,7 @@ async def test_a_watcher_that_goes_leaves_nothing_behind(client: Client) -> None
     writer.close()
     await asyncio.sleep(1)
     assert client.board._watchers == []
-    assert not client.control._connections
+    assert not client.control._server._connections
 
 
 @pytest.mark.virtual_time
@@ -164,9 +165,9 @@ async def test_a_watcher_that_does_not_read_is_let_go(client: Client) -> None:
     for number in range(3000):
         client.board.hear("Error", {"message": f"{number} {'x' * 400}"})
         await asyncio.sleep(WATCH_PERIOD)
-        if number > 10 and not client.control._connections:
+        if number > 10 and not client.control._server._connections:
             break
-    assert not client.control._connections
+    assert not client.control._server._connections
     writer.close()
 
 
@@ -185,7 +186,7 @@ async def test_a_watcher_hears_the_last_of_it(control_place: ControlPlace) -> No
 
 
 async def test_strangers_are_not_answered(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_is_same_user", lambda writer: False)
+    monkeypatch.setattr(line_server, "_is_same_user", lambda writer: False)
     reader, writer = await client.connect()
     assert await reader.read() == b""
     writer.close()
@@ -331,7 +332,7 @@ def test_a_strange_answer(answer: bytes, error: type[Exception], message: str) -
 
 
 def test_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("headrace.client.control_client.PATIENCE", 0.0)
+    monkeypatch.setattr("headrace.net.line_caller.PATIENCE", 0.0)
     ours, theirs = socket.socketpair()
     with theirs, RunningClient(ours) as client, pytest.raises(NetworkError, match="does not answer"):
         client.status()

@@ -3,7 +3,7 @@
 import pytest
 
 from headrace.base.errors import DocumentError
-from headrace.client.control_messages import Command, Request, read_refusal, read_request
+from headrace.client.control_messages import Command, Request, read_request
 
 
 @pytest.mark.parametrize("command", list(Command))
@@ -27,8 +27,3 @@ def test_what_is_no_request(line: bytes) -> None:
 def test_a_request_is_short() -> None:
     with pytest.raises(DocumentError, match="shorter"):
         read_request(b'{"command":"status"}' + b" " * 1024)
-
-
-def test_refusals() -> None:
-    assert read_refusal(b'{"error":"why"}\n') == "why"
-    assert read_refusal(b'{"state":"connected"}') == read_refusal(b"null") == read_refusal(b"\xff") == ""
