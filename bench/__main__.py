@@ -18,6 +18,7 @@ from bench.arrivals import measure_arrivals
 from bench.bars import BARS
 from bench.blocked import RUNS, measure_blocked
 from bench.channels import measure_idle_channels
+from bench.churn import FOUR_HOURS, measure_churn
 from bench.establishments import ESTABLISHMENTS, measure_establishments
 from bench.fairness import measure_fairness
 from bench.figures import Figure, judge
@@ -50,9 +51,10 @@ BENCHES = (
     "fairness",
     "probes",
     "forwards",
+    "churn",
 )
 #: Several benches under one name.
-GROUPS = {"crowded": ("tunnels", "arrivals", "fairness", "probes", "forwards")}
+GROUPS = {"crowded": ("tunnels", "arrivals", "fairness", "probes", "forwards", "churn")}
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -128,6 +130,8 @@ def _run(name: str, root: Path, stacks: Stacks, rounds: int, quick: bool, consol
         return measure_probes(stacks, few, 500 if quick else 5000, 10 if quick else 30, say)
     if name == "forwards":
         return measure_forwards(stacks, few, 100, 1000 if quick else 10_000, say)
+    if name == "churn":
+        return measure_churn(stacks, 800 if quick else FOUR_HOURS, say)
     if name == "establishments":
         return measure_establishments(1000 if quick else ESTABLISHMENTS, say)
     return measure_start(stacks, root, rounds, say)

@@ -158,15 +158,17 @@ class Crowd:
             await asyncio.sleep(pause)
         return {"times": times}
 
-    async def churn(self, port: int, tunnels: int, forwards: int, at_once: int, seed: int) -> Answer:
+    async def churn(self, port: int, strangers: int, tunnels: int, forwards: int, at_once: int) -> Answer:
         """Have `tunnels` clients come and go, `at_once` at a time, each with `forwards` forwards.
 
         Forwards carry between a byte and 20 KB each way. Clients leave politely or not, some with forwards
-        open; beside each tenth one somebody connects who is no client.
+        open; beside each tenth one somebody connects to the port for `strangers` who is no client.
         """
-        chance = random.Random(seed)
+        chance = random.Random(tunnels)
 
         async def one(number: int) -> None:
+            if number % 10 == 0:
+                await _stranger(strangers, chance.randbytes(600))
             tunnel = await self._clients.connect()
             try:
                 for _ in range(forwards):
@@ -225,6 +227,15 @@ class Probes:
                 except OSError:
                     self.thrown_out += 1
             await asyncio.sleep(1.0)
+
+
+async def _stranger(port: int, words: bytes) -> None:
+    """Connect, say something that nobody understands, and leave."""
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(words)
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
 
 
 def _bind(work: Callable[[Any], Awaitable[None]], what: Any) -> Callable[[], Awaitable[None]]:

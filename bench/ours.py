@@ -47,11 +47,13 @@ def new_server(directory: Path, address: str = "127.0.0.1") -> tuple[dict[str, i
     return ports, (directory / ENTRY_FILE).read_text().strip()
 
 
-def start_server(directory: Path, address: str = "127.0.0.1") -> Program:
-    """Start one worker of the server generated in `directory`."""
+def start_server(
+    directory: Path, address: str = "127.0.0.1", env: Mapping[str, str] | None = None
+) -> Program:
+    """Start the server generated in `directory` with one worker."""
     command: list[str | Path] = [sys.executable, "-m", "headrace", "server", "run", "--workers", "1"]
     command += ["--listen", address, "--config", directory / CONFIG_FILE]
-    return Program(command, directory / "headrace-server.log").ready_when_logged("headrace server:")
+    return Program(command, directory / "headrace-server.log", env=env).ready_when_logged("headrace server:")
 
 
 def client_config(

@@ -5,7 +5,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["SocketQueues", "cpu_seconds", "load_average", "process_tree", "resident_bytes", "tcp_queues"]
+__all__ = [
+    "SocketQueues",
+    "cpu_seconds",
+    "file_descriptors",
+    "load_average",
+    "process_tree",
+    "resident_bytes",
+    "tcp_queues",
+]
 
 _PROC = Path("/proc")
 _TICK = os.sysconf("SC_CLK_TCK")
@@ -45,6 +53,17 @@ def resident_bytes(pids: Iterable[int]) -> int:
             continue
         total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
     return total * 1024
+
+
+def file_descriptors(pids: Iterable[int]) -> int:
+    """Return how many file descriptors processes and their descendants have open."""
+    total = 0
+    for pid in _trees(pids):
+        try:
+            total += len(os.listdir(_PROC / str(pid) / "fd"))
+        except OSError:
+            continue
+    return total
 
 
 def load_average() -> float:

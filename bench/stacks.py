@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,12 +111,12 @@ class Stacks:
             yield made
 
     @contextmanager
-    def server(self, kind: str) -> Iterator[Server]:
-        """Run a server alone: "headrace", "psiphond" or "asyncssh"."""
+    def server(self, kind: str, env: Mapping[str, str] | None = None) -> Iterator[Server]:
+        """Run a server alone: "headrace" (which sees `env` in its environment), "psiphond" or "asyncssh"."""
         directory = self._directory(kind)
         if kind == "headrace":
             ports, entry = ours.new_server(directory)
-            program = ours.start_server(directory)
+            program = ours.start_server(directory, env=env)
         elif kind == "psiphond":
             ports, entry, program = self._start_psiphond(directory)
         else:
