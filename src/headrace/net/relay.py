@@ -117,8 +117,13 @@ class Relay(asyncio.BufferedProtocol):
         self._stash = b""
         self.busy = True
         channel.send_from(_SCRATCH.view, BEFORE, BEFORE + size)
-        if self._reading and not channel.room:
+        if not self._reading:
+            return
+        if not channel.room:
             self._stop_reading()
+        elif nbytes == READ and self._tcp is not None:  # there is more: let the others have their turn first
+            self._tcp.pause_reading()
+            asyncio.get_running_loop().call_soon(self._go_on)
 
     def eof_received(self) -> bool:
         self._local_done = True
@@ -209,6 +214,10 @@ class Relay(asyncio.BufferedProtocol):
         self.pause()
         if self._channel is not None:
             self._channel.wait()
+
+    def _go_on(self) -> None:
+        if self._reading and self._tcp is not None and not self._tcp.is_closing():
+            self._tcp.resume_reading()
 
     def _send_stash(self) -> bool:
         channel = self._channel

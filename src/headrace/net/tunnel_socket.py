@@ -147,6 +147,9 @@ class TunnelSocket(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         self.bytes_in += nbytes
         self.last_received = now = self._loop.time()
+        if nbytes == READ:  # there is more: let the others have their turn first
+            self._pause_reading()
+            self._loop.call_soon(self._resume_reading)
         if self._discarding:
             return
         end = len(self._partial) + nbytes

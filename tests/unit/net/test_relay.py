@@ -1,8 +1,10 @@
 """The relay between a socket and a channel, in memory: nothing queues, nothing is lost, both halves close."""
 
+import asyncio
+
 import pytest
 
-from headrace.net.relay import Relay
+from headrace.net.relay import READ, Relay
 from headrace.net.relay_pool import RelayPool
 from headrace.ssh.channel import INITIAL_WINDOW, Channel
 from headrace.testing.fake_tcp import FakeTcp
@@ -37,6 +39,7 @@ async def test_bytes_pass_both_ways() -> None:
     while taken < len(up):
         taken += rig.tcp.arrive(up[taken:])
         rig.run()
+        await asyncio.sleep(0)
     rig.far.send(b"down" * 1000)
     rig.run()
     assert rig.far.received == up
@@ -73,6 +76,36 @@ async def test_reads_no_more_than_the_window() -> None:
     rig.run()
     assert rig.tcp.reading
     assert rig.tcp.arrive(b"more") == 4
+
+
+async def test_a_full_read_lets_the_others_have_their_turn() -> None:
+    rig = Rig()
+    for _ in range(4):  # the window grows
+        rig.tcp.arrive(bytes(READ))
+        rig.run()
+        await asyncio.sleep(0)
+    assert rig.channel.room > READ
+    rig.tcp.events.clear()
+    assert rig.tcp.arrive(bytes(2 * READ)) == READ
+    assert rig.tcp.log == ["pause"]
+    await asyncio.sleep(0)
+    assert rig.tcp.log == ["pause", "resume"]
+
+
+async def test_its_turn_does_not_come_while_there_is_no_room() -> None:
+    rig = Rig()
+    for _ in range(4):
+        rig.tcp.arrive(bytes(READ))
+        rig.run()
+        await asyncio.sleep(0)
+    connection = rig.pair.client.connection
+    assert connection is not None
+    rig.tcp.arrive(bytes(READ))
+    connection.block(True)
+    await asyncio.sleep(0)
+    assert not rig.tcp.reading
+    connection.block(False)
+    assert rig.tcp.reading
 
 
 async def test_a_byte_read_while_paused_is_kept_and_sent_in_order() -> None:

@@ -100,6 +100,14 @@ class Side:
         return written
 
 
+async def arrive(tcp: FakeTcp, data: bytes) -> None:
+    """Have bytes arrive, in as many rounds of the loop as the socket wants to read them in."""
+    while data := data[tcp.arrive(data) :]:
+        await asyncio.sleep(0)
+        if not tcp.reading:
+            return
+
+
 async def settle(client: Side, server: Side) -> None:
     """Move bytes between the two until both are quiet."""
     for _ in range(50):
@@ -108,7 +116,7 @@ async def settle(client: Side, server: Side) -> None:
         for one, other in ((client, server), (server, client)):
             data = one.take()
             if data:
-                other.tcp.arrive(data)
+                await arrive(other.tcp, data)
                 moved = True
         if not moved:
             await asyncio.sleep(0)
@@ -314,11 +322,29 @@ async def test_a_peer_that_never_reads_its_answers_is_not_read_any_more() -> Non
             client.connection.request(b"nobody knows this", bytes(100), lambda reply: None)
         sent += 2000
         await asyncio.sleep(0)
-        server.tcp.arrive(client.take())
+        await arrive(server.tcp, client.take())
     assert not server.tcp.reading
     assert server.tcp.buffered < tunnel_socket.STUCK * 2
     server.tcp.drain()
     assert server.tcp.reading
+
+
+async def test_a_full_read_lets_the_others_have_their_turn() -> None:
+    stranger = Side(Role.SERVER, Through(refuse=True))
+    flood = bytes(3 * tunnel_socket.READ - 1)
+    assert stranger.tcp.arrive(flood) == tunnel_socket.READ
+    assert stranger.tcp.log == ["pause"]
+    await asyncio.sleep(0)
+    assert stranger.tcp.log == ["pause", "resume"]
+    assert stranger.tcp.arrive(bytes(100)) == 100  # not a full one
+    assert stranger.tcp.log == ["pause", "resume"]
+
+
+async def test_its_turn_does_not_come_while_it_waits_for_admission() -> None:
+    server = Side(Role.SERVER, Through(wanted=1), admit=False)
+    server.tcp.arrive(bytes(tunnel_socket.READ))
+    await asyncio.sleep(1)
+    assert not server.tcp.reading
 
 
 async def test_too_much_held_back_during_a_key_exchange_ends_the_tunnel_wherever_it_shows() -> None:
@@ -364,7 +390,7 @@ async def test_before_there_are_keys_a_disconnect_says_no_more_than_its_code() -
 async def test_a_peer_we_do_not_read_is_not_called_silent() -> None:
     client, server = await connected_pair()
     assert client.connection is not None
-    server.socket.limit((lambda count, now: 2.0, lambda count, now: 0.0))
+    server.socket.limit((lambda count, now: 2.0 if count else 0.0, lambda count, now: 0.0))
     assert not server.socket.resting
     client.connection.open(b"direct-tcpip", b"", RecordingEndpoint())
     await settle(client, server)
