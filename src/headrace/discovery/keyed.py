@@ -1,14 +1,14 @@
 """Keyed discovery: every client's network has a server of its own choice, by a secret of our network.
 
-    draw = HMAC-SHA256(secret, the address's network)
-    the server for it is the one with the highest xxHash64(draw || the server's address)
+    seed = the first 8 octets of HMAC-SHA256(secret, the address's network)
+    the server for it is the one whose address has the highest xxHash64 with that seed
 
 * Whoever has a whole /24, or an IPv6 /48, sees what one address of it sees.
 * Without the secret nobody can work out which address to ask from; the plain hash of `consistent` they can.
 * A server that comes or goes changes the answer for its own share of clients and for no others, where
   `consistent` deals all of them out anew.
 
-Each choice looks at every candidate: some 0.2 ms among 1,000.
+Each choice looks at every candidate: some 0.1 ms among 1,000.
 """
 
 import hashlib
@@ -16,8 +16,10 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
+from itertools import repeat
 from typing import Final
 
+from headrace.base.errors import DocumentError
 from headrace.discovery.servers import DiscoveryServer
 
 __all__ = ["PREFIXES", "Keyed"]
@@ -28,24 +30,29 @@ PREFIXES: Final = {4: 3, 6: 6}
 
 @dataclass(frozen=True, slots=True)
 class Keyed:
-    """`key` is the network's secret."""
+    """`key` is the network's secret. Raises DocumentError if there is none."""
 
     key: str = field(repr=False)
 
+    def __post_init__(self) -> None:
+        if not self.key:
+            raise DocumentError("keyed needs the network's secret: write it as DiscoveryValueHMACKey")
+
     def arrange(self, candidates: Sequence[DiscoveryServer]) -> "_Draw":
         """Return who chooses among these."""
-        return _Draw(self.key.encode(), [(server.address.encode(), server) for server in candidates])
+        return _Draw(self.key.encode(), candidates, [server.address.encode() for server in candidates])
 
 
 @dataclass(frozen=True, slots=True)
 class _Draw:
     key: bytes = field(repr=False)
-    servers: list[tuple[bytes, DiscoveryServer]]
+    servers: Sequence[DiscoveryServer]
+    names: list[bytes]
 
     def __call__(self, address: IPv4Address | IPv6Address, now: float) -> DiscoveryServer:
-        import xxhash
+        from xxhash import xxh64_intdigest
 
         network = bytes([address.version]) + address.packed[: PREFIXES[address.version]]
-        draw = hmac.digest(self.key, network, hashlib.sha256)
-        score = xxhash.xxh64_intdigest
-        return max(self.servers, key=lambda named: score(draw + named[0]))[1]
+        seed = int.from_bytes(hmac.digest(self.key, network, hashlib.sha256)[:8])
+        scores = list(map(xxh64_intdigest, self.names, repeat(seed)))
+        return self.servers[scores.index(max(scores))]

@@ -112,6 +112,11 @@ def test_strategies_by_name() -> None:
         make_strategy("best", KEY)
 
 
+def test_keyed_wants_a_secret() -> None:
+    with pytest.raises(DocumentError, match="keyed needs the network's secret: write it as Discovery"):
+        make_strategy("keyed", "")
+
+
 def test_the_secret_is_not_shown() -> None:
     for name in ("classic", "keyed"):
         strategy = make_strategy(name, KEY)
