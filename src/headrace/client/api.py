@@ -132,6 +132,8 @@ def handshake_parameters(
         "candidate_number": str(dial.candidate_number),
         "established_tunnels_count": str(known.established_tunnels),
     }
+    if identity.config.authorizations:
+        parameters["authorizations"] = identity.config.authorizations
     if identity.config.split_tunnel_own_region:
         parameters["split_tunnel"] = "1"
     if identity.config.split_tunnel_regions:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from headrace.base.errors import DocumentError
+from headrace.codec.packed_authorizations import pack_authorizations
 from headrace.crypto.rsa_signing import PackageVerifyingKey
 from headrace.crypto.signing import VerifyingKey
 from headrace.documents.capabilities import TUNNEL_PROTOCOLS
@@ -86,6 +87,14 @@ class _Checks:
         self._insist(
             config.target_api_encoding in ("", "cbor", "json"), "TargetAPIEncoding", 'write "cbor" or "json"'
         )
+
+        for index, authorization in enumerate(config.authorizations):
+            try:
+                pack_authorizations([authorization])
+            except (ValueError, TypeError):
+                self._insist(
+                    False, f"Authorizations[{index}]", "is no authorization: copy all of it, or leave it out"
+                )
 
     def _check_connections(self) -> None:
         config = self._config

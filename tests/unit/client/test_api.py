@@ -12,6 +12,7 @@ from headrace.base.rng import SeededRng
 from headrace.client import api
 from headrace.client.api import Identity
 from headrace.codec.packed_parameters import unpack
+from headrace.documents.authorizations import AuthorizationKey
 from headrace.documents.server_entry import ServerEntry
 from headrace.establishment.dial_parameters import DialParameters, choose
 from headrace.server.api_parameters import HANDSHAKE, validate
@@ -153,6 +154,15 @@ def test_the_handshake_says_which_countries_are_not_tunnelled(
     parameters = api.handshake_parameters(identity(**settings), dial(), SeededRng(1))
     assert {name: value for name, value in parameters.items() if name.startswith("split")} == told
     assert validate(unpack(api.encode(identity(**settings), dial(), parameters)), HANDSHAKE)
+
+
+@pytest.mark.parametrize("encoding", ["cbor", "json"])
+def test_the_handshake_carries_the_authorizations(encoding: str) -> None:
+    authorization, _ = AuthorizationKey.generate("speed", SeededRng(1)).issue(b"purchase", 2e9)
+    who = identity(Authorizations=[authorization], TargetAPIEncoding=encoding)
+    said = unpack(api.encode(who, dial(), api.handshake_parameters(who, dial(), SeededRng(1))))
+    assert said["authorizations"] == [authorization]
+    assert "authorizations" not in api.handshake_parameters(identity(), dial(), SeededRng(1))
 
 
 def test_of_an_upstream_proxy_only_the_kind_is_told() -> None:

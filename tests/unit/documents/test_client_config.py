@@ -9,7 +9,9 @@ from rich.pretty import pretty_repr
 from tests.package_keys import KEY
 
 from headrace.base.errors import DocumentError
+from headrace.base.rng import SeededRng
 from headrace.crypto.secret_box import seal_box
+from headrace.documents.authorizations import AuthorizationKey
 from headrace.documents.client_config import (
     ClientConfig,
     ClientRateLimits,
@@ -320,9 +322,11 @@ def test_objects_within() -> None:
     assert read({"RateLimits": None, "UseNoticeFiles": {}}).use_notice_files == NoticeFileSettings()
 
 
+AUTHORIZATION, _ = AuthorizationKey.generate("speed", SeededRng(1)).issue(b"purchase", 2e9)
+
 SECRETS: dict[str, object] = {
     "UpstreamProxyURL": "http://annalise:hidden@proxy.example:80",
-    "Authorizations": ["hidden"],
+    "Authorizations": [AUTHORIZATION],
     "TargetServerEntry": "hidden",
     "EmbeddedServerEntryList": ["hidden"],
     "CustomHeaders": {"X": ["hidden"]},
@@ -342,6 +346,13 @@ def test_what_it_shows_of_itself(show: Callable[[ClientConfig], str]) -> None:
     text = show(config)
     assert "egress_region='NL'" in text
     assert text.count("[secret]") == len(SECRETS) + 2
-    for secret in ("hidden", "annalise", box, config.session_id):
+    for secret in ("hidden", "annalise", AUTHORIZATION, box, config.session_id):
         assert secret not in text
     assert "disable_api" not in text
+
+
+@pytest.mark.parametrize("text", ["", "hidden", AUTHORIZATION[:-8], "e30="])
+def test_an_authorization_that_is_none_is_named_and_not_shown(text: str) -> None:
+    with pytest.raises(DocumentError, match=r"Authorizations\[1\]: is no authorization") as error:
+        read({"Authorizations": [AUTHORIZATION, text]})
+    assert not text or text not in str(error.value)
