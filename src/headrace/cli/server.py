@@ -12,6 +12,10 @@ __all__ = ["server"]
     lazy={
         "generate": "headrace.cli.server_generate:generate",
         "run": "headrace.cli.server_run:run",
+        "status": "headrace.cli.server_status:status",
+        "reload": "headrace.cli.server_orders:reload",
+        "drain": "headrace.cli.server_orders:drain",
+        "resume": "headrace.cli.server_orders:resume",
     },
 )
 def server() -> None:
@@ -20,4 +24,5 @@ def server() -> None:
     \b
     headrace server generate --ip 203.0.113.7 --protocol OSSH:443 --out my-server
     headrace server run --config my-server/psiphond.config
+    headrace server status --config my-server/psiphond.config
     """

@@ -1,10 +1,19 @@
-"""Where a server's files are: the options that commands for servers share."""
+"""Where a server's files are, and with them the running server: the options that its commands share."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-__all__ = ["config_option", "data_option"]
+from headrace.base.errors import NetworkError, OperatorError
+
+if TYPE_CHECKING:
+    from headrace.server.control_client import RunningServer
+
+__all__ = ["NOT_RUNNING", "config_option", "data_option", "failed", "find", "which_server"]
+
+NOT_RUNNING = 3
+"""The exit code that service managers' commands have for it."""
 
 config_option = click.option(
     "--config",
@@ -17,3 +26,38 @@ data_option = click.option(
     type=click.Path(path_type=Path),
     help="Where to remember what must survive a restart; the configuration's directory by default.",
 )
+
+
+def which_server(command: Any) -> Any:
+    """Give a command the options that say which running server is meant."""
+    for option in (
+        click.option("--data-directory", type=click.Path(path_type=Path), help="Its data directory."),
+        click.option(
+            "--config",
+            type=click.Path(path_type=Path),
+            help="Its configuration file, where it was given no data directory.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def find(config: Path | None, data_directory: Path | None) -> "RunningServer":
+    """Return the running server. Raises OperatorError if there is none."""
+    from headrace.server.control_client import find_server
+
+    if config is None and data_directory is None:
+        raise OperatorError("which server? Name its --data-directory, or its --config")
+    directory = data_directory or (config or Path()).parent
+    try:
+        server = find_server(directory)
+    except NetworkError as error:
+        failed(error)
+    if server is None:
+        raise OperatorError(f"no server with the data directory {directory} is running", NOT_RUNNING)
+    return server
+
+
+def failed(error: NetworkError) -> NoReturn:
+    """End with what went wrong between us and the server."""
+    raise OperatorError(str(error), exit_code=1) from error

@@ -32,6 +32,8 @@ def run(config: Path, data_directory: Path | None, listen: str | None, workers: 
     headrace server run --config my-server/psiphond.config
     """
     from headrace.net.loop import run as run_loop
+    from headrace.server.control import answer_questions
+    from headrace.server.control_messages import CONTROL_SOCKET
     from headrace.server.observation import observation_duties
     from headrace.server.service import Service
     from headrace.server.startup import insist_on_free_ports, load_config, set_up_log, warn
@@ -52,7 +54,10 @@ def run(config: Path, data_directory: Path | None, listen: str | None, workers: 
         workers or settings.workers or default_worker_count(),
         drain=settings.drain_seconds,
         announce=_announce,
-        duties=observation_duties(settings, config.parent),
+        duties=[
+            *observation_duties(settings, config.parent),
+            lambda service: answer_questions(service, (data_directory or config.parent) / CONTROL_SOCKET),
+        ],
     )
     run_loop(service.run())
 
