@@ -7,7 +7,7 @@ import json
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import (
@@ -52,7 +52,6 @@ __all__ = [
     "our_tunnel",
     "public_key_line",
     "stream_through",
-    "with_homepages",
 ]
 
 CHANNEL_AND_SPONSOR = {"PropagationChannelId": "F" * 16, "SponsorId": "F" * 16}
@@ -231,8 +230,3 @@ class _Opening:
         """Never called before the channel is open; nor are the following."""
 
     pause = writable = eof = lambda self: None
-
-
-def with_homepages(shared: Shared, homepages: Callable[[Mapping[str, object], str], list[str]]) -> Shared:
-    """Let a server tell its clients home pages, chosen by their handshake parameters."""
-    return replace(shared, api=replace(shared.api, homepages=homepages))

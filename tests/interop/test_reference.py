@@ -24,7 +24,7 @@ from typing import Any
 
 import pytest
 from tests.interop.forced import BASE, agreed, matrix, recorded_choices
-from tests.interop.ours import our_client, our_server, with_homepages
+from tests.interop.ours import CHANNEL_AND_SPONSOR, our_client, our_server
 from tests.interop.programs import through_socks
 from tests.interop.reference import console_client, psiphond
 
@@ -163,13 +163,12 @@ async def test_their_client_through_our_server(
     handshakes: list[Mapping[str, object]] = []
     requests: list[bytes] = []
 
-    def homepages(parameters: Mapping[str, object], region: str) -> list[str]:
-        handshakes.append(parameters)
-        return [HOMEPAGE]
-
     def unpack(request: bytes) -> Mapping[str, object]:
         requests.append(request)
-        return packed_parameters.unpack(request)
+        parameters = packed_parameters.unpack(request)
+        if "relay_protocol" in parameters:
+            handshakes.append(parameters)
+        return parameters
 
     monkeypatch.setattr("headrace.server.api.unpack", unpack)
 
@@ -191,6 +190,9 @@ async def test_their_client_through_our_server(
         assert parameters.get("ossh_prefix", "") == spec
         assert (parameters.get("psiphon_api_response_version") == "1") == cbor
 
+    psinet = tmp_path / "psinet.json"
+    pages = {"None": [{"url": HOMEPAGE}]}
+    psinet.write_text(json.dumps({"sponsors": {CHANNEL_AND_SPONSOR["SponsorId"]: {"home_pages": pages}}}))
     # Over plain SSH a client leans on what its entry's key says about the server: a key per connection then.
     servers = CONNECTIONS if protocol == "SSH" else 1
     with recorded_choices() as choices:
@@ -202,8 +204,10 @@ async def test_their_client_through_our_server(
                     ours = our_server(
                         tmp_path / f"server-{number}",
                         key="rsa",
-                        overrides={"AllowForwardsBeforeHandshake": False},
-                        adapt=partial(with_homepages, homepages=homepages),
+                        overrides={
+                            "AllowForwardsBeforeHandshake": False,
+                            "PsinetDatabaseFilename": str(psinet),
+                        },
                     )
                     server = await stack.enter_async_context(ours)
                 await tally.count(number, partial(connection, number))
