@@ -34,6 +34,7 @@ def run(config: Path, data_directory: Path | None, listen: str | None, workers: 
     from headrace.net.loop import run as run_loop
     from headrace.server.control import answer_questions
     from headrace.server.control_messages import CONTROL_SOCKET
+    from headrace.server.load.duty import load_duty
     from headrace.server.observation import observation_duties
     from headrace.server.service import Service
     from headrace.server.startup import insist_on_free_ports, load_config, set_up_log, warn
@@ -56,6 +57,7 @@ def run(config: Path, data_directory: Path | None, listen: str | None, workers: 
         announce=_announce,
         duties=[
             *observation_duties(settings, config.parent),
+            load_duty(settings.load_limits),
             lambda service: answer_questions(service, (data_directory or config.parent) / CONTROL_SOCKET),
         ],
     )

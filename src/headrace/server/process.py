@@ -1,6 +1,7 @@
 """A worker process as the operating system sees it: its files, its signals, its supervisor's orders."""
 
 import asyncio
+import gc
 import logging
 import signal
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Final
 from headrace.base.clock import SYSTEM_CLOCK
 from headrace.base.errors import DocumentError, HeadraceError, OperatorError
 from headrace.documents.server_config import ServerConfig
+from headrace.server.load.descriptors import raise_limit
 from headrace.server.shared import Shared
 from headrace.server.startup import load_config, set_up_log
 from headrace.server.worker import Worker
@@ -39,6 +41,7 @@ class Process:
         try:
             config = load_config(self._path)
             set_up_log(config, self._path)
+            raise_limit()
             await self._serve(config, link)
         except HeadraceError as error:
             failure = Failed(str(error), error.exit_code if isinstance(error, OperatorError) else 2)
@@ -57,6 +60,8 @@ class Process:
                 loop.add_signal_handler(number, self._stop, worker)
             try:
                 await worker.start(self._listen)
+                gc.collect()
+                gc.freeze()  # what is there by now stays: no collection need look at it again
                 worker.spawn(self._obey(worker, link))
                 link.tell(Ready(", ".join(f"{name} on port {port}" for name, port in worker.ports.items())))
                 await self._stopping.wait()
@@ -84,9 +89,9 @@ class Process:
         try:
             match order.do:
                 case Do.PAUSE:
-                    worker.pause(order.reason)
+                    worker.door.pause(order.reason)
                 case Do.RESUME:
-                    worker.resume(order.reason)
+                    worker.door.resume(order.reason)
                 case Do.RELOAD:
                     error = await self._reload(worker)
                 case Do.SNAPSHOT:

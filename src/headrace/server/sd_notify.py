@@ -1,5 +1,6 @@
-"""Telling systemd how the service is doing: datagrams to the socket it names, or nothing (sd_notify(3))."""
+"""Telling the service manager how the service is doing: datagrams to the socket it names (sd_notify(3))."""
 
+import contextlib
 import os
 import socket
 import time
@@ -20,31 +21,25 @@ class Notifier:
         self.watchdog = int(period) / 2e6 if self._address and ours and period.isdecimal() else 0.0
 
     def ready(self, status: str) -> None:
-        """The service serves."""
+        """The service serves, or has read its files again."""
         self._tell("READY=1", f"STATUS={status}")
 
     def reloading(self) -> None:
         """It reads its files again, until `ready`."""
         self._tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
-    def stopping(self) -> None:
-        """It is about to end."""
-        self._tell("STOPPING=1", "STATUS=draining")
+    def stopping(self, seconds: float) -> None:
+        """It is about to end, within so many seconds."""
+        self._tell("STOPPING=1", "STATUS=draining", f"EXTEND_TIMEOUT_USEC={int(seconds * 1e6)}")
 
     def alive(self) -> None:
         """A sign of life."""
         self._tell("WATCHDOG=1")
 
-    def status(self, text: str) -> None:
-        """What people are shown."""
-        self._tell(f"STATUS={text}")
-
     def _tell(self, *lines: str) -> None:
         if not self._address:
             return
-        try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
-                line.setblocking(False)
-                line.sendto("\n".join(lines).encode(), self._address)
-        except OSError:
-            pass  # a service manager that does not listen is no reason to stop serving
+        # A service manager that does not listen is no reason to stop serving, nor to wait.
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+            line.setblocking(False)
+            line.sendto("\n".join(lines).encode(), self._address)

@@ -49,6 +49,7 @@ class Service:
         duties: Sequence[Duty] = (),
         notifier: Notifier | None = None,
     ) -> None:
+        self._drain = drain
         self._announce = announce
         self._duties = duties
         self._notifier = notifier or Notifier()
@@ -138,7 +139,7 @@ class Service:
             self._spawn(self._show_life())
 
     def _stop(self) -> None:
-        self._notifier.stopping()
+        self._notifier.stopping(self._drain + MARGIN)
         self.supervisor.stop()
 
     async def _show_life(self) -> None:
