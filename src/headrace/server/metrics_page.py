@@ -46,11 +46,12 @@ class MetricsPage:
         if not ipaddress.ip_address(host).is_loopback:
             raise OperatorError(f"MetricsAddress: {host} is not a loopback address")
         try:
-            return await asyncio.start_server(self._connected, host, port, limit=MAX_HEAD)
+            return await asyncio.start_server(self.connected, host, port, limit=MAX_HEAD)
         except OSError as error:
             raise OperatorError(f"MetricsAddress: {host}:{port} cannot be had: {error.strerror}") from error
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one connection, and close it."""
         try:
             async with asyncio.timeout(PATIENCE):
                 await self._converse(reader, writer)

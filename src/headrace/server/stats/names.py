@@ -24,7 +24,7 @@ _MILLISECOND: Final = 0.001
 FAMILIES: Final[Mapping[str, Family]] = {
     "accepted": Family("connections_accepted", "protocol", "Connections accepted."),
     "rejected": Family("connections_rejected", "reason", "Connections closed for want of room for them."),
-    "stranger": Family("strangers", "reason", "Connections whose peer turned out not to be a client."),
+    "stranger": Family("strangers_met", "reason", "Connections whose peer turned out not to be a client."),
     "handshake_failed": Family("handshakes_failed", "reason", "Clients' connections that became no tunnel."),
     "tunnel": Family("tunnels_begun", "protocol", "Tunnels established."),
     "closed": Family("tunnels_closed", "reason", "Tunnels that the server ended of its own accord."),
