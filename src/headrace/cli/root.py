@@ -48,6 +48,7 @@ class LazyGroup(click.Group):
         "server": "headrace.cli.server:server",
         "entries": "headrace.cli.entries:entries",
         "lists": "headrace.cli.lists:lists",
+        "authorizations": "headrace.cli.authorizations:authorizations",
         "demo": "headrace.cli.demo:demo",
     },
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

@@ -18,6 +18,7 @@
     server_config    the server's configuration file; load_limits is a part
     psinet           what a server tells clients of the network
     traffic_rules    limits on clients; traffic_filter and port_policy are its parts
+    authorizations   signed texts that give clients an access type for a while
     blocklist        destinations that clients are kept away from
     geoip_record     what a record of a GeoIP database says of an address
     prefix_specs     the prefixes that both sides may be configured with

@@ -2,12 +2,19 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Protocol
 
 from headrace.documents.traffic_rules import TrafficLimits
-from headrace.net.tunnel_socket import TunnelSocket
+from headrace.net.tunnel_socket import Limit
 from headrace.server.throttle import Throttle
 
 __all__ = ["Rates"]
+
+
+class Socket(Protocol):
+    """What is held to them."""
+
+    def limit(self, limits: tuple[Limit, Limit] | None, read_at_once: int = 0) -> None: ...
 
 
 class Rates:
@@ -18,7 +25,7 @@ class Rates:
 
     __slots__ = ("_close", "_exhausted", "_inward", "_outward", "_socket")
 
-    def __init__(self, socket: TunnelSocket, exhausted: Callable[[], None]) -> None:
+    def __init__(self, socket: Socket, exhausted: Callable[[], None]) -> None:
         self._socket = socket
         self._exhausted = exhausted
         self._close = False
