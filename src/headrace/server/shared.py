@@ -171,7 +171,8 @@ def _discovery_strategy(config: ServerConfig, tactics: ServerTactics) -> Strateg
     try:
         return make_strategy(chosen, config.discovery_value_hmac_key)
     except DocumentError as error:
-        raise DocumentError(f"ServerDiscoveryStrategy: {error}") from error
+        where = f"{config.tactics_config_filename}: " if tactics.discovery_strategy else ""
+        raise DocumentError(f"{where}ServerDiscoveryStrategy: {error}") from error
 
 
 def identification(config: ServerConfig) -> str:
