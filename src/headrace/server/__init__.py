@@ -8,8 +8,9 @@ control, control_messages, control_client, status  what a running server can be 
 process, worker, shared      one of them, its sessions, and what these share
 session, login               one client's tunnel, and what it says of itself
 api, api_parameters          its requests
-forwards, egress, throttle   where it may go, how much of that at once, and how fast
+gate, egress, geoip          where it may go, and where that is
+forwards, throttle           how much of it at once, and how fast
 udpgw_channel, liveness      channels that the server speaks itself
-geoip, osl_seeding           countries of addresses; keys that traffic earns
+osl_seeding                  keys that traffic earns
 generate                     the files of a new server
 """
