@@ -6,10 +6,12 @@ worker_process, worker_link  one of them as its child, and the line between the 
 observation, metrics_page    what the server as a whole tells of itself; stats/ is what it knows
 control, control_messages, control_client, status  what a running server can be asked
 process, worker, shared      one of them, its sessions, and what these share
-session, login               one client's tunnel, and what it says of itself
+session, login, clients      one client's tunnel, what it says of itself, and who has been here before
+client_rules, authorizations what rules it is under, and what it may do beyond others
+alerts                       what it is told of that it may not
 api, api_parameters          its requests
 gate, egress, geoip          where it may go, and where that is
-forwards, throttle           how much of it at once, and how fast
+forwards, rates, throttle    how much of it at once, and how fast
 udpgw_channel, liveness      channels that the server speaks itself
 osl_seeding                  keys that traffic earns
 generate                     the files of a new server
