@@ -17,9 +17,12 @@ from headrace.base.rng import SeededRng
 from headrace.client.api import Identity
 from headrace.client.downloads import STATISTICS as DOWNLOADS
 from headrace.client.failed_tunnels import STATISTICS as FAILED_TUNNELS
+from headrace.client.failed_tunnels import FailedTunnels
 from headrace.client.notices import NoticeOptions, Notices
 from headrace.client.status_reporter import MAX_STATISTICS, StatusReporter
 from headrace.documents.entry_fields import entry_tag
+from headrace.documents.server_entry import ServerEntry
+from headrace.establishment.dial_parameters import choose
 from headrace.store.client.store import ClientStore
 from headrace.testing.entries import make_entries
 
@@ -197,6 +200,38 @@ async def test_a_real_server_takes_a_report_with_everything_in_it(
     assert not tunnel.ended.done()
     tunnel.close()
     await settle()
+
+
+async def test_what_our_server_makes_of_a_report(
+    store: ClientStore, clock: SetClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is told of as events, and the client forgets the servers that the database does not have."""
+    first, *others = remember(store, 5)
+    (tmp_path / "psinet.json").write_text(json.dumps({"valid_server_entry_tags": {first: True}}))
+    server = MemoryServer(
+        Network.install(monkeypatch),
+        tmp_path,
+        PsinetDatabaseFilename="psinet.json",
+        EventLogFilename="events",
+    )
+    client = Client(store, clock)
+    failures = FailedTunnels(Identity.from_config(client_config()), store, clock)
+    dead = dict(next(make_entries(1, first=1, capabilities=["OSSH"])))
+    failures.record(choose(ServerEntry.from_fields(dead), "OSSH", SeededRng(1)), "refused")
+    store.statistics.add(DOWNLOADS, b'{"spoilt":"1"}')
+    tunnel = make_tunnel(server.entry)
+    await tunnel.connect()
+    await tunnel.handshake()
+    assert await client.reports.report(tunnel)
+    assert [entry.effective_tag for entry in store.entries.everything()] == [first]
+    assert client.stream.getvalue().count("PruneServerEntry") == len(others)
+    tunnel.close()
+    await settle()
+    events = [json.loads(line) for line in (tmp_path / "events").read_text().splitlines()]
+    (failed,) = (event for event in events if event["event_name"] == "failed_tunnel")
+    assert failed["server_entry_tag"] == others[0]
+    assert (failed["tunnel_error"], failed["server_entry_valid"]) == ("refused", False)
+    assert "remote_server_list" not in {event["event_name"] for event in events}
 
 
 # ---- tags of servers --------------------------------------------------------------------------------------
