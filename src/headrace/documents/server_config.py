@@ -4,7 +4,9 @@ Fields this program has no use for are collected in `unknown_fields`. Tunnel pro
 listed in `unsupported_protocols`: the server runs the others and says so.
 """
 
+import functools
 import ipaddress
+import re
 from collections.abc import Mapping
 
 import msgspec
@@ -12,12 +14,12 @@ import msgspec
 from headrace.base.errors import DocumentError
 from headrace.documents.authorizations import KeyRing
 from headrace.documents.capabilities import IMPLEMENTED_PROTOCOLS, TUNNEL_PROTOCOLS
-from headrace.documents.config_reader import convert_config, fold, read_object
+from headrace.documents.config_reader import explain, fold, read_object
 from headrace.documents.load_limits import LoadLimits, check_load_limits
 from headrace.documents.server_entry import ServerEntry
 from headrace.obfuscation.preamble import MAX_PADDING, MIN_SERVER_PADDING
 
-__all__ = ["ServerConfig", "read_server_config"]
+__all__ = ["ServerConfig", "examine_server_config", "read_server_config"]
 
 
 class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
@@ -134,19 +136,40 @@ def read_server_config(
 
     `overrides` are fields from the command line; they win over the file's.
     """
-    fields = read_object(data, file)
-    known, unknown = fold({**fields, **(overrides or {})}, _NAMES)
+    config, problems = examine_server_config({**read_object(data, file), **(overrides or {})})
+    for problem in problems:
+        raise DocumentError(f"{file}: {problem}")
+    return config
+
+
+def examine_server_config(fields: Mapping[str, object]) -> tuple[ServerConfig, list[str]]:
+    """Return what the fields say, and all that is wrong with it: "field: what, and what to write instead".
+
+    What is wrong has its default, or is missing, in the configuration.
+    """
+    known, unknown = fold(fields, _NAMES)
+    problems = []
     if not known.get("ServerIPAddress"):
-        raise DocumentError(f"{file}: ServerIPAddress is missing: add this server's public address")
-    config = convert_config(known, ServerConfig, file)
-    _check(config, file)
-    return msgspec.structs.replace(config, unknown_fields=sorted(unknown))
+        problems.append("ServerIPAddress: is missing: add this server's public address")
+    for name, value in list(known.items()):
+        try:
+            msgspec.convert({name: value}, _alone(name))
+        except msgspec.ValidationError as error:
+            problems.append(explain(error))
+            del known[name]
+    wrong = {re.split(r"\W", problem, maxsplit=1)[0] for problem in problems}
+    config = msgspec.convert({"ServerIPAddress": "", **known, "": sorted(unknown)}, ServerConfig)
+    problems += [problem for name, problem in _check(config) if name not in wrong]
+    return config, problems
 
 
-def _check(config: ServerConfig, file: str) -> None:
+def _check(config: ServerConfig) -> list[tuple[str, str]]:
+    """Return what is wrong, with the field that it is about."""
+    problems: list[tuple[str, str]] = []
+
     def insist(valid: bool, field: str, problem: str) -> None:
         if not valid:
-            raise DocumentError(f"{file}: {field}: {problem}")
+            problems.append((field, f"{field}: {problem}"))
 
     insist(_is_address(config.server_ip_address), "ServerIPAddress", "is not an IP address")
     for protocol, port in config.tunnel_protocol_ports.items():
@@ -226,12 +249,20 @@ def _check(config: ServerConfig, file: str) -> None:
     try:
         config.access_control_verification_key_ring.check()
     except DocumentError as error:
-        raise DocumentError(f"{file}: AccessControlVerificationKeyRing: {error}") from error
+        insist(False, "AccessControlVerificationKeyRing", str(error))
     for tag, line in config.own_encoded_server_entries.items():
         try:
             ServerEntry.decode(line)
         except DocumentError as error:
-            raise DocumentError(f"{file}: OwnEncodedServerEntries: entry {tag[:8]}: {error}") from error
+            insist(False, "OwnEncodedServerEntries", f"entry {tag[:8]}: {error}")
+    return problems
+
+
+@functools.cache
+def _alone(name: str) -> type[msgspec.Struct]:
+    """Return a document that has this field only."""
+    (field,) = (field for field in msgspec.structs.fields(ServerConfig) if field.encode_name == name)
+    return msgspec.defstruct(name, [("value", field.type, msgspec.field(name=name))])
 
 
 def _is_address(text: str) -> bool:

@@ -6,7 +6,7 @@ import pytest
 
 from headrace.base.errors import DocumentError
 from headrace.documents.entry_fields import encode_fields
-from headrace.documents.server_config import ServerConfig, read_server_config
+from headrace.documents.server_config import ServerConfig, examine_server_config, read_server_config
 
 GENERATED: dict[str, object] = {
     "LogLevel": "info",
@@ -78,7 +78,7 @@ def test_udpgw_address() -> None:
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"ServerIPAddress": ""}, "ServerIPAddress is missing: add this server's public address"),
+        ({"ServerIPAddress": ""}, "ServerIPAddress: is missing: add this server's public address"),
         ({"ServerIPAddress": "example.org"}, "ServerIPAddress: is not an IP address"),
         ({"ServerIPAddress": "fe80::1%eth0"}, "ServerIPAddress: is not an IP address"),
         ({"TunnelProtocolPorts": {"OSHS": 1}}, "TunnelProtocolPorts: OSHS is no tunnel protocol"),
@@ -108,3 +108,23 @@ def test_udpgw_address() -> None:
 def test_mistakes_name_file_field_and_remedy(changes: dict[str, object], problem: str) -> None:
     with pytest.raises(DocumentError, match="^server.config: " + problem):
         read(changes)
+
+
+def test_everything_that_is_wrong_is_found_at_once() -> None:
+    fields = {
+        **GENERATED,
+        "ServerIPAddress": "somewhere",
+        "Workers": "two",
+        "TunnelProtocolPorts": {"OSSH": "53"},
+        "DrainSeconds": -1,
+        "LogLevl": "debug",
+    }
+    config, problems = examine_server_config(fields)
+    assert problems == [
+        "TunnelProtocolPorts[...]: expected a whole number, got text: write it without quotes",
+        "Workers: expected a whole number, got text: write it without quotes",
+        "ServerIPAddress: is not an IP address",
+        "DrainSeconds: -1 is below zero: write zero or more",
+    ]
+    assert config.unknown_fields == ["LogFormat", "LogLevl"]
+    assert examine_server_config(GENERATED)[1] == []
