@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+from collections import Counter
 from typing import cast
 
 from hypothesis import given
@@ -20,6 +21,7 @@ from headrace.server.api import ApiServices, ApiSession
 from headrace.server.authorizations import Authorizations
 from headrace.server.client_rules import ClientRules
 from headrace.server.egress import Egress
+from headrace.server.gate import Exits, Gate
 from headrace.server.origin import UNKNOWN_ORIGIN
 from headrace.server.udpgw_channel import UdpgwEndpoint
 from headrace.ssh.liveness import MAX_BYTES, parse_liveness
@@ -87,7 +89,8 @@ class ClosedLoop:
 def test_udpgw_garbage_raises_nothing(pieces: list[bytes]) -> None:
     limits = DEFAULT_TRAFFIC_RULES.limits_for(ClientTraits(tunnel_protocol="OSSH"))
     loop = cast("asyncio.AbstractEventLoop", ClosedLoop())
-    endpoint = UdpgwEndpoint(Egress(allow_bogons=False), limits, "192.0.2.53", loop=loop)
+    gate = Gate(Exits(Egress(allow_bogons=False)), limits, Counter())
+    endpoint = UdpgwEndpoint(gate, "192.0.2.53", loop=loop)
     for piece in pieces:
         endpoint.data(memoryview(piece))
     endpoint.closed(None)

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import socket
 import tracemalloc
+from collections import Counter
 from typing import cast
 
 import pytest
@@ -19,6 +20,7 @@ from headrace.client.udpgw_client import MAX_WAITING, UdpgwClient
 from headrace.codec.udpgw import Frame, encode_frame
 from headrace.documents.traffic_rules import DEFAULT_TRAFFIC_RULES, ClientTraits
 from headrace.server.egress import Egress
+from headrace.server.gate import Exits, Gate
 from headrace.server.udpgw_channel import MAX_WAITING as MAX_REPLIES
 from headrace.server.udpgw_channel import UdpgwEndpoint
 from headrace.ssh.channel import INITIAL_WINDOW, Channel
@@ -127,7 +129,8 @@ async def test_flows_have_a_bound_and_a_small_price() -> None:
         opened.append(port)
         return Sink()
 
-    endpoint = UdpgwEndpoint(Egress(allow_bogons=False), limits, "192.0.2.53", open_flow=open_flow)
+    gate = Gate(Exits(Egress(allow_bogons=False)), limits, Counter())
+    endpoint = UdpgwEndpoint(gate, "192.0.2.53", open_flow=open_flow)
     serve(endpoint, Narrow())
     tracemalloc.start()
     try:
@@ -151,7 +154,8 @@ async def test_a_client_that_does_not_read_parks_little() -> None:
         return Sink()
 
     channel = Narrow()
-    endpoint = UdpgwEndpoint(Egress(allow_bogons=False), limits, "192.0.2.53", open_flow=open_flow)
+    gate = Gate(Exits(Egress(allow_bogons=False)), limits, Counter())
+    endpoint = UdpgwEndpoint(gate, "192.0.2.53", open_flow=open_flow)
     serve(endpoint, channel)
     for number in range(100):
         endpoint.data(memoryview(encode_frame(Frame(number, V4, 1 + number, b"x"))))

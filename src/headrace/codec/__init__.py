@@ -11,7 +11,8 @@
     http_connect       the same in HTTP
     http_login         logging in there: http_challenges reads what is offered, http_login_way, digest and
                        ntlm are ways to answer
-    host_names         what a destination is called when a proxy is asked for it
+    host_names         what a destination is called when a proxy, or a name server, is asked for it
+    dns_question       what a DNS message asks for
     udpgw              UDP datagrams framed on one channel
     bounded_cbor       CBOR from strangers, checked before it is decoded
     packed_parameters  API parameters, JSON or packed; packed_parameter_keys is the table, and

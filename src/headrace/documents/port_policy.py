@@ -60,6 +60,11 @@ class PortPolicy:
     allowed_asns: frozenset[str] = frozenset()
     disallowed_asns: frozenset[str] = frozenset()
 
+    @property
+    def asks_asn(self) -> bool:
+        """Whether `allows` makes use of the autonomous system."""
+        return bool(self.allowed_asns or self.disallowed_asns)
+
     def allows(self, address: Address, port: int, asn: str = "") -> bool:
         """True when the resolved `address`, of autonomous system `asn` if known, may be reached at `port`.
 

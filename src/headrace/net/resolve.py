@@ -1,8 +1,9 @@
 """Names to addresses, for whoever dials on another's behalf.
 
-Look-ups go through c-ares, where a slow name holds nobody else up; if that cannot start, through the system's
-resolver. Answers are kept for as long as they say, within bounds, and all who ask for the same name at once
-share one look-up. There are no search domains: a client's names mean the same from every server.
+Look-ups go through c-ares, where a slow name holds nobody else up and a dead name server is passed over; if
+that cannot start, through the system's resolver. Answers are kept for as long as they say, within bounds,
+that a name does not exist for a moment, failures not at all. All who ask for the same name at once share one
+look-up. There are no search domains: a client's names mean the same from every server.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from headrace.base.errors import ConnectTimeout, NameNotFound, NetworkError
 from headrace.codec.host_names import question_name
 from headrace.net.addresses import parse_address
 
-__all__ = ["Answer", "Backend", "Resolver", "system_name_server"]
+__all__ = ["Answer", "Backend", "Resolver", "system_name_servers"]
 
 _log = logging.getLogger(__name__)
 
@@ -30,6 +31,8 @@ Answer = tuple[str, int]
 MIN_AGE: Final = 1
 MAX_AGE: Final = 60
 MAX_KEPT: Final = 1024
+#: Seconds for which a name that does not exist is not asked for again.
+ABSENT_AGE: Final = 5
 #: Seconds before a look-up is given up, all retries included.
 TIMEOUT: Final = 5.0
 
@@ -50,7 +53,10 @@ class Backend(Protocol):
 
 
 class Resolver:
-    """Look-ups with a small memory. `servers` are name servers to use instead of the system's."""
+    """Look-ups with a small memory. `servers` are name servers to use instead of the system's.
+
+    `tell` hears of each look-up that it was "answered", "failed" or "cached", and how many seconds that took.
+    """
 
     def __init__(
         self,
@@ -59,11 +65,13 @@ class Resolver:
         timeout: float = TIMEOUT,
         clock: Clock = SYSTEM_CLOCK,
         backend: Callable[[], Backend] | None = None,
+        tell: Callable[[str, float], None] = lambda outcome, seconds: None,
     ) -> None:
         self._make_backend = backend or (lambda: _best_backend(servers))
         self._backend: Backend | None = None
         self._timeout = timeout
         self._clock = clock
+        self._tell = tell
         self._kept: dict[str, tuple[float, list[str]]] = {}  # name to expiry and addresses, oldest first
         self._pending: dict[str, asyncio.Task[list[str]]] = {}
 
@@ -84,6 +92,9 @@ class Resolver:
             raise _no_such_name()
         kept = self._kept.get(key)
         if kept is not None and self._clock.monotonic() < kept[0]:
+            self._tell("cached", 0.0)
+            if not kept[1]:
+                raise _no_such_name()
             return list(kept[1])
         task = self._pending.get(key)
         if task is None:
@@ -91,6 +102,20 @@ class Resolver:
             task.add_done_callback(lambda done: self._answered(key, done))
         # Whoever stops waiting must not take the look-up away from the others.
         return list(await asyncio.shield(task))
+
+    async def renew(self) -> None:
+        """Ask the name servers that the system has now, and forget what others said.
+
+        Look-ups under way are left to end.
+        """
+        self._kept.clear()
+        before, self._backend = self._backend, None
+        if before is None:
+            return
+        self.start()
+        if self._pending:
+            await asyncio.wait(self._pending.values())
+        await before.close()
 
     async def close(self) -> None:
         """End all look-ups; those who wait for one are cancelled."""
@@ -104,6 +129,20 @@ class Resolver:
             await backend.close()
 
     async def _ask(self, name: str) -> list[str]:
+        """Look a name up, and keep what is said of it. Raises NetworkError."""
+        begun, outcome = self._clock.monotonic(), "failed"
+        try:
+            found = await self._query(name)
+            outcome = "answered"
+        except NameNotFound:
+            outcome = "answered"
+            self._keep(name, [], ABSENT_AGE)
+            raise
+        finally:
+            self._tell(outcome, self._clock.monotonic() - begun)
+        return found
+
+    async def _query(self, name: str) -> list[str]:
         self.start()
         assert self._backend is not None
         try:
@@ -130,17 +169,15 @@ class Resolver:
             task.exception()  # those who asked have it, if they are still there
 
 
-def system_name_server(file: Path = Path("/etc/resolv.conf")) -> str:
-    """Return the address of the system's first name server, "" if none is configured."""
+def system_name_servers(file: Path = Path("/etc/resolv.conf")) -> list[str]:
+    """Return the addresses of the system's name servers, as far as they are plain ones."""
     try:
         lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return ""
-    for line in lines:
-        words = line.split()
-        if len(words) >= 2 and words[0] == "nameserver" and parse_address(words[1]) is not None:
-            return words[1]
-    return ""
+        return []
+    words = [line.split() for line in lines]
+    found = [each[1] for each in words if len(each) >= 2 and each[0] == "nameserver"]
+    return [each for each in found if parse_address(each) is not None]
 
 
 def _no_such_name() -> NetworkError:

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from headrace.net.addresses import parse_address
+from headrace.net.addresses import Address, parse_address
 
-__all__ = ["Egress", "local_addresses"]
+__all__ = ["Egress", "local_addresses", "reached"]
 
 _SPECIAL_V4: Final = (
     "0.0.0.0/8",  # this network
@@ -97,13 +97,24 @@ class Egress:
         return number not in _V4 and number not in self._own_v4
 
     def _permitted_v6(self, number: int) -> bool:
-        if any(number & ~_LOW_32 == int(prefix) for prefix in _CARRIES_V4):
+        if _carries_v4(number):
             return self._permitted_v4(number & _LOW_32)
         return (
             number >> 125 == int(_GLOBAL_V6.network_address) >> 125
             and number not in _V6
             and number not in self._own_v6
         )
+
+
+def reached(address: Address) -> Address:
+    """Return the address that packets to this one end up at: it may stand for an IPv4 address."""
+    if address.version == 6 and _carries_v4(int(address)):
+        return ipaddress.IPv4Address(int(address) & _LOW_32)
+    return address
+
+
+def _carries_v4(number: int) -> bool:
+    return any(number & ~_LOW_32 == int(prefix) for prefix in _CARRIES_V4)
 
 
 def local_addresses(proc: Path = Path("/proc/net")) -> list[str]:

@@ -1,25 +1,24 @@
-"""Port forwards of one client: who may go where, how many at once, and which ends when there are too many.
+"""Port forwards of one client: how they are made, how many at once, and which ends when there are too many.
 
-Resolution and dialling are one step: the address that passed the checks is the address dialled, or the one
-that the client is told to dial itself.
+Resolution and dialling are one step: the address that passed the gate is the address dialled, or the one that
+the client is told to dial itself.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any
+from typing import Any, Never
 
 from headrace.base.errors import ConnectTimeout, HeadraceError, NetworkError
 from headrace.documents.port_policy import Address
-from headrace.documents.traffic_rules import TrafficLimits
 from headrace.net.addresses import parse_address
 from headrace.net.dial import dial
+from headrace.net.race import interleave, race
 from headrace.net.relay import Relay
 from headrace.net.relay_pool import RelayPool
 from headrace.net.resolve import Resolver
-from headrace.server.alerts import Alerts
-from headrace.server.egress import Egress
+from headrace.server.gate import Gate
 from headrace.server.osl_seeding import Seeding
 from headrace.server.stats.tunnel_record import TunnelRecord
 from headrace.ssh import numbers
@@ -28,7 +27,7 @@ from headrace.ssh.forwarding import Destination, Failure
 
 __all__ = ["PortForwards"]
 
-#: How many of a name's addresses to try, one after the other.
+#: How many of a name's addresses to try.
 MAX_ADDRESSES = 4
 #: Seconds for a dial where the rules set no limit.
 DIAL_TIMEOUT = 10.0
@@ -44,22 +43,19 @@ class PortForwards:
     def __init__(
         self,
         resolver: Resolver,
-        egress: Egress,
+        gate: Gate,
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
-        limits: TrafficLimits,
     ) -> None:
-        self.limits = limits
         self.seeding: Seeding | None = None  #: is told of every forward
         self.record: TunnelRecord | None = None  #: likewise
-        self.alerts: Alerts | None = None  #: is told of destinations that are refused
         self.splits: Callable[[str], bool] | None = None  #: says of an address whether it is for the client
         self._resolver = resolver
-        self._egress = egress
+        self._gate = gate
         self._spawn = spawn
         self._dialing: set[asyncio.Task[None]] = set()
         # No more than a connection's channels, which are counted elsewhere.
         self._waiting: deque[Callable[[], Coroutine[Any, Any, None]]] = deque()
-        self._relays = RelayPool(limits.idle_tcp_timeout, self._ended)
+        self._relays = RelayPool(gate.limits.idle_tcp_timeout, self._ended)
         self._closed = False
 
     @property
@@ -78,13 +74,13 @@ class PortForwards:
         Where as many are dialled as the rules allow it waits for its turn, within the time there is for it.
         """
         splits = self.splits if may_split else None
-        deadline = asyncio.get_running_loop().time() + (self.limits.dial_tcp_timeout or DIAL_TIMEOUT)
+        deadline = asyncio.get_running_loop().time() + (self._gate.limits.dial_tcp_timeout or DIAL_TIMEOUT)
         self._waiting.append(partial(self._open, channel, destination, splits, deadline))
         self._proceed()
 
     def _proceed(self) -> None:
         """Dial for those who wait, as far as the rules allow."""
-        most = self.limits.max_tcp_dialing
+        most = self._gate.limits.max_tcp_dialing
         while self._waiting and not (most and len(self._dialing) >= most):
             task = self._spawn(self._waiting.popleft()())
             self._dialing.add(task)
@@ -117,7 +113,7 @@ class PortForwards:
             if self._closed:
                 relay.abort()
                 return
-            self._relays.make_room(self.limits.max_tcp)
+            self._relays.make_room(self._gate.limits.max_tcp)
             if not relay.closing:  # else the destination has hung up already, and `attach` says so
                 self._relays.add(relay)
                 if self.seeding is not None:
@@ -141,37 +137,53 @@ class PortForwards:
     async def _dial(
         self, destination: Destination, splits: Callable[[str], bool] | None, deadline: float
     ) -> tuple[Relay, Address]:
-        """Return a connected relay and where it leads, in the time there is for all of the addresses.
+        """Return a connected relay and where it leads, in the time there is.
 
         Raises _ForTheClient, PermissionError (policy) or NetworkError.
         """
-        loop, port = asyncio.get_running_loop(), destination.port
-        if loop.time() >= deadline:
+        gate, port = self._gate, destination.port
+        if asyncio.get_running_loop().time() >= deadline:
+            gate.counts["refused.dialing_limit"] += 1
             raise ConnectTimeout("the turn came too late")
-        error: NetworkError | None = None
-        addresses = (await self._resolver.lookup(destination.host))[:MAX_ADDRESSES]
-        for place, address in enumerate(addresses):
-            share = (deadline - loop.time()) / (len(addresses) - place)
-            parsed = parse_address(address)
-            if parsed is None or not self._egress.permitted(address):
-                continue
-            if splits is not None and splits(address):
-                raise _ForTheClient  # whose connection it then is, so our traffic rules have no say in it
-            if not self.limits.tcp.allows(parsed, port):
-                if self.alerts is not None:
-                    self.alerts.disallowed()
-                continue
-            try:
-                return await dial(address, port, self._relays.make, share), parsed
-            except NetworkError as failure:
-                error = failure
-        if error is None:
+        if not gate.name(destination.host):
             raise PermissionError
-        raise error
+        attempts: list[Callable[[], Coroutine[Any, Any, tuple[Relay, Address]]]] = []
+        disallowed = False
+        for text in interleave(await self._resolver.lookup(destination.host))[:MAX_ADDRESSES]:
+            address = gate.address(text)
+            if address is None:
+                continue
+            if splits is not None and splits(text):
+                attempts.append(_leave_it)
+            elif gate.tcp(address, port):
+                attempts.append(partial(self._attempt, address, port, deadline))
+            else:
+                disallowed = True
+        if not attempts:
+            if disallowed:
+                gate.refused("tcp")
+            raise PermissionError
+        return await race(attempts, lambda made: made[0].abort())
+
+    async def _attempt(self, address: Address, port: int, deadline: float) -> tuple[Relay, Address]:
+        """Dial one address. Raises NetworkError."""
+        begun = asyncio.get_running_loop().time()
+        try:
+            relay = await dial(str(address), port, self._relays.make, deadline - begun)
+        except NetworkError:
+            self._count("dial_failed", address, begun)
+            raise
+        self._count("dialed", address, begun)
+        return relay, address
+
+    def _count(self, outcome: str, address: Address, begun: float) -> None:
+        family, counts = f"ipv{address.version}", self._gate.counts
+        counts[f"{outcome}.{family}"] += 1
+        counts[f"{outcome}_ms.{family}"] += round(1000 * (asyncio.get_running_loop().time() - begun))
 
     def sweep(self, elapsed: float) -> None:
         """Close what has been idle for too long; `elapsed` seconds have passed since the last call."""
-        self._relays.idle_limit = self.limits.idle_tcp_timeout
+        self._relays.idle_limit = self._gate.limits.idle_tcp_timeout
         self._relays.sweep(elapsed)
 
     def close(self) -> None:
@@ -181,3 +193,8 @@ class PortForwards:
         self._relays.abort()
         for task in self._dialing:
             task.cancel()
+
+
+async def _leave_it() -> Never:
+    """Take the turn of an address that is for the client, in whose connections our rules have no say."""
+    raise _ForTheClient

@@ -8,6 +8,7 @@ import asyncio
 import hmac
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from headrace.base.errors import NetworkError, RemoteProtocolError
@@ -18,6 +19,7 @@ from headrace.server.alerts import Alerts
 from headrace.server.api import ApiSession
 from headrace.server.client_rules import ClientRules
 from headrace.server.forwards import PortForwards
+from headrace.server.gate import Gate
 from headrace.server.liveness import LivenessEndpoint, parse_liveness
 from headrace.server.login import Login, read_login
 from headrace.server.origin import UNKNOWN_ORIGIN, Origin
@@ -59,6 +61,7 @@ class Session:
         self._transport: Transport | None = None
         self._connection: Connection | None = None
         self._api: ApiSession | None = None
+        self._gate: Gate | None = None
         self._forwards: PortForwards | None = None
         self._login = Login()
         self.origin = UNKNOWN_ORIGIN
@@ -92,7 +95,7 @@ class Session:
 
     def asn_of(self, address: str) -> str:
         """Return the network that a destination is in."""
-        return self._worker.shared.geo_ip.place(address).asn
+        return self._worker.shared.geo_ip.asn(address)
 
     @property
     def _age(self) -> float:
@@ -189,9 +192,9 @@ class Session:
         self._api = ApiSession(
             shared.api, self._rules, self.origin, lambda: self.socket.peer_address, self._worker.counts
         )
-        self._forwards = PortForwards(
-            self._worker.resolver, shared.egress, self._worker.spawn, self._rules.limits
-        )
+        hit = partial(self._worker.stats.listed, self)
+        self._gate = Gate(shared.exits, self._rules.limits, self._worker.counts, hit)
+        self._forwards = PortForwards(self._worker.resolver, self._gate, self._worker.spawn)
         self.record = self._worker.stats.begun(self, self._age, first=first)
         self._forwards.record = self.record
         self._connection = Connection(self._transport, self._accept, self._answer, shared.max_channels)
@@ -200,7 +203,7 @@ class Session:
     # ---- requests and channels ------------------------------------------------------------------------
 
     def _answer(self, name: bytes, payload: memoryview) -> bytes | None:
-        assert self._api is not None and self._forwards is not None and self._rules is not None
+        assert self._api is not None and self._forwards is not None and self._gate is not None
         handshaken = self._api.handshaken
         reply = self._api.answer(name, bytes(payload))
         if self._api.failed:
@@ -209,7 +212,7 @@ class Session:
             self._forwards.splits = self._splits if self._api.split_regions else None
             self._rates.begin()
             if self._login.server_requests:
-                self._forwards.alerts = self._make_alerts()
+                self._gate.alerts = self._make_alerts()
             self._limits_changed()
             self._seed()
         return reply
@@ -228,10 +231,8 @@ class Session:
         assert self._rules is not None
         limits = self._rules.limits
         self._rates.change(limits)
-        if self._forwards is not None:
-            self._forwards.limits = limits
-        if self._udpgw is not None:
-            self._udpgw.limits = limits
+        if self._gate is not None:
+            self._gate.limits = limits
 
     def reload(self) -> None:
         """Go by other files than before."""
@@ -240,6 +241,8 @@ class Session:
             self._rules.reload(shared.rules)
         if self._api is not None:
             self._api.services = shared.api
+        if self._gate is not None:
+            self._gate.exits = shared.exits
 
     def superseded(self) -> None:
         """The client has a newer tunnel: this one leads nowhere."""
@@ -294,7 +297,7 @@ class Session:
         _serve(channel, LivenessEndpoint(request, self._worker.shared.rng))
 
     def _accept_forward(self, channel: Channel, extra: memoryview, *, may_split: bool) -> None:
-        assert self._api is not None and self._forwards is not None
+        assert self._api is not None and self._forwards is not None and self._gate is not None
         shared = self._worker.shared
         try:
             destination = Destination.parse(extra)
@@ -306,14 +309,8 @@ class Session:
         elif (destination.host, destination.port) == shared.udpgw:
             if self._udpgw is not None:
                 self._udpgw.close()  # its limits are the tunnel's: one at a time
-            limits = self._forwards.limits
             self._udpgw = UdpgwEndpoint(
-                shared.egress,
-                limits,
-                shared.dns_server,
-                seeding=self._seeding,
-                record=self.record,
-                alerts=self._forwards.alerts,
+                self._gate, shared.dns_server, seeding=self._seeding, record=self.record
             )
             if self.record is not None:
                 self.record.udpgw_channels += 1

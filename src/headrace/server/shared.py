@@ -11,6 +11,7 @@ from headrace.base.clock import SYSTEM_CLOCK, Clock
 from headrace.base.errors import DocumentError
 from headrace.base.rng import SYSTEM_RNG, Rng
 from headrace.discovery.strategy import Strategy, make_strategy
+from headrace.documents.blocklist import NO_BLOCKLIST, Blocklist, read_blocklist
 from headrace.documents.osl.config import NO_SCHEMES, OslConfig, read_osl_config
 from headrace.documents.psinet import NO_PSINET, Psinet, read_psinet
 from headrace.documents.server_config import ServerConfig
@@ -21,6 +22,7 @@ from headrace.obfuscation.prefix import PrefixSpecs
 from headrace.server.api import ApiServices
 from headrace.server.discovery import Discovery
 from headrace.server.egress import Egress, local_addresses
+from headrace.server.gate import Exits
 from headrace.server.geoip import NO_COUNTRIES, GeoIP
 from headrace.server.stats.destination_bytes import DestinationBytes
 from headrace.server.stats.event_log import EventLog, open_event_log
@@ -56,6 +58,7 @@ class Shared:
     psinet: Psinet
     discovery: Discovery
     geo_ip: GeoIP
+    blocklist: Blocklist
     egress: Egress
     api: ApiServices
     seen: Callable[[bytes], bool]
@@ -125,9 +128,14 @@ class Shared:
 
     def reloaded(self, directory: Path) -> "Shared":
         """Return this with the files read anew that may change. Raises DocumentError."""
-        files = _Files.read(self.config, directory, self.geo_ip)
+        files = _Files.read(self.config, directory, self.geo_ip, self.blocklist)
         api = replace(self.api, psinet=files.psinet)
         return replace(self, **files._asdict(), api=api)
+
+    @property
+    def exits(self) -> Exits:
+        """What decides where clients may be led to."""
+        return Exits(self.egress, self.geo_ip, self.blocklist, self.config.blocklist_active)
 
 
 class _Files(NamedTuple):
@@ -140,10 +148,17 @@ class _Files(NamedTuple):
     psinet: Psinet
     discovery: Discovery
     geo_ip: GeoIP
+    blocklist: Blocklist
 
     @classmethod
-    def read(cls, config: ServerConfig, directory: Path, geo_ip: GeoIP = NO_COUNTRIES) -> "_Files":
-        """Read them; what is as it was in `geo_ip` is not read again."""
+    def read(
+        cls,
+        config: ServerConfig,
+        directory: Path,
+        geo_ip: GeoIP = NO_COUNTRIES,
+        blocklist: Blocklist = NO_BLOCKLIST,
+    ) -> "_Files":
+        """Read them, but for large ones that `geo_ip` and `blocklist` come from and that did not change."""
         written = file_times(config, directory)
         rules, tactics, osl, psinet = DEFAULT_TRAFFIC_RULES, ServerTactics(), NO_SCHEMES, NO_PSINET
         if config.traffic_rules_filename:
@@ -162,7 +177,25 @@ class _Files(NamedTuple):
             psinet = read_psinet(content, path, written.get(field, 0.0))
         discovery = Discovery(psinet.discovery_servers, _discovery_strategy(config, tactics))
         paths = [directory / name for name in config.geo_ip_database_filenames]
-        return cls(written, rules, tactics.prefixes, osl, psinet, discovery, GeoIP.load(paths, geo_ip))
+        geo_ip = GeoIP.load(paths, geo_ip)
+        blocklist = _blocklist(directory, config.blocklist_filename, blocklist)
+        return cls(written, rules, tactics.prefixes, osl, psinet, discovery, geo_ip, blocklist)
+
+
+def _blocklist(directory: Path, name: str, before: Blocklist) -> Blocklist:
+    """Return what is in the file, which is `before` if it has not changed. Raises DocumentError."""
+    if not name:
+        return NO_BLOCKLIST
+    path = directory / name
+    try:
+        stat = path.stat()
+        version = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        if before.version == version:
+            return before
+        with path.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
+            return read_blocklist(lines, f"BlocklistFilename: {path}", version=version)
+    except OSError as error:
+        raise DocumentError(f"BlocklistFilename: {path} cannot be read: {error.strerror}") from error
 
 
 def _discovery_strategy(config: ServerConfig, tactics: ServerTactics) -> Strategy:

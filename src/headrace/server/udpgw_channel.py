@@ -12,16 +12,15 @@ import asyncio
 import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Final, Protocol
 
 from headrace.base.errors import RemoteProtocolError
 from headrace.codec.udpgw import MAX_DATAGRAM, Frame, UdpgwDecoder, encode_datagram, encode_head
-from headrace.documents.traffic_rules import TrafficLimits
 from headrace.net.datagram_queue import DatagramQueue
-from headrace.net.resolve import system_name_server
+from headrace.net.resolve import system_name_servers
 from headrace.net.udp_flow import UdpFlow
-from headrace.server.alerts import Alerts
-from headrace.server.egress import Egress
+from headrace.server.gate import Gate
 from headrace.server.osl_seeding import Seeding
 from headrace.server.stats.tunnel_record import TunnelRecord
 from headrace.ssh.channel import Channel
@@ -62,30 +61,26 @@ class _Entry:
 class UdpgwEndpoint:
     """The endpoint of a udpgw channel.
 
-    `dns_server` is where DNS goes that the client leaves to us, "" for the system's name server. `record` is
-    told of flows, `seeding` of all but such DNS, `alerts` of what the rules refuse. `open_flow` and `loop` are
-    the sockets and the time.
+    `dns_server` is where DNS goes that the client leaves to us, "" for the system's name servers. `record` is
+    told of flows, `seeding` of all but such DNS. `open_flow` and `loop` are the sockets and the time.
     """
 
     def __init__(
         self,
-        egress: Egress,
-        limits: TrafficLimits,
+        gate: Gate,
         dns_server: str = "",
         *,
         seeding: Seeding | None = None,
         record: TunnelRecord | None = None,
-        alerts: Alerts | None = None,
         open_flow: OpenFlow = UdpFlow,
         loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         self.dropped = 0  #: datagrams that went nowhere, either way
-        self._egress = egress
-        self.limits = limits
-        self._dns_server = dns_server or system_name_server()
+        self._gate = gate
+        # In turn, so that whoever asks again need not ask one that is dead.
+        self._dns_servers = cycle([dns_server] if dns_server else system_name_servers())
         self._seeding = seeding
         self._record = record
-        self._alerts = alerts
         self._open_flow = open_flow
         self._loop = loop or asyncio.get_running_loop()
         self._decoder = UdpgwDecoder()
@@ -143,6 +138,9 @@ class UdpgwEndpoint:
     def _forward(self, frame: Frame) -> None:
         if self._channel is None:
             return
+        if (frame.dns or frame.port == _DNS_PORT) and not self._gate.question(frame.datagram):
+            self.dropped += 1
+            return
         destination = (frame.address, frame.port, frame.dns)
         entry = self._flows.pop(frame.connection_id, None)
         if entry is not None and (frame.rebind or entry.destination != destination):
@@ -162,7 +160,7 @@ class UdpgwEndpoint:
         place = self._place(frame)
         if place is None:
             return None
-        while len(self._flows) >= (self.limits.max_udp or _MAX_FLOWS):
+        while len(self._flows) >= (self._gate.limits.max_udp or _MAX_FLOWS):
             self._drop_oldest()
         try:
             flow = self._open_flow(*place, lambda datagram: self._reply(entry, datagram))
@@ -181,15 +179,16 @@ class UdpgwEndpoint:
     def _place(self, frame: Frame) -> tuple[str, int] | None:
         """Return where the datagram may go. Our own name server is exempt from the rules, at its one port."""
         if frame.dns:
-            return (self._dns_server, _DNS_PORT) if self._dns_server else None
-        host = frame.host
-        if not (frame.port > 0 and self._egress.permitted(host)):
+            server = next(self._dns_servers, "")
+            return (server, _DNS_PORT) if server else None
+        host, port = frame.host, frame.port
+        address = self._gate.address(host) if port > 0 else None
+        if address is None:
             return None
-        if not self.limits.udp.allows(ipaddress.ip_address(frame.address), frame.port):
-            if self._alerts is not None:
-                self._alerts.disallowed()
+        if not self._gate.udp(address, port):
+            self._gate.refused("udp")
             return None
-        return host, frame.port
+        return host, port
 
     # ---- down -----------------------------------------------------------------------------------------
 
@@ -216,7 +215,7 @@ class UdpgwEndpoint:
 
     @property
     def _max_idle(self) -> float:
-        return self.limits.idle_udp_timeout or _MAX_IDLE
+        return self._gate.limits.idle_udp_timeout or _MAX_IDLE
 
     def _oldest(self) -> _Entry:
         return next(iter(self._flows.values()))

@@ -13,7 +13,7 @@ import pytest
 
 from headrace.base.errors import NetworkError
 from headrace.net import resolve
-from headrace.net.resolve import Answer, Resolver, system_name_server
+from headrace.net.resolve import Answer, Resolver, system_name_servers
 
 
 @dataclass
@@ -329,17 +329,17 @@ async def test_no_name_server_at_all() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "server"),
+    ("text", "servers"),
     [
-        ("# none\n", ""),
-        ("search example\nnameserver 192.0.2.53\nnameserver 192.0.2.54\n", "192.0.2.53"),
-        ("nameserver\nnameserver fe80::1%eth0\nnameserver\t2001:db8::53 # here\n", "2001:db8::53"),
+        ("# none\n", []),
+        ("search example\nnameserver 192.0.2.53\nnameserver 192.0.2.54\n", ["192.0.2.53", "192.0.2.54"]),
+        ("nameserver\nnameserver fe80::1%eth0\nnameserver\t2001:db8::53 # here\n", ["2001:db8::53"]),
     ],
 )
-def test_the_systems_name_server(tmp_path: Path, text: str, server: str) -> None:
+def test_the_systems_name_servers(tmp_path: Path, text: str, servers: list[str]) -> None:
     (tmp_path / "resolv.conf").write_text(text)
-    assert system_name_server(tmp_path / "resolv.conf") == server
+    assert system_name_servers(tmp_path / "resolv.conf") == servers
 
 
 def test_no_resolv_conf(tmp_path: Path) -> None:
-    assert system_name_server(tmp_path / "resolv.conf") == ""
+    assert system_name_servers(tmp_path / "resolv.conf") == []

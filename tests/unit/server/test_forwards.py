@@ -9,8 +9,9 @@ import pytest
 from tests.geoip_database import write_database
 from tests.memory_network import HANGS, Destination, MemoryServer, Network, make_tunnel, settle
 
-from headrace.base.errors import NetworkError
+from headrace.base.errors import NetworkError, Unreachable
 from headrace.client.tunnel import Tunnel
+from headrace.net.race import STAGGER
 from headrace.net.resolve import Answer, Resolver
 from headrace.server.forwards import DIAL_TIMEOUT, MAX_ADDRESSES
 from headrace.server.worker import SWEEP
@@ -284,16 +285,43 @@ async def test_the_next_address_is_tried_when_one_fails(network: Network, tmp_pa
     assert rig.dialled == [("8.8.8.1", 80), ("8.8.8.2", 80)]
 
 
-async def test_the_next_address_is_tried_when_one_does_not_answer(network: Network, tmp_path: Path) -> None:
-    rules = {"DialTCPPortForwardTimeoutMilliseconds": 3000}
-    rig = await Rig(network, tmp_path, rules=rules, names={"two.example": ["8.8.8.1", "8.8.8.2"]}).start()
+async def test_the_next_address_is_tried_beside_one_that_does_not_answer(
+    network: Network, tmp_path: Path
+) -> None:
+    rig = await Rig(network, tmp_path, names={"two.example": ["8.8.8.1", "8.8.8.2"]}).start()
     network.places["8.8.8.1", 80] = HANGS
     network.places["8.8.8.2", 80] = Destination
     endpoint = rig.ask("two.example")
-    await asyncio.sleep(1.4)  # the addresses share the time there is
+    await asyncio.sleep(STAGGER - 0.05)
     assert endpoint.events == []
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0.1)
     assert endpoint.events == [OPENED]
+
+
+async def test_families_take_turns_and_the_first_to_answer_is_kept(network: Network, tmp_path: Path) -> None:
+    v4, v6 = ["8.8.8.1", "8.8.8.2"], ["2001:4860::1", "2001:4860::2"]
+    rig = await Rig(network, tmp_path, names={"both.example": [*v6, *v4]}).start()
+    late = Destination()
+    network.places[v4[0], 80] = lambda: late
+    network.delays[v4[0], 80] = 1
+    network.places[v6[0], 80] = Destination
+    assert (await rig.open("both.example")).events == []
+    await asyncio.sleep(2)
+    assert rig.dialled == [(v4[0], 80), (v6[0], 80)]
+    assert rig.count == 1
+    assert late.tcp is None or late.finished
+    assert rig.server.worker.counts["dialed.ipv6"] == 1
+    assert rig.server.worker.counts["dial_failed.ipv4"] == 0  # it was given up
+
+
+async def test_a_family_without_a_route_costs_no_time(network: Network, tmp_path: Path) -> None:
+    rig = await Rig(network, tmp_path, names={"both.example": ["8.8.8.1", "2001:4860::1"]}).start()
+    network.places["8.8.8.1", 80] = Unreachable("no route")
+    network.places["2001:4860::1", 80] = Destination
+    assert (await rig.open("both.example")).events == [OPENED]
+    assert now() < STAGGER
+    counts = rig.server.worker.counts
+    assert (counts["dial_failed.ipv4"], counts["dialed.ipv6"]) == (1, 1)
 
 
 async def test_so_many_addresses_are_tried_and_no_more(network: Network, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 import json
 import socket
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -14,6 +15,7 @@ from headrace.codec.udpgw import MAX_DATAGRAM, Frame, UdpgwDecoder, encode_frame
 from headrace.documents.port_policy import Address
 from headrace.documents.traffic_rules import ClientTraits, TrafficLimits, read_traffic_rules
 from headrace.server.egress import Egress
+from headrace.server.gate import Exits, Gate
 from headrace.server.osl_seeding import Seeding
 from headrace.server.udpgw_channel import MAX_WAITING, UdpgwEndpoint
 from headrace.ssh.channel import INITIAL_WINDOW, Channel
@@ -86,8 +88,7 @@ class Bench:
         self.timers = Timers()
         self.fail = False
         self.endpoint = UdpgwEndpoint(
-            Egress(allow_bogons=bogons),
-            rules or limits(),
+            Gate(Exits(Egress(allow_bogons=bogons)), rules or limits(), Counter()),
             dns_server,
             seeding=seeding,
             open_flow=self._open,
@@ -159,10 +160,19 @@ def test_dns_goes_to_our_own_server_at_its_one_port_and_looks_as_if_it_had_not()
 
 
 def test_without_a_name_server_dns_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("headrace.server.udpgw_channel.system_name_server", lambda: "")
+    monkeypatch.setattr("headrace.server.udpgw_channel.system_name_servers", list)
     bench = Bench(dns_server="")
     bench.send(frame(dns=True))
     assert (bench.flows, bench.endpoint.dropped) == ([], 1)
+
+
+def test_the_systems_name_servers_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of them may be dead: who asks again asks another one."""
+    servers = ["192.0.2.53", "2001:db8::53"]
+    monkeypatch.setattr("headrace.server.udpgw_channel.system_name_servers", lambda: servers)
+    bench = Bench(dns_server="")
+    bench.send(*(frame(number, dns=True) for number in range(3)))
+    assert [flow.host for flow in bench.flows] == [servers[0], servers[1], servers[0]]
 
 
 @pytest.mark.parametrize(
@@ -335,7 +345,8 @@ def test_a_lost_tunnel_closes_the_flows() -> None:
 async def test_with_real_sockets() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))
-        endpoint = UdpgwEndpoint(Egress(allow_bogons=True), limits(), "127.0.0.1")
+        gate = Gate(Exits(Egress(allow_bogons=True)), limits(), Counter())
+        endpoint = UdpgwEndpoint(gate, "127.0.0.1")
 
         def accept(channel: Channel, kind: bytes, extra: memoryview) -> None:
             channel.accept(endpoint)

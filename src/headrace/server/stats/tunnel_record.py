@@ -47,6 +47,7 @@ class TunnelRecord:
     dialing: int = 0  #: port forwards that are being connected
     peak_dialing: int = 0
     udpgw_channels: int = 0
+    listed: int = 0  #: hits on block lists that were told
     early_streams: RandomStreams = field(default_factory=RandomStreams)  #: before the handshake
     streams: RandomStreams = field(default_factory=RandomStreams)
     _asn: Callable[[str], str] | None = None

@@ -3,11 +3,12 @@
 import asyncio
 import secrets
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from headrace.documents.blocklist import Reason
 from headrace.documents.server_config import ServerConfig
 from headrace.server.stats.loop_lag import LoopLag
-from headrace.server.stats.request_fields import place_fields, request_fields
+from headrace.server.stats.request_fields import BASE, place_fields, request_fields
 from headrace.server.stats.snapshot import Histogram
 from headrace.server.stats.strangers import Strangers, reason_name
 from headrace.server.stats.tunnel_record import TunnelRecord
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from headrace.server.shared import Shared
 
 __all__ = ["WorkerStats", "count_traffic", "entry_fields"]
+
+#: Hits on block lists that are told of one tunnel; they are counted, all of them.
+MAX_HITS: Final = 1024
 
 
 class WorkerStats:
@@ -74,6 +78,22 @@ class WorkerStats:
                 **({"authorized_access_types": access} if access else {}),
                 **record.fields(duration, socket.bytes_in + socket.bytes_out, handshaken=bool(said)),
                 "relay_protocol": session.protocol_name,
+            },
+        )
+
+    def listed(self, session: "Session", reason: Reason) -> None:
+        """A destination is on a block list; which one it is nobody is told."""
+        self.counts[f"blocklist.{reason.source}/{reason.subject}"] += 1
+        if session.record is None or session.record.listed >= MAX_HITS:
+            return
+        session.record.listed += 1
+        self._events.write(
+            "server_blocklist_hit",
+            {
+                **request_fields(session.parameters, BASE),
+                **place_fields(session.origin.place),
+                "blocklist_source": reason.source,
+                "blocklist_subject": reason.subject,
             },
         )
 
