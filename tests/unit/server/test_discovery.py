@@ -1,6 +1,7 @@
 """What a server makes of its discovery servers as time goes by, and what it keeps of who asked: nothing."""
 
 import json
+import pickle
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from tests.server_files import configuration
 from headrace.base.errors import DocumentError
 from headrace.discovery.consistent import Consistent
 from headrace.discovery.servers import DiscoveryServer
-from headrace.discovery.strategy import Choose, make_strategy
+from headrace.discovery.strategy import STRATEGIES, Choose, make_strategy
 from headrace.documents.entry_fields import encode_fields
 from headrace.documents.server_config import read_server_config
 from headrace.net.addresses import parse_address
@@ -21,6 +22,9 @@ from headrace.testing.entries import make_entries
 
 EARLY = DiscoveryServer(0, 100, "192.0.2.1", "early")
 LATE = DiscoveryServer(100, 200, "192.0.2.2", "late")
+CLIENTS = [f"198.51.{number}.7" for number in range(40)]
+SECRET = "the network's secret"
+ENTRIES = list(make_entries(30))
 
 
 class Counting(Consistent):
@@ -62,9 +66,14 @@ def test_an_address_is_not_parsed_where_addresses_are_remembered() -> None:
     assert parse_address.cache_info().currsize == before
 
 
-CLIENTS = [f"198.51.{number}.7" for number in range(40)]
-SECRET = "the network's secret"
-ENTRIES = list(make_entries(30))
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_it_is_the_same_after_any_client_as_before(strategy: str) -> None:
+    discovery = Discovery([EARLY, EARLY._replace(address="192.0.2.3")], make_strategy(strategy, SECRET))
+    discovery.choose("192.0.2.99", 1)
+    before = pickle.dumps(discovery)
+    for client in (*CLIENTS, "2001:db8::7", "::ffff:198.51.100.7"):
+        discovery.choose(client, 2)
+    assert pickle.dumps(discovery) == before
 
 
 def load(directory: Path, strategy: str, tactics: str, entries: int = 30) -> Shared:
