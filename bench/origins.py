@@ -52,7 +52,7 @@ class PouringOrigin:
     """Sends zeros to whoever connects, as fast as they go, and counts them."""
 
     def __init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
         self._listener.setblocking(False)
         self.port: int = self._listener.getsockname()[1]
         self.sent = 0
