@@ -37,11 +37,12 @@ class RelayPool:
         self._idle[relay] = 0.0
 
     def make_room(self, most: int) -> None:
-        """If `most` relays are open (0: any number may be), close the one that has been idle longest."""
+        """If `most` relays are open (0: any number may be), close those that have been idle longest."""
         if most and len(self._idle) >= most:
             open_ = [relay for relay in self._idle if not relay.closing]
-            if len(open_) >= most:
-                min(open_, key=lambda relay: (relay.busy, -self._idle[relay])).close()
+            open_.sort(key=lambda relay: (relay.busy, -self._idle[relay]))
+            for relay in open_[: max(0, len(open_) - most + 1)]:  # several if more were allowed before
+                relay.close()
 
     def sweep(self, elapsed: float) -> None:
         """Note who was idle for the last `elapsed` seconds; close who was for too long.

@@ -122,6 +122,13 @@ async def test_the_one_idle_longest_goes_first_then_the_eldest() -> None:
     assert order == [1, 3, 0, 2]
 
 
+async def test_where_fewer_are_allowed_than_before_many_go() -> None:
+    pool = RelayPool()
+    _, sockets = opened(pool, 5)
+    pool.make_room(2)
+    assert [tcp.log for tcp in sockets] == [["close"]] * 4 + [[]]
+
+
 async def test_the_busy_go_last() -> None:
     pool = RelayPool()
     relays, sockets = opened(pool, 2)
