@@ -12,15 +12,15 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Final
 
-from headrace.base.errors import OperatorError
 from headrace.net.interfaces import every_address
-from headrace.net.listener import RELIEF, Listener
+from headrace.net.listener import Listener
 from headrace.net.resolve import Resolver
 from headrace.server.authorizations import Authorizations
 from headrace.server.clients import Clients
 from headrace.server.load.accept_rate import AcceptRate
 from headrace.server.load.admission import Admission
 from headrace.server.load.descriptors import Descriptors
+from headrace.server.load.door import Door
 from headrace.server.load.memory import Memory, hoarders
 from headrace.server.load.newcomers import Newcomers
 from headrace.server.osl_seeding import SeedStates
@@ -44,7 +44,7 @@ NEWCOMERS_SHARE: Final = 4
 
 
 class Worker:
-    """Listens and keeps the sessions. `start`, then `stop`; in between `pause` and `resume`."""
+    """Listens and keeps the sessions. `start`, then `stop`; in between its `door` may be shut and opened."""
 
     def __init__(self, shared: Shared) -> None:
         self.shared = shared
@@ -55,14 +55,12 @@ class Worker:
         self.counts: Counter[str] = Counter()  #: of what happened since the start
         self.stats = WorkerStats(shared, self.counts)
         self.ports: dict[str, int] = {}
-        self.paused: set[str] = set()  #: why no new connections are taken; empty when they are
+        self._descriptors = Descriptors()
+        self.door = Door(AcceptRate(shared.config.accept_rate_per_second), self._descriptors, self.counts)
         self.admission: Admission[Session] = Admission(
             shared.max_handshakes, shared.queue_timeout, self._turn_away
         )
-        self._rate = AcceptRate(shared.config.accept_rate_per_second)
-        self._descriptors = Descriptors()
         self._memory = Memory(shared.config.max_worker_memory_bytes)
-        self._listeners: list[Listener] = []
         self._sessions: set[Session] = set()
         self._newcomers: Newcomers[Session] = Newcomers(
             min(MAX_NEWCOMERS, self._descriptors.limit // NEWCOMERS_SHARE),
@@ -81,8 +79,8 @@ class Worker:
         hosts = (host,) if host is not None else every_address()
         for name, port in config.protocol_ports.items():
             factory = partial(self.accept, tunnel_protocol(name))
-            listener = Listener(factory, hosts, port, what=name, keeper=self, spawn=self.spawn)
-            self._listeners.append(listener)
+            listener = Listener(factory, hosts, port, what=name, keeper=self.door, spawn=self.spawn)
+            self.door.listeners.append(listener)
             listener.open()
             self.ports[name] = listener.port
         self.resolver.start()  # importing it takes a moment: better now than at the first look-up
@@ -93,9 +91,7 @@ class Worker:
 
     async def stop(self, grace: float = 0.0) -> None:
         """Stop listening, give open tunnels `grace` seconds to end by themselves, close the rest."""
-        self.paused.add("stopping")
-        for listener in self._listeners:
-            listener.close()
+        self.door.close()
         if grace and self.tunnels:
             self._drained = asyncio.Event()
             with contextlib.suppress(TimeoutError):
@@ -119,28 +115,6 @@ class Worker:
             session.reload()
             if changed:
                 session.reseed()
-
-    def pause(self, reason: str = "ordered") -> None:
-        """Take no new connections until every reason for it is gone; what is open goes on."""
-        if not self.paused:
-            for listener in self._listeners:
-                listener.shut()
-        if reason not in self.paused:
-            self.paused.add(reason)
-            self.counts[f"paused.{reason}"] += 1
-            _log.info("no new connections", extra={"reason": reason})
-
-    def resume(self, reason: str = "ordered") -> None:
-        """Give up one reason for the pause, and take connections again if it was the last."""
-        if self.paused == {reason}:
-            try:
-                for listener in self._listeners:
-                    listener.open()
-            except OperatorError as error:
-                _log.error("still no new connections", extra={"reason": str(error)})
-                return
-            _log.info("new connections again")
-        self.paused.discard(reason)
 
     def hurry(self) -> None:
         """Wait no longer for open tunnels."""
@@ -169,23 +143,6 @@ class Worker:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-    # ---- who comes in ---------------------------------------------------------------------------------
-
-    def wait(self) -> float:
-        """Return how many seconds to wait before the next connection is taken."""
-        if self._descriptors.spent():
-            self.short()
-            return RELIEF
-        return self._rate.wait(asyncio.get_running_loop().time())
-
-    def taken(self) -> None:
-        """A connection was taken."""
-        self._rate.taken()
-
-    def short(self) -> None:
-        """The system gives us no more connections: what it still gives is for those who are in."""
-        asyncio.get_running_loop().call_soon(self.pause, "descriptors")
 
     # ---- sessions -------------------------------------------------------------------------------------
 
@@ -228,10 +185,13 @@ class Worker:
         while True:
             await asyncio.sleep(SWEEP)
             for session in list(self._sessions):
-                session.sweep(SWEEP, SILENCE)
+                try:
+                    session.sweep(SWEEP, SILENCE)
+                except Exception:  # whatever is wrong with one, the others are to be looked after
+                    _log.exception("a session cannot be looked after")
+                    session.socket.abort()
             self._look_at_memory()
-            if "descriptors" in self.paused and self._descriptors.relieved():
-                self.resume("descriptors")
+            self.door.look()
 
     def _look_at_memory(self) -> None:
         """Close who holds too much, and take no new tunnels while there is little left."""
@@ -243,8 +203,10 @@ class Worker:
         for session, reason in greedy.items():
             self.counts[f"closed.{reason}"] += 1
             session.socket.abort()  # it does not read: a goodbye would only be more of the same
-        if self._memory.short != ("memory" in self.paused):
-            (self.pause if self._memory.short else self.resume)("memory")
+        if self._memory.short:
+            self.door.pause("memory")
+        else:
+            self.door.resume("memory")
 
     @property
     def buffered(self) -> int:

@@ -6,6 +6,8 @@ for any of them. A quarter stays with those who are in.
 
 import os
 
+from headrace.server.stats.process_figures import open_files
+
 __all__ = ["Descriptors", "raise_limit"]
 
 
@@ -42,7 +44,4 @@ class Descriptors:
 
     def relieved(self) -> bool:
         """Whether a good part of the budget is free again. Dear: to be asked now and then only."""
-        try:
-            return len(os.listdir("/proc/self/fd")) < self.budget * 0.9
-        except OSError:
-            return not self.spent()
+        return open_files() < self.budget * 0.9 and not self.spent()

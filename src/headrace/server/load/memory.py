@@ -6,13 +6,13 @@ to hand it back first: a ceiling must not be passed because of a crowd that has 
 """
 
 import ctypes
-import os
 import sys
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Final, TypeVar
 
-__all__ = ["Memory", "hand_back", "hoarders", "resident", "total"]
+from headrace.server.stats.process_figures import resident_bytes
+
+__all__ = ["Memory", "hand_back", "hoarders"]
 
 #: Parts of the ceiling at which no new tunnels are taken, and are again.
 STOP: Final = 0.9
@@ -21,20 +21,6 @@ GO_ON: Final = 0.8
 HOARD: Final = 256 * 1024
 
 T = TypeVar("T")
-
-
-def resident() -> int:
-    """Return the bytes of memory that this process occupies, 0 where the system does not say."""
-    try:
-        pages = int(Path("/proc/self/statm").read_bytes().split()[1])
-    except OSError:
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-def total() -> int:
-    """Return the bytes of memory that the machine has."""
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def hand_back() -> None:
@@ -49,7 +35,10 @@ class Memory:
     """The ceiling of this process, in bytes; 0 is none."""
 
     def __init__(
-        self, ceiling: int, used: Callable[[], int] = resident, relieve: Callable[[], None] = hand_back
+        self,
+        ceiling: int,
+        used: Callable[[], int] = resident_bytes,
+        relieve: Callable[[], None] = hand_back,
     ) -> None:
         self.ceiling = ceiling
         self.short = False  #: no new tunnels, since the last `look`

@@ -34,7 +34,7 @@ def take_snapshot(worker: "Worker") -> Snapshot:
             count_traffic(counts, record, session.socket.bytes_in, session.socket.bytes_out)
     return Snapshot(
         workers=1,
-        accepting=0 if worker.paused else 1,
+        accepting=0 if worker.door.reasons else 1,
         connections=dict(connections),
         tunnels=dict(tunnels),
         strangers=states["refused"],
