@@ -104,16 +104,21 @@ async def met(
         "DiscoveryValueHMACKey": KEY,
         **server_settings,
     }
+    entry: Mapping[str, object]
     async with AsyncExitStack() as stack:
         if whose == "theirs":
-            theirs = running_psiphond(directory / "server", **overrides)
+            theirs = running_psiphond(directory / "server", "127.0.0.1", **overrides)
             _, entry = await stack.enter_async_context(theirs)
         else:
             entry = (await stack.enter_async_context(our_server(directory, overrides=overrides))).entry
         known = directory / "servers"
         known.write_text(encode_fields(entry))
         client = console_client(
-            directory / "client", "OSSH", {"EmitServerAlerts": True, **settings}, "-serverList", known
+            directory / "client",
+            "OSSH",
+            {"EmitServerAlerts": True, "EmitClientAddress": True, **settings},
+            "-serverList",
+            known,
         )
         program, port = await stack.enter_async_context(client)
         yield Met(program, port, entry_tag(entry))
@@ -126,10 +131,12 @@ async def told(whose: str, directory: Path, settings: Mapping[str, object]) -> d
         await found.refused()
         await found.client.says('"ServerAlert"')
         itself = f"updated server {diagnostic_id(found.tag)}"
+        addresses = [each["address"] for each in found.notices("ClientAddress")]
         updated = {info["message"] for info in found.notices("Info") if "updated server" in info["message"]}
         return {
             "home pages": sorted(page["url"] for page in found.notices("Homepage")),
             "upgrade": found.notices("ClientUpgradeAvailable"),
+            "address": [address.rpartition(":")[0] for address in addresses],
             "region": found.notices("ClientRegion"),
             "rates": [
                 (limits["upstreamBytesPerSecond"], limits["downstreamBytesPerSecond"])
@@ -156,6 +163,7 @@ async def test_our_server_tells_their_client_what_theirs_does(
         "https://a.example/?client_region=None&client_asn=None",
         "https://b.example/?device_region=FR&client_platform=other",
     ]
+    assert theirs["address"] == ["127.0.0.1"]
     assert theirs["upgrade"] == [{"version": "17"}]
     assert theirs["rates"] == [(3_000_000, 4_000_000)]
     assert isinstance(theirs["discovered"], list) and len(theirs["discovered"]) == 1

@@ -395,6 +395,14 @@ class TunnelSocket(asyncio.BufferedProtocol):
         name = self._tcp.get_extra_info("peername") if self._tcp is not None else None
         return str(name[0]) if name else ""
 
+    @property
+    def peer(self) -> str:
+        """The peer's IP address with its port: for the peer itself and nobody else."""
+        name = self._tcp.get_extra_info("peername") if self._tcp is not None else None
+        if not name:
+            return ""
+        return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
+
     def disconnect(self, text: str = "") -> None:
         """Leave politely: say goodbye if SSH is up, write what is pending, close."""
         if self._core is not None:

@@ -67,8 +67,8 @@ class ApiServices:
 class ApiSession:
     """The API requests of one tunnel.
 
-    `rules` learns of the handshake. `peer_address` is asked once, for the peer itself, which is told its
-    address; nobody else is. `counts` is where requests are counted.
+    `rules` learns of the handshake. `peer` is asked once where the peer is, for the peer itself, which is
+    told; nobody else is. `counts` is where requests are counted.
     """
 
     __slots__ = (
@@ -76,7 +76,7 @@ class ApiSession:
         "_connected",
         "_counts",
         "_origin",
-        "_peer_address",
+        "_peer",
         "_rules",
         "_statistics",
         "audience",
@@ -94,20 +94,20 @@ class ApiSession:
         services: ApiServices,
         rules: ClientRules,
         origin: Origin,
-        peer_address: Callable[[], str],
+        peer: Callable[[], str],
         counts: Counter[str] | None = None,
     ) -> None:
         self.services = services  #: replaced when the files behind them are others
         self._origin = origin
         self._rules = rules
-        self._peer_address = peer_address
+        self._peer = peer
         self._counts: Counter[str] = Counter() if counts is None else counts
         self._connected = 0  # the hour of the latest connected request that counted, seconds since 1970
         self._checksum = b""  # of the expressions by which the client sorts bytes; empty if it has none
         self._statistics = 0  # written so far
         self.handshaken = False
         self.failed = False  #: the handshake was malformed: the tunnel must end
-        self.parameters: _Parameters = {}  #: of the handshake, checked; the latest connected request adds some
+        self.parameters: _Parameters = {}  #: the handshake's, checked; connected requests add some
         self.audience = Audience(sponsor_id="")  #: whom home pages and alerts are for
         self.client_region = UNKNOWN
         self.split_regions: frozenset[str] = frozenset()  #: what the client reaches directly
@@ -119,7 +119,7 @@ class ApiSession:
             return self._keep_alive()
         greeting = name == b"psiphon-handshake" and not (self.handshaken or self.failed)
         act = ApiSession._handshake if greeting else _AFTER_HANDSHAKE.get(name)
-        if act is None or not (greeting or self.handshaken):
+        if act is None or not (greeting or (self.handshaken and not self._shut_out)):
             return None
         try:
             reply = act(self, unpack(payload))
@@ -128,6 +128,13 @@ class ApiSession:
             return None
         self._counts["api." + name.decode().removeprefix("psiphon-")] += 1
         return reply
+
+    @property
+    def _shut_out(self) -> bool:
+        """Whether the rules leave the client no byte at all: its tunnel ends, and must not count for one."""
+        limits = self._rules.limits
+        allowance = limits.read_unthrottled_bytes and limits.write_unthrottled_bytes
+        return limits.close_after_exhausted and not allowance
 
     def _keep_alive(self) -> bytes:
         rng = self.services.rng
@@ -152,7 +159,7 @@ class ApiSession:
             https_request_regexes=regexes,
             encoded_server_list=self._servers(discovery=not limits.disable_discovery),
             client_region=region,
-            client_address=self._peer_address(),
+            client_address=self._peer(),
             server_timestamp=_rfc_3339(int(services.clock.time())),
             active_authorization_ids=self._rules.authorization_ids,
             upstream_bytes_per_second=limits.read_bytes_per_second,

@@ -190,7 +190,7 @@ class Session:
         first = self._worker.clients.arrived(self._login.session_id, self)
         self._rules.logged_in(self._login.session_id, first_tunnel=first)
         self._api = ApiSession(
-            shared.api, self._rules, self.origin, lambda: self.socket.peer_address, self._worker.counts
+            shared.api, self._rules, self.origin, lambda: self.socket.peer, self._worker.counts
         )
         hit = partial(self._worker.stats.listed, self)
         self._gate = Gate(shared.exits, self._rules.limits, self._worker.counts, hit)

@@ -31,7 +31,7 @@ from headrace.server.geoip import UNKNOWN, Place
 from headrace.server.origin import Origin
 
 NOON = 1_700_006_400.0  # 2023-11-15T00:00:00Z
-ADDRESS = "5.6.7.8"
+ADDRESS = "5.6.7.8:4321"
 TAG = "eERhLEV/TvmroOEgM61F1B6nOImKksdQOwa6jP2KxtA="
 
 BASE = {
@@ -330,6 +330,21 @@ def test_other_requests_wait_for_the_handshake(name: bytes, payload: bytes) -> N
     assert not api.failed
     api.answer(b"psiphon-handshake", pack(HANDSHAKE))
     assert api.answer(name, payload) is not None
+
+
+@pytest.mark.parametrize(
+    ("free", "answered"), [((0, 0), False), ((5, 0), False), ((0, 5), False), ((5, 5), True)]
+)
+def test_who_may_not_send_a_byte_does_not_count(free: tuple[int, int], answered: bool) -> None:
+    limits = {
+        "CloseAfterExhausted": True,
+        "ReadUnthrottledBytes": free[0],
+        "WriteUnthrottledBytes": free[1],
+    }
+    rules = read_traffic_rules(json.dumps({"DefaultRules": {"RateLimits": limits}}).encode())
+    api = session(rules=rules)
+    greeted(api)
+    assert (api.answer(b"psiphon-connected", pack(CONNECTED)) is not None) is answered
 
 
 @pytest.mark.parametrize("name", [b"", b"tcpip-forward", b"psiphon-osl", b"psiphon-handshake\0", b"\xff"])
