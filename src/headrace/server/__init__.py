@@ -7,9 +7,10 @@ observation, metrics_page    what the server as a whole tells of itself; stats/ 
 control, control_messages, control_client, status  what a running server can be asked
 process, worker, shared      one of them, its sessions, and what these share
 session, login, clients      one client's tunnel, what it says of itself, and who has been here before
+origin, discovery            where it comes from, and whom it is told of for that
 client_rules, authorizations what rules it is under, and what it may do beyond others
 alerts                       what it is told of that it may not
-api, api_parameters          its requests
+api, api_parameters, status_report  its requests
 gate, egress, geoip          where it may go, and where that is
 forwards, rates, throttle    how much of it at once, and how fast
 udpgw_channel, liveness      channels that the server speaks itself
