@@ -24,7 +24,9 @@ class LoadReports:
         snapshot: Callable[[], Awaitable[Snapshot]],
         machine: MachineFigures | None = None,
     ) -> None:
-        self._config = config
+        self._period = config.load_monitor_period_seconds or None
+        self._protocols = tuple(config.protocol_ports)
+        self._entry = entry_fields(config)
         self._events = events
         self._snapshot = snapshot
         self._machine = machine or MachineFigures()
@@ -34,18 +36,16 @@ class LoadReports:
         """Tell the load now."""
         now = await self._snapshot()
         before, self._before = self._before, now
-        common = entry_fields(self._config)
         machine = self._machine.since_last()
-        for fields in load_events(now, before, self._config.protocol_ports):
-            self._events.write("server_load", {**common, **fields, **machine})
+        for fields in load_events(now, before, self._protocols):
+            self._events.write("server_load", {**self._entry, **fields, **machine})
             machine = {}  # belongs to the server as a whole, not to a country
 
     async def run(self, wanted: asyncio.Event) -> None:
         """Tell it as often as configured, and whenever it is wanted, without an end."""
-        period = self._config.load_monitor_period_seconds or None
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(period):
+                async with asyncio.timeout(self._period):
                     await wanted.wait()
             wanted.clear()
             await self.report()
