@@ -1,12 +1,14 @@
 """Clients that keep arriving, whether or not the server keeps up: failures, and the highest rate."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 from bench.crowds import crowd, each_server, quantile
 from bench.figures import Figure, Findings
 from bench.procfs import cpu_seconds
-from bench.stacks import Stacks
+from bench.stacks import OURS, Server, Stacks
 
 __all__ = ["RATE", "measure_arrivals"]
 
@@ -17,23 +19,27 @@ STEP_SECONDS = 10.0
 #: What counts as sustained: no failure, and a tunnel within this time for 99 of 100 clients.
 IN_TIME = 2.0  # seconds
 
+Start = Callable[[], AbstractContextManager[Server]]
+
 
 def measure_arrivals(stacks: Stacks, rounds: int, seconds: float, say: Callable[[str], None]) -> list[Figure]:
     """Have RATE clients a second arrive for so many seconds, then raise the rate until it is too much."""
     found = Findings()
     for number in range(rounds):
-        for subject, kind in each_server(stacks):
+        servers = [(subject, partial(stacks.server, kind)) for subject, kind in each_server(stacks)]
+        servers.insert(1, (f"{OURS}, 2 workers", partial(stacks.server, "headrace", workers=2)))
+        for subject, start in servers:
             say(f"arrivals at {subject}, round {number + 1} of {rounds}")
-            _at_rate(found, stacks, subject, kind, seconds)
-            highest, why = _highest(stacks, kind, say)
+            _at_rate(found, subject, start, seconds)
+            highest, why = _highest(start, say)
             found.add("new tunnels sustained", subject, "1/s", highest, why)
     return found.figures()
 
 
-def _at_rate(found: Findings, stacks: Stacks, subject: str, kind: str, seconds: float) -> None:
+def _at_rate(found: Findings, subject: str, start: Start, seconds: float) -> None:
     name = f"{RATE} new tunnels a second"
     count = round(RATE * seconds)
-    with stacks.server(kind) as server, crowd(server) as clients:
+    with start() as server, crowd(server) as clients:
         clients.order("prepare", count=count)
         pids = {"clients": clients.pid, "server": server.program.pid}
         spent = {end: cpu_seconds([pid]) for end, pid in pids.items()}
@@ -52,12 +58,12 @@ def _failed(answer: dict[str, Any]) -> tuple[int, str]:
     return sum(answer["errors"].values()), "; ".join(answer["errors"])
 
 
-def _highest(stacks: Stacks, kind: str, say: Callable[[str], None]) -> tuple[float, str]:
+def _highest(start: Start, say: Callable[[str], None]) -> tuple[float, str]:
     """Return the highest of STEPS that is sustained, and what went wrong at the next."""
     highest = 0.0
     for rate in STEPS:
         say(f"{rate} a second")
-        with stacks.server(kind) as server, crowd(server) as clients:
+        with start() as server, crowd(server) as clients:
             clients.order("prepare", count=round(rate * STEP_SECONDS))
             answer = clients.order("arrive", rate=rate, seconds=STEP_SECONDS)
         failed, why = _failed(answer)

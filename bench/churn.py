@@ -28,7 +28,7 @@ def measure_churn(stacks: Stacks, tunnels: int, say: Callable[[str], None]) -> l
     found = Findings()
     for subject, kind in each_server(stacks):
         with tempfile.TemporaryDirectory(prefix="observed-") as place:
-            with stacks.server(kind, observing(Path(place))) as server:
+            with stacks.server(kind, env=observing(Path(place))) as server:
                 _one(found, server, subject, tunnels, Path(place), say)
     return found.figures()
 

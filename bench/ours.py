@@ -48,10 +48,14 @@ def new_server(directory: Path, address: str = "127.0.0.1") -> tuple[dict[str, i
 
 
 def start_server(
-    directory: Path, address: str = "127.0.0.1", env: Mapping[str, str] | None = None
+    directory: Path,
+    address: str = "127.0.0.1",
+    *,
+    workers: int = 1,
+    env: Mapping[str, str] | None = None,
 ) -> Program:
-    """Start the server generated in `directory` with one worker."""
-    command: list[str | Path] = [sys.executable, "-m", "headrace", "server", "run", "--workers", "1"]
+    """Start the server generated in `directory`."""
+    command: list[str | Path] = [sys.executable, "-m", "headrace", "server", "run", "--workers", str(workers)]
     command += ["--listen", address, "--config", directory / CONFIG_FILE]
     return Program(command, directory / "headrace-server.log", env=env).ready_when_logged("headrace server:")
 

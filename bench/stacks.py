@@ -111,12 +111,17 @@ class Stacks:
             yield made
 
     @contextmanager
-    def server(self, kind: str, env: Mapping[str, str] | None = None) -> Iterator[Server]:
-        """Run a server alone: "headrace" (which sees `env` in its environment), "psiphond" or "asyncssh"."""
+    def server(
+        self, kind: str, *, workers: int = 1, env: Mapping[str, str] | None = None
+    ) -> Iterator[Server]:
+        """Run a server alone: "headrace", "psiphond" or "asyncssh".
+
+        `workers`, and additions to its environment, are ours only.
+        """
         directory = self._directory(kind)
         if kind == "headrace":
             ports, entry = ours.new_server(directory)
-            program = ours.start_server(directory, env=env)
+            program = ours.start_server(directory, workers=workers, env=env)
         elif kind == "psiphond":
             ports, entry, program = self._start_psiphond(directory)
         else:
