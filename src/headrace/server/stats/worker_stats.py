@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from headrace.documents.blocklist import Reason
@@ -76,6 +77,7 @@ class WorkerStats:
                 **place_fields(place),
                 **self._entry,
                 **({"authorized_access_types": access} if access else {}),
+                **_tag_fields(session.tag_checks),
                 **record.fields(duration, socket.bytes_in + socket.bytes_out, handshaken=bool(said)),
                 "relay_protocol": session.protocol_name,
             },
@@ -112,6 +114,12 @@ def count_traffic(counts: Counter[str], record: TunnelRecord, received: int, sen
         counts[f"bytes.{name}_up"] += traffic.up
         counts[f"bytes.{name}_down"] += traffic.down
         counts[f"forward.{name}"] += traffic.total
+
+
+def _tag_fields(checks: Mapping[str, int]) -> dict[str, object]:
+    """Return how many servers the client asked about, if it did."""
+    names = {"requests": "request_check", "checked": "checked", "invalid": "invalid"}
+    return {f"{name}_server_entry_tags": checks[key] for key, name in names.items()} if checks else {}
 
 
 def entry_fields(config: ServerConfig) -> dict[str, object]:

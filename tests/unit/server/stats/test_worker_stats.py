@@ -173,3 +173,17 @@ async def test_snapshots_are_no_windows(server: MemoryServer) -> None:
     assert before.tunnels == {}
     assert sum(before.handshake_seconds.groups) == 0
     assert isinstance(before + server.worker.snapshot(), Snapshot)
+
+
+async def test_servers_that_a_client_asks_about(server: MemoryServer, tmp_path: Path) -> None:
+    tunnel = await connected(server)
+    base = {"propagation_channel_id": "F" * 16, "sponsor_id": "F" * 16, "client_version": "1"}
+    status = {**base, "client_platform": "Linux", "statusData": {"check_server_entry_tags": ["a", "b"]}}
+    for _ in range(2):
+        await tunnel.request(b"psiphon-status", json.dumps(status).encode())
+    tunnel.abort()
+    await settle()
+    (event,) = events(tmp_path, "server_tunnel")
+    assert event["request_check_server_entry_tags"] == 2
+    assert event["checked_server_entry_tags"] == 4
+    assert event["invalid_server_entry_tags"] == 0
