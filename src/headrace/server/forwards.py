@@ -147,9 +147,14 @@ class PortForwards:
             raise ConnectTimeout("the turn came too late")
         if not gate.name(destination.host):
             raise PermissionError
+        try:
+            async with asyncio.timeout_at(deadline):
+                found = await self._resolver.lookup(destination.host)
+        except TimeoutError as error:
+            raise ConnectTimeout("the name server took too long") from error
         attempts: list[Callable[[], Coroutine[Any, Any, tuple[Relay, Address]]]] = []
         disallowed = False
-        for text in interleave(await self._resolver.lookup(destination.host))[:MAX_ADDRESSES]:
+        for text in interleave(found)[:MAX_ADDRESSES]:
             address = gate.address(text)
             if address is None:
                 continue
@@ -167,19 +172,17 @@ class PortForwards:
 
     async def _attempt(self, address: Address, port: int, deadline: float) -> tuple[Relay, Address]:
         """Dial one address. Raises NetworkError."""
+        counts, family = self._gate.counts, f"ipv{address.version}"
         begun = asyncio.get_running_loop().time()
         try:
             relay = await dial(str(address), port, self._relays.make, deadline - begun)
         except NetworkError:
-            self._count("dial_failed", address, begun)
+            counts[f"dial_failed.{family}"] += 1
+            counts[f"dial_failed_ms.{family}"] += _milliseconds_since(begun)
             raise
-        self._count("dialed", address, begun)
+        counts[f"dialed.{family}"] += 1
+        counts[f"dialed_ms.{family}"] += _milliseconds_since(begun)
         return relay, address
-
-    def _count(self, outcome: str, address: Address, begun: float) -> None:
-        family, counts = f"ipv{address.version}", self._gate.counts
-        counts[f"{outcome}.{family}"] += 1
-        counts[f"{outcome}_ms.{family}"] += round(1000 * (asyncio.get_running_loop().time() - begun))
 
     def sweep(self, elapsed: float) -> None:
         """Close what has been idle for too long; `elapsed` seconds have passed since the last call."""
@@ -198,3 +201,7 @@ class PortForwards:
 async def _leave_it() -> Never:
     """Take the turn of an address that is for the client, in whose connections our rules have no say."""
     raise _ForTheClient
+
+
+def _milliseconds_since(moment: float) -> int:
+    return round(1000 * (asyncio.get_running_loop().time() - moment))
