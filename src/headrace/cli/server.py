@@ -11,6 +11,7 @@ __all__ = ["server"]
     cls=LazyGroup,
     lazy={
         "generate": "headrace.cli.server_generate:generate",
+        "check": "headrace.cli.server_check:check",
         "run": "headrace.cli.server_run:run",
         "status": "headrace.cli.server_status:status",
         "reload": "headrace.cli.server_orders:reload",

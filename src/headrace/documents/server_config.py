@@ -19,7 +19,7 @@ from headrace.documents.load_limits import LoadLimits, check_load_limits
 from headrace.documents.server_entry import ServerEntry
 from headrace.obfuscation.preamble import MAX_PADDING, MIN_SERVER_PADDING
 
-__all__ = ["ServerConfig", "examine_server_config", "read_server_config"]
+__all__ = ["SERVER_FIELDS", "ServerConfig", "examine_server_config", "read_server_config"]
 
 
 class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
@@ -125,7 +125,9 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
         return [name for name, active in settings.items() if active]
 
 
-_NAMES = [field.encode_name for field in msgspec.structs.fields(ServerConfig) if field.encode_name]
+SERVER_FIELDS = [field.encode_name for field in msgspec.structs.fields(ServerConfig) if field.encode_name]
+"""The names that fields have in the file."""
+
 _LOG_LEVELS = ("panic", "fatal", "error", "warn", "info", "debug")
 
 
@@ -147,7 +149,7 @@ def examine_server_config(fields: Mapping[str, object]) -> tuple[ServerConfig, l
 
     What is wrong has its default, or is missing, in the configuration.
     """
-    known, unknown = fold(fields, _NAMES)
+    known, unknown = fold(fields, SERVER_FIELDS)
     problems = []
     if not known.get("ServerIPAddress"):
         problems.append("ServerIPAddress: is missing: add this server's public address")

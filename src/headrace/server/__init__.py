@@ -5,6 +5,7 @@ supervisor, worker_slot      the parent of the processes
 worker_process, worker_link  one of them as its child, and the line between the two
 observation, metrics_page    what the server as a whole tells of itself; stats/ is what it knows
 control, control_messages, control_client, status  what a running server can be asked
+check, findings              what is wrong with the files of one that does not run yet
 process, worker, shared      one of them, its sessions, and what these share
 session, login, clients      one client's tunnel, what it says of itself, and who has been here before
 origin, discovery            where it comes from, and whom it is told of for that

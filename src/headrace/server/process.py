@@ -10,6 +10,7 @@ from typing import Final
 from headrace.base.clock import SYSTEM_CLOCK
 from headrace.base.errors import DocumentError, HeadraceError, OperatorError
 from headrace.documents.server_config import ServerConfig
+from headrace.server.findings import with_line
 from headrace.server.load.descriptors import raise_limit
 from headrace.server.shared import Shared
 from headrace.server.startup import load_config, set_up_log
@@ -110,5 +111,5 @@ class Process:
             try:
                 worker.reload(await asyncio.to_thread(worker.shared.reloaded, self._path.parent))
             except DocumentError as error:
-                return str(error)
+                return with_line(str(error))
         return ""

@@ -1,0 +1,177 @@
+"""Everything that is wrong, or strange, with the files of a server, before it is run with them.
+
+Nothing is changed, and nothing is asked of anybody: a server may run with these files meanwhile.
+"""
+
+import difflib
+import os
+import stat
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from headrace.base.errors import DocumentError
+from headrace.discovery.extract import HORIZON
+from headrace.discovery.strategy import make_strategy
+from headrace.documents.blocklist import read_blocklist
+from headrace.documents.config_reader import read_object
+from headrace.documents.json_lines import find_line
+from headrace.documents.osl.config import read_osl_config
+from headrace.documents.psinet import Psinet, read_psinet
+from headrace.documents.server_config import SERVER_FIELDS, ServerConfig, examine_server_config
+from headrace.documents.tactics_config import read_tactics_config
+from headrace.documents.traffic_rules import read_traffic_rules
+from headrace.server.findings import Finding, Level, found
+from headrace.server.geoip import GeoIP
+from headrace.ssh.host_keys import HostKey
+
+__all__ = ["check_server"]
+
+#: Seconds after which whoever writes the psinet database is late (operations spec §1.9).
+PSINET_FRESH: Final = 24 * 3600.0
+
+
+def check_server(path: Path, data_directory: Path | None, now: float) -> list[Finding]:
+    """Return what there is to mend in a configuration and the files it names; `now` in seconds since 1970."""
+    place = data_directory or path.parent
+    found = [*_check_config(path, now)]
+    if not os.access(place, os.R_OK | os.W_OK | os.X_OK):
+        found.append(
+            _finding(place, "is no directory that can be written: the server keeps its memory there")
+        )
+    return found
+
+
+def _check_config(path: Path, now: float) -> Iterator[Finding]:
+    try:
+        data = path.read_bytes()
+        fields = read_object(data, str(path))
+    except OSError as error:
+        yield _finding(path, f"cannot be read: {error.strerror}")
+        return
+    except DocumentError as error:
+        yield found(path, data, str(error))
+        return
+    config, problems = examine_server_config(fields)
+    for problem in problems:
+        yield found(path, data, problem)
+    if config.ssh_private_key:
+        yield from _tried(path, data, partial(HostKey.from_pem, config.ssh_private_key), "SSHPrivateKey")
+    strategy = partial(make_strategy, config.server_discovery_strategy, config.discovery_value_hmac_key)
+    yield from _tried(path, data, strategy, "ServerDiscoveryStrategy")
+    for field, text in _strange(config):
+        yield _finding(path, text, field, Level.WARNING, find_line(data.decode("utf-8", "replace"), field))
+    yield from _secret(path, "the keys of the server")
+    yield from _check_files(config, path.parent, now)
+
+
+def _strange(config: ServerConfig) -> Iterator[tuple[str, str]]:
+    for field in config.testing_settings:
+        yield field, "is for tests: never run a public server with it"
+    for name in config.unsupported_protocols:
+        yield "TunnelProtocolPorts", f"{name} is not spoken here, and not served"
+    for field in config.unknown_fields:
+        likely = difflib.get_close_matches(field, SERVER_FIELDS, 1, 0.8)
+        yield field, f"is no field: did you mean {likely[0]}?" if likely else "is of no use here"
+
+
+# ---- the files that it names ------------------------------------------------------------------------------
+
+
+def _check_files(config: ServerConfig, directory: Path, now: float) -> Iterator[Finding]:
+    psinets: list[Psinet] = []
+
+    def read_tactics(data: bytes, file: str) -> None:
+        tactics = read_tactics_config(data, file)
+        try:
+            make_strategy(tactics.discovery_strategy, config.discovery_value_hmac_key)
+        except DocumentError as error:
+            raise DocumentError(f"{file}: ServerDiscoveryStrategy: {error}") from error
+
+    def read_network(data: bytes, file: str) -> None:
+        psinets.append(read_psinet(data, file, Path(file).stat().st_mtime))
+
+    documents: list[tuple[str, str, Callable[[bytes, str], object], str]] = [
+        ("TrafficRulesFilename", config.traffic_rules_filename, read_traffic_rules, ""),
+        ("TacticsConfigFilename", config.tactics_config_filename, read_tactics, "what hides this server"),
+        ("OSLConfigFilename", config.osl_config_filename, read_osl_config, "the keys of obfuscated lists"),
+        ("PsinetDatabaseFilename", config.psinet_database_filename, read_network, "entries of other servers"),
+        ("BlocklistFilename", config.blocklist_filename, _read_blocklist, ""),
+    ]
+    for field, name, read, secret in documents:
+        if name:
+            yield from _check_document(directory / name, field, read, secret)
+    for psinet in psinets:
+        yield from _check_psinet(psinet, directory / config.psinet_database_filename, now)
+    for name in config.geo_ip_database_filenames:
+        yield from _tried(directory / name, b"", partial(GeoIP.load, [directory / name]))
+    for field, name in (
+        ("LogFilename", config.log_filename),
+        ("EventLogFilename", config.event_log_filename),
+    ):
+        if name and not _can_be_written(directory / name):
+            yield _finding(directory / name, "cannot be written", field)
+
+
+def _check_document(
+    path: Path, field: str, read: Callable[[bytes, str], object], secret: str
+) -> Iterator[Finding]:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        yield _finding(path, f"cannot be read: {error.strerror}", field)
+        return
+    yield from _tried(path, data, partial(read, data, str(path)))
+    if secret:
+        yield from _secret(path, secret)
+
+
+def _check_psinet(psinet: Psinet, path: Path, now: float) -> Iterator[Finding]:
+    age = now - psinet.modified
+    if age > PSINET_FRESH:
+        text = f"was written {age / 3600:.0f} hours ago: have it written anew every day"
+        yield _finding(path, text, level=Level.WARNING)
+    if beyond := sum(server.starts > now + HORIZON for server in psinet.discovery_servers):
+        until = datetime.fromtimestamp(now + HORIZON, UTC)
+        text = (
+            f"{beyond} of them are for after {until:%Y-%m-%d %H:%M} UTC: leave them out until then, so that "
+        )
+        text += "who seizes this server does not learn of them"
+        yield _finding(path, text, "discovery_servers", Level.WARNING)
+    for name in psinet.unknown_fields:
+        yield _finding(path, "is of no use here", name, Level.WARNING)
+
+
+def _read_blocklist(data: bytes, file: str) -> None:
+    read_blocklist(data.decode("utf-8-sig", "replace").splitlines(keepends=True), file)
+
+
+# ---- findings ---------------------------------------------------------------------------------------------
+
+
+def _finding(
+    path: Path, text: str, field: str = "", level: Level = Level.ERROR, line: int | None = None
+) -> Finding:
+    return Finding(level=level, file=str(path), line=line, field=field, text=text)
+
+
+def _tried(path: Path, data: bytes, read: Callable[[], object], field: str = "") -> Iterator[Finding]:
+    """Tell of the error if `read` raises one, of `field` where it names none itself."""
+    try:
+        read()
+    except DocumentError as error:
+        yield found(path, data, f"{field}: {error}" if field else str(error))
+
+
+def _secret(path: Path, what: str) -> Iterator[Finding]:
+    """Tell of a file with secrets that everybody on the machine can read or change."""
+    mode = path.stat().st_mode
+    if mode & (stat.S_IROTH | stat.S_IWOTH):
+        text = f"everybody on this machine can get at {what}: chmod o= {path}"
+        yield _finding(path, text, level=Level.WARNING)
+
+
+def _can_be_written(path: Path) -> bool:
+    return os.access(path if path.exists() else path.parent, os.W_OK)
