@@ -7,7 +7,8 @@ observation, metrics_page    what the server as a whole tells of itself; stats/ 
 control, control_messages, control_client, status  what a running server can be asked
 check, findings              what is wrong with the files of one that does not run yet
 process, worker, shared      one of them, its sessions, and what these share
-session, login, clients      one client's tunnel, what it says of itself, and who has been here before
+session, login, clients      one client's connection, what it says of itself, and who has been here before
+client_tunnel                what it has once it is logged in
 origin, discovery            where it comes from, and whom it is told of for that
 client_rules, authorizations what rules it is under, and what it may do beyond others
 alerts                       what it is told of that it may not

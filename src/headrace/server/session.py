@@ -75,7 +75,7 @@ class Session:
     @property
     def tag_checks(self) -> Mapping[str, int]:
         """How many servers the client asked about: requests, checked, invalid; empty if it never did."""
-        return self._api.tag_checks if self._api is not None else {}
+        return self.tunnel.api.tag_checks if self.tunnel is not None else {}
 
     @property
     def record(self) -> TunnelRecord | None:

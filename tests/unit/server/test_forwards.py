@@ -64,8 +64,8 @@ class Rig:
     def count(self) -> int:
         """Port forwards the server counts as open."""
         (session,) = self.server.sessions
-        assert session._forwards is not None
-        return session._forwards.count
+        assert session.tunnel is not None
+        return session.tunnel.forwards.count
 
 
 @pytest.fixture
