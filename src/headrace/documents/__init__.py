@@ -10,7 +10,7 @@
     transfer_urls    where a document is to be had, and from where first
     packed_entry     a server entry in CBOR
     osl              lists that open to clients with a certain traffic history: a room of its own
-    config_reader    what the configuration files have in common
+    config_reader    what the configuration files have in common; json_lines is where in one something is
     client_config    the client's configuration file: client_config_fields, client_config_checks and
                      local_proxy_checks; upstream_proxy_url, custom_headers, host_patterns and
                      additional_parameters are parts
