@@ -1,4 +1,4 @@
-"""Countries of addresses: what databases know, and how they are taken in use and replaced."""
+"""Where addresses are: what databases know, and how they are taken in use and replaced."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.geoip_database import write_database
 
 from headrace.base.errors import DocumentError
 from headrace.net.addresses import Address
-from headrace.server.geoip import NO_COUNTRIES, UNKNOWN, GeoIP
+from headrace.server.geoip import NO_COUNTRIES, NOWHERE, UNKNOWN, GeoIP, Place
 
 WORLD = {"198.18.0.0/16": "DE", "198.19.0.0/16": "IR", "2001:db8::/32": "FR"}
 
@@ -73,6 +73,21 @@ def test_the_first_database_that_knows_a_country_is_believed(tmp_path: Path) -> 
     countries = GeoIP.load(paths)
     assert countries.country("198.18.0.1") == "DE"
     assert countries.country("2001:db8::1") == "IR"
+
+
+def test_a_place_is_put_together_from_all_databases(tmp_path: Path) -> None:
+    city = {"country": {"iso_code": "DE"}, "city": {"names": {"en": "Bonn"}}}
+    network = {"autonomous_system_number": 7, "autonomous_system_organization": "Seven"}
+    paths = [
+        write_database(tmp_path / "city.mmdb", {"198.18.0.0/16": city}),
+        write_database(tmp_path / "isp.mmdb", {"198.18.0.0/15": {**network, "isp": "Seven of Bonn"}}),
+        write_database(tmp_path / "flat.mmdb", {"198.18.0.0/15": {"country": "FR", "asn": "AS8"}}),
+    ]
+    geo_ip = GeoIP.load(paths)
+    assert geo_ip.place("198.18.0.1") == Place("DE", "Bonn", "Seven of Bonn", "7", "Seven")
+    assert geo_ip.place("198.19.0.1") == Place("FR", UNKNOWN, "Seven of Bonn", "7", "Seven")
+    assert (geo_ip.asn("198.19.0.1"), geo_ip.country("198.19.0.1")) == ("7", "FR")
+    assert geo_ip.place("198.20.0.1") == geo_ip.place("no address") == NO_COUNTRIES.place("::1") == NOWHERE
 
 
 @pytest.mark.parametrize(
