@@ -1,18 +1,18 @@
-"""The table in docs/discovery.md of what an adversary learns, played through with the strategies themselves.
+"""The tables in docs/discovery.md of what an adversary learns, played through with the strategies themselves.
 
-`python -m tests.docs.exposure` prints it.
+`python -m tests.docs.exposure` prints them.
 """
 
 import ipaddress
 import random
+from collections.abc import Callable, Iterable, Sequence
 
 from headrace.discovery.exposure import learned
 from headrace.discovery.servers import DiscoveryServer
-from headrace.discovery.strategy import STRATEGIES, Address, make_strategy
+from headrace.discovery.strategy import STRATEGIES, Address, Strategy, make_strategy
 
-__all__ = ["rows"]
+__all__ = ["TABLES", "lasting", "passing"]
 
-_SERVERS = [DiscoveryServer(0, 2e10, f"198.18.0.{number}", "") for number in range(100)]
 _BEGIN, _DAY = 1_800_000_000.0, 24  # seconds since 1970, hours
 _KEY = "a network's secret"
 _DRAW = random.Random(1)
@@ -30,19 +30,43 @@ _ADVERSARIES: dict[str, list[Address]] = {
 }
 
 
-def rows() -> list[list[str]]:
-    """Return the table: who asks once an hour, and what part of the servers they learn by each strategy."""
-    table = []
-    for adversary, addresses in _ADVERSARIES.items():
-        row = [adversary]
-        for name in STRATEGIES:
-            strategy = make_strategy(name, _KEY)
-            found = (len(learned(strategy, _SERVERS, addresses, _BEGIN, hours)) for hours in (1, _DAY))
-            row.append(" ► ".join(f"{count} %" for count in found))
-        table.append(row)
-    return table
+def lasting() -> list[list[str]]:
+    """Of 100 servers that stay: the part that is learned in an hour, and in a day."""
+    servers = [DiscoveryServer(0, 2e10, f"198.18.0.{number}", "") for number in range(100)]
 
+    def found(strategy: Strategy, addresses: Sequence[Address]) -> str:
+        parts = (len(learned(strategy, servers, addresses, _BEGIN, hours)) for hours in (1, _DAY))
+        return " ► ".join(f"{part} %" for part in parts)
+
+    return _rows(_ADVERSARIES, found)
+
+
+def passing() -> list[list[str]]:
+    """Of servers that come, 12 to 16 a day, and go after a week: how many are learned in four weeks."""
+    servers = [
+        DiscoveryServer(_BEGIN + day * 86_400, _BEGIN + (day + 7) * 86_400, f"198.18.{day + 6}.{number}", "")
+        for day in range(-6, 28)
+        for number in range(14 + day % 5 - 2)
+    ]
+
+    def found(strategy: Strategy, addresses: Sequence[Address]) -> str:
+        return f"{len(learned(strategy, servers, addresses, _BEGIN, 28 * _DAY))} of {len(servers)}"
+
+    return _rows(("one address", "20 addresses in different networks"), found)
+
+
+def _rows(adversaries: Iterable[str], found: Callable[[Strategy, Sequence[Address]], str]) -> list[list[str]]:
+    return [
+        [who, *(found(make_strategy(name, _KEY), _ADVERSARIES[who]) for name in STRATEGIES)]
+        for who in adversaries
+    ]
+
+
+#: By the name that each has in the document.
+TABLES = {"exposure": lasting, "turnover": passing}
 
 if __name__ == "__main__":
-    for cells in (["who asks", *STRATEGIES], ["---"] * (1 + len(STRATEGIES)), *rows()):
-        print("|", " | ".join(cells), "|")
+    for table in TABLES.values():
+        for cells in (["who asks", *STRATEGIES], ["---"] * (1 + len(STRATEGIES)), *table()):
+            print("|", " | ".join(cells), "|")
+        print()

@@ -99,6 +99,12 @@ def test_what_somebody_with_a_network_of_their_own_learns() -> None:
     assert found["keyed"] == 1
 
 
+def test_nothing_is_learned_where_nothing_is_open() -> None:
+    among = [DiscoveryServer(NOW + 7200, NOW + 10_800, "192.0.2.1", "")]
+    assert learned(Keyed(KEY), among, clients(2), NOW, 2) == set()
+    assert learned(Keyed(KEY), among, clients(2), NOW, 9) == {"192.0.2.1"}
+
+
 def test_each_member_of_the_ring_owns_one_part() -> None:
     for count in (0, 1, 2, 17, 1000):
         assert sorted(owners([f"10.0.{n // 256}.{n % 256}" for n in range(count)])) == list(range(count))
