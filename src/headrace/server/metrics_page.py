@@ -89,11 +89,12 @@ class MetricsPage:
         snapshot = await self._snapshot()
         if path == b"/metrics":
             accepted = dict(request.headers).get(b"accept", b"").decode("ascii", "replace")
-            return self._metrics(snapshot, accepted)
+            return self.metrics(snapshot, accepted)
         well = snapshot.workers if path == b"/healthz" else snapshot.accepting
         return _status(HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE)
 
-    def _metrics(self, snapshot: Snapshot, accepted: str) -> tuple[HTTPStatus, str, bytes]:
+    def metrics(self, snapshot: Snapshot, accepted: str) -> tuple[HTTPStatus, str, bytes]:
+        """Return status, type and content of the figures, in a form that is accepted."""
         from prometheus_client import CollectorRegistry  # slow to import, and few servers show a page
         from prometheus_client.exposition import choose_encoder
 

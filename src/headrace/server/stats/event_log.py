@@ -3,7 +3,7 @@
     {"event_name":"server_tunnel","timestamp":"2024-01-02T03:04:00Z","event_id":"5f…","host_id":"h1",…}
 
 Every process writes to the file by itself. A line is one write at the end of the file, so the lines of
-several processes never mix. Whatever a value may hold, no address leaves: a line is redacted as a whole.
+several processes never mix. Whatever a field may hold, no address leaves: all texts are redacted.
 """
 
 import json
@@ -65,7 +65,7 @@ class EventLog:
 
     def write(self, name: str, fields: Mapping[str, object]) -> None:
         """Write an event: its fields, and what all events have."""
-        if self._append(self._line(name, fields)):
+        if self._append(self.line(name, fields)):
             self.written[name] += 1
             if self._lost:
                 _log.warning("events can be written again", extra={"dropped": self._lost})
@@ -90,7 +90,8 @@ class EventLog:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def _line(self, name: str, fields: Mapping[str, object]) -> bytes:
+    def line(self, name: str, fields: Mapping[str, object]) -> bytes:
+        """Return what `write` writes."""
         grain = COARSE.get(name, 1)
         seconds = int(self._clock.time()) // grain * grain
         event: dict[str, object] = {
@@ -99,9 +100,9 @@ class EventLog:
             "event_id": self._rng.bytes(16).hex(),
             **self._host,
         }
-        event |= {key: _bounded(value) for key, value in fields.items() if key not in event}
-        text = json.dumps(event, ensure_ascii=False, separators=(",", ":"), default=str)
-        return scrub_addresses(text).encode("utf-8", "replace") + b"\n"
+        event |= {key: value for key, value in _clean(fields).items() if key not in event}
+        text = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+        return text.encode("utf-8", "replace") + b"\n"
 
     def _append(self, line: bytes) -> bool:
         if self._torn:
@@ -139,12 +140,18 @@ def open_event_log(config: ServerConfig, directory: Path, clock: Clock = SYSTEM_
     return EventLog(Path(file) if file else None, said, clock=clock)
 
 
-def _bounded(value: object) -> object:
-    """Return the value with every text in it cut to what is kept."""
-    if isinstance(value, str):
-        return value[:MAX_TEXT]
+def _clean(fields: Mapping[str, object]) -> dict[str, object]:
+    return {_clean_text(str(name)): _clean_value(value) for name, value in fields.items()}
+
+
+def _clean_value(value: object) -> object:
+    """Return the value with every text in it redacted, and cut to what is kept."""
+    if value is None or isinstance(value, int | float):
+        return value
     if isinstance(value, list | tuple):
-        return [_bounded(item) for item in value]
-    if isinstance(value, Mapping):
-        return {str(key)[:MAX_TEXT]: _bounded(item) for key, item in value.items()}
-    return value
+        return [_clean_value(item) for item in value]
+    return _clean(value) if isinstance(value, Mapping) else _clean_text(str(value))
+
+
+def _clean_text(text: str) -> str:
+    return scrub_addresses(text)[:MAX_TEXT]  # in this order: half an address is no longer found

@@ -1,4 +1,5 @@
 import errno
+import ipaddress
 import json
 import logging
 import os
@@ -165,3 +166,18 @@ def test_a_closed_log_opens_again(file: Path) -> None:
     log.close()
     log.write("server_load", {})
     assert len(events(file)) == 2
+
+
+def test_half_an_address_is_none(file: Path) -> None:
+    event_log(file).write("failed_tunnel", {"a": "x" * (MAX_TEXT - 4) + " 203.0.113.7"})
+    assert "203" not in file.read_text()
+
+
+def test_what_json_escapes_stays_json(file: Path) -> None:
+    event_log(file).write("failed_tunnel", {"a": "\x1f::"})
+    assert events(file)[0]["a"] == "\x1f::"
+
+
+def test_whatever_else_is_a_text(file: Path) -> None:
+    event_log(file).write("failed_tunnel", {"a": ipaddress.ip_address("203.0.113.7"), "b": {1: None}})
+    assert {name: events(file)[0][name] for name in "ab"} == {"a": "[redacted]", "b": {"1": None}}
