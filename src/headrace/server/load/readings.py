@@ -6,6 +6,7 @@
 /sys/class/net/<name>/statistics/rx_bytes     what the interface has received; its speed is beside it
 """
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,11 +38,12 @@ class Machine:
     def __init__(self, root: Path = Path("/"), cores: int | None = None) -> None:
         self._root = root
         self._cores = cores or os.cpu_count() or 1
-        self._received: tuple[str, float, int] | None = None
+        self._received: tuple[str, float, float] | None = None
 
     def read(self, now: float) -> Readings:
         """Return how it is at `now`, seconds on a clock that only moves forward."""
-        load = self._text("proc/loadavg").split()
+        load, *_ = self._text("proc/loadavg").split(maxsplit=1) or [""]
+        running = _number(load)
         memory = self._memory()
         tracked, most = (
             _number(self._text(f"proc/sys/net/netfilter/nf_conntrack_{name}")) for name in ("count", "max")
@@ -49,7 +51,7 @@ class Machine:
         route = default_route(self._root)
         interface = route.interface if route is not None else ""
         return Readings(
-            load_per_core=float(load[0]) / self._cores if load else None,
+            load_per_core=running / self._cores if running is not None else None,
             memory=memory.get("MemTotal"),
             available_memory=memory.get("MemAvailable"),
             tracked=tracked / most if tracked is not None and most else None,
@@ -58,12 +60,16 @@ class Machine:
         )
 
     def _memory(self) -> dict[str, int]:
-        lines = (line.split() for line in self._text("proc/meminfo").splitlines())
-        return {words[0].rstrip(":"): int(words[1]) * 1024 for words in lines if len(words) == 3}
+        sizes = {}
+        for line in self._text("proc/meminfo").splitlines():
+            name, _, size = line.partition(":")
+            if (kilobytes := _number(size.removesuffix("kB"))) is not None:
+                sizes[name] = int(kilobytes) * 1024
+        return sizes
 
     def _speed(self, interface: str) -> int | None:
         megabits = _number(self._text(f"sys/class/net/{interface}/speed"))
-        return min(megabits * 1_000_000, MOST_BITS) if megabits is not None and megabits > 0 else None
+        return min(int(megabits) * 1_000_000, MOST_BITS) if megabits is not None and megabits > 0 else None
 
     def _inbound(self, interface: str, now: float) -> float | None:
         received = _number(self._text(f"sys/class/net/{interface}/statistics/rx_bytes"))
@@ -81,8 +87,9 @@ class Machine:
             return ""
 
 
-def _number(text: str) -> int | None:
+def _number(text: str) -> float | None:
     try:
-        return int(text)
+        number = float(text)
     except ValueError:
         return None
+    return number if math.isfinite(number) else None
