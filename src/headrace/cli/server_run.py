@@ -1,4 +1,4 @@
-"""`headrace server run`: the supervisor's process, and those of its workers."""
+"""`headrace server run`: a server in this process and in those of its workers."""
 
 import ipaddress
 import sys
@@ -9,17 +9,13 @@ import click
 from headrace.base.errors import OperatorError
 from headrace.cli.server_place import config_option, data_option
 
-__all__ = ["run", "worker"]
-
-_listen_option = click.option(
-    "--listen", metavar="ADDRESS", help="Listen on this address only; on every one by default."
-)
+__all__ = ["run"]
 
 
 @click.command()
 @config_option
 @data_option
-@_listen_option
+@click.option("--listen", metavar="ADDRESS", help="Listen on this address only; on every one by default.")
 @click.option("--workers", type=click.IntRange(1), help="Processes to run; one per processor by default.")
 def run(config: Path, data_directory: Path | None, listen: str | None, workers: int | None) -> None:
     """Run a server until it is stopped.
@@ -45,20 +41,16 @@ def run(config: Path, data_directory: Path | None, listen: str | None, workers: 
     set_up_log(settings, config)
     insist_on_free_ports(settings, address)
     warn(settings)
-    arguments = ["--config", str(config)]
-    if data_directory is not None:
-        arguments += ["--data-directory", str(data_directory)]
-    if address is not None:
-        arguments += ["--listen", address]
+    data = data_directory or config.parent
     service = Service(
-        [sys.executable, "-m", "headrace.cli.server_run", *arguments],
+        [sys.executable, "-m", "headrace.server.process", str(config), str(data), address or ""],
         workers or settings.workers or default_worker_count(),
         drain=settings.drain_seconds,
         announce=_announce,
         duties=[
             *observation_duties(settings, config.parent),
             load_duty(settings.load_limits),
-            lambda service: answer_questions(service, (data_directory or config.parent) / CONTROL_SOCKET),
+            lambda service: answer_questions(service, data / CONTROL_SOCKET),
         ],
     )
     run_loop(service.run())
@@ -73,19 +65,3 @@ def _address(text: str | None) -> str | None:
 
 def _announce(text: str) -> None:
     click.echo(f"headrace server: {text}")
-
-
-@click.command()
-@config_option
-@data_option
-@_listen_option
-def worker(config: Path, data_directory: Path | None, listen: str | None) -> None:
-    """Run one worker process for a supervisor."""
-    from headrace.net.loop import run as run_loop
-    from headrace.server.process import Process
-
-    sys.exit(run_loop(Process(config, data_directory, listen).run()))
-
-
-if __name__ == "__main__":
-    worker()

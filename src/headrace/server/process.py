@@ -1,15 +1,22 @@
-"""A worker process as the operating system sees it: its files, its signals, its supervisor's orders."""
+"""A worker process as the operating system sees it: its files, its signals, its supervisor's orders.
+
+    python -m headrace.server.process CONFIGURATION DATA-DIRECTORY ADDRESS
+
+It begins here and not with a command, because a worker that was lost is to be back soon.
+"""
 
 import asyncio
 import gc
 import logging
 import signal
+import sys
 from pathlib import Path
 from typing import Final
 
 from headrace.base.clock import SYSTEM_CLOCK
 from headrace.base.errors import DocumentError, HeadraceError, OperatorError
 from headrace.documents.server_config import ServerConfig
+from headrace.net.loop import run as run_loop
 from headrace.server.findings import with_line
 from headrace.server.load.descriptors import raise_limit
 from headrace.server.shared import Shared
@@ -20,7 +27,7 @@ from headrace.store.seed_history import SeedHistory
 
 __all__ = ["SEED_FILE", "Process"]
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("headrace.server.process")  # also where this is the main module
 
 #: The seed history's file in the data directory.
 SEED_FILE: Final = "seed-history.sqlite"
@@ -113,3 +120,12 @@ class Process:
             except DocumentError as error:
                 return with_line(str(error))
         return ""
+
+
+def main(config: str, data_directory: str, listen: str) -> int:
+    """Run a worker for the supervisor that started this process; return the exit code. `listen` may be empty."""
+    return run_loop(Process(Path(config), Path(data_directory), listen or None).run())
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -129,6 +129,9 @@ class Supervisor:
             slot.send_signal(number)
 
     def _became_ready(self, slot: Slot) -> None:
+        if slot.losses:
+            seconds = round(asyncio.get_running_loop().time() - slot.since, 3)
+            _log.info("a worker is back", extra={"worker": slot.index, "started_in": seconds})
         for reason in self.paused:
             slot.order(Do.PAUSE, reason)
         if slot in self._reload_due:
