@@ -48,7 +48,7 @@ class Worker:
 
     def __init__(self, shared: Shared) -> None:
         self.shared = shared
-        self.resolver = Resolver()
+        self.resolver = Resolver([shared.dns_server] if shared.dns_server else (), tell=self._looked_up)
         self.seed_states = SeedStates(shared.osl, shared.clock)
         self.authorizations = Authorizations(shared.config.access_control_verification_key_ring, shared.clock)
         self.clients = Clients()
@@ -109,6 +109,7 @@ class Worker:
         """Serve by this from now on. Progress towards other obfuscated lists than before is lost."""
         changed = shared.osl != self.shared.osl
         self.shared = shared
+        self.spawn(self.resolver.renew())
         if changed:
             self.seed_states = SeedStates(shared.osl, shared.clock)
         for session in self._sessions:
@@ -143,6 +144,13 @@ class Worker:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+    # ---- names ----------------------------------------------------------------------------------------
+
+    def _looked_up(self, outcome: str, seconds: float) -> None:
+        """Count a look-up; for which name is nobody's business."""
+        self.counts[f"dns.{outcome}"] += 1
+        self.counts[f"dns_ms.{outcome}"] += round(1000 * seconds)
 
     # ---- sessions -------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """Name resolution: with a name server in the test's hands, and with a real one on loopback."""
 
 import asyncio
+import contextlib
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -11,9 +12,9 @@ from typing import cast
 
 import pytest
 
-from headrace.base.errors import NetworkError
+from headrace.base.errors import ConnectTimeout, NameNotFound, NetworkError
 from headrace.net import resolve
-from headrace.net.resolve import Answer, Resolver, system_name_servers
+from headrace.net.resolve import ABSENT_AGE, MAX_KEPT, Answer, Resolver, system_name_servers
 
 
 @dataclass
@@ -36,6 +37,7 @@ class Scripted:
 
     answers: dict[str, list[Answer]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    missing: set[str] = field(default_factory=set)
     gate: asyncio.Event | None = None
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     closed: bool = False
@@ -45,9 +47,11 @@ class Scripted:
         self.reached.set()
         if self.gate is not None:
             await self.gate.wait()
-        if name not in self.answers:
-            raise NetworkError("the name does not exist")
-        return self.answers[name]
+        if name in self.answers:
+            return self.answers[name]
+        if name in self.missing:
+            raise NameNotFound("the name does not exist")
+        raise NetworkError("the name server cannot be used")
 
     async def close(self) -> None:
         self.closed = True
@@ -219,6 +223,77 @@ def test_aiodns_is_not_imported_before_it_is_needed() -> None:
     run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": source}, timeout=30)
 
 
+async def test_that_there_is_no_such_name_is_kept_for_a_moment() -> None:
+    backend, clock = Scripted(missing={"a.example"}), Now()
+    names = resolver(backend, clock)
+    for _ in range(3):
+        with pytest.raises(NameNotFound):
+            await names.lookup("a.example")
+    clock.seconds += ABSENT_AGE - 0.1
+    with pytest.raises(NameNotFound):
+        await names.lookup("A.example")
+    assert backend.asked == ["a.example"]
+    clock.seconds += 0.2
+    backend.answers["a.example"] = [("192.0.2.1", 9)]
+    assert await names.lookup("a.example") == ["192.0.2.1"]
+
+
+async def test_a_failure_is_not_kept() -> None:
+    backend = Scripted()
+    names = resolver(backend)
+    with pytest.raises(NetworkError):
+        await names.lookup("a.example")
+    backend.answers["a.example"] = [("192.0.2.1", 9)]
+    assert await names.lookup("a.example") == ["192.0.2.1"]
+
+
+async def test_memory_for_names_that_do_not_exist_is_bounded() -> None:
+    clock = Now()
+    backend = Scripted(missing={f"{number}.example" for number in range(MAX_KEPT + 9)})
+    names = resolver(backend, clock)
+    for name in backend.missing:
+        with pytest.raises(NameNotFound):
+            await names.lookup(name)
+    assert len(names._kept) == MAX_KEPT
+
+
+async def test_look_ups_are_told_of() -> None:
+    told: list[tuple[str, float]] = []
+    clock = Now()
+
+    class Slow(Scripted):
+        async def query(self, name: str) -> list[Answer]:
+            clock.seconds += 0.5
+            return await super().query(name)
+
+    backend = Slow({"a.example": [("192.0.2.1", 9)]}, missing={"b.example"})
+    names = Resolver(clock=clock, backend=lambda: backend, tell=lambda *what: told.append(what))
+    for name in ("a.example", "a.example", "b.example", "b.example", "c.example", "192.0.2.1"):
+        with contextlib.suppress(NetworkError):
+            await names.lookup(name)
+    assert told == [("answered", 0.5), ("cached", 0), ("answered", 0.5), ("cached", 0), ("failed", 0.5)]
+
+
+async def test_after_a_change_of_name_servers_all_is_asked_anew() -> None:
+    old, new = Scripted({"a.example": [("192.0.2.1", 60)]}), Scripted({"a.example": [("192.0.2.2", 60)]})
+    backends = iter([old, new])
+    names = Resolver(clock=Now(), backend=lambda: next(backends))
+    await names.renew()  # there is nothing yet to be renewed
+    assert await names.lookup("a.example") == ["192.0.2.1"]
+    old.gate, old.reached = asyncio.Event(), asyncio.Event()
+    old.answers["b.example"] = [("192.0.2.3", 60)]
+    under_way = asyncio.ensure_future(names.lookup("b.example"))
+    await old.reached.wait()
+    renewal = asyncio.ensure_future(names.renew())
+    await asyncio.sleep(0)
+    assert await names.lookup("a.example") == ["192.0.2.2"]
+    assert not old.closed
+    old.gate.set()
+    assert await under_way == ["192.0.2.3"]
+    await renewal
+    assert (old.closed, new.closed) == (True, False)
+
+
 async def test_the_hosts_file_is_read() -> None:
     names = Resolver(["127.0.0.1"])
     try:
@@ -311,6 +386,31 @@ async def test_a_silent_name_server(name_server: NameServer) -> None:
     try:
         with pytest.raises(NetworkError, match="timed out"):
             await names.lookup("a.example")
+    finally:
+        await names.close()
+
+
+async def test_a_name_server_that_is_back_is_asked_again(name_server: NameServer) -> None:
+    name_server.silent = True
+    names = Resolver([f"127.0.0.1:{name_server.port}"], timeout=0.05)
+    try:
+        for _ in range(3):
+            with pytest.raises(ConnectTimeout):
+                await names.lookup("a.example")
+        name_server.silent = False
+        names._timeout = 5
+        assert await names.lookup("a.example") == ["192.0.2.7", "2001:db8::7"]
+    finally:
+        await names.close()
+
+
+async def test_a_dead_name_server_is_passed_over(name_server: NameServer) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as dead:
+        dead.bind(("127.0.0.1", 0))
+        port = dead.getsockname()[1]
+    names = Resolver([f"127.0.0.1:{port}", f"127.0.0.1:{name_server.port}"])
+    try:
+        assert await names.lookup("a.example") == ["192.0.2.7", "2001:db8::7"]
     finally:
         await names.close()
 

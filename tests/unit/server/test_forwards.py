@@ -1,6 +1,7 @@
 """Port forwards as a client meets them: where they may lead, how many there may be, how they end."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,10 @@ import pytest
 from tests.geoip_database import write_database
 from tests.memory_network import HANGS, Destination, MemoryServer, Network, make_tunnel, settle
 
-from headrace.base.errors import NetworkError, Unreachable
+from headrace.base.errors import DocumentError, NetworkError, Unreachable
 from headrace.client.tunnel import Tunnel
 from headrace.net.race import STAGGER
-from headrace.net.resolve import Answer, Resolver
+from headrace.net.resolve import TIMEOUT, Answer, Resolver
 from headrace.server.forwards import DIAL_TIMEOUT, MAX_ADDRESSES
 from headrace.server.worker import SWEEP
 from headrace.ssh import numbers
@@ -195,6 +196,75 @@ async def test_traffic_rules_on_ports_and_networks(
     assert {port for _, port in rig.dialled} == set(allowed)
 
 
+# ---- block lists ------------------------------------------------------------------------------------------
+
+LISTED = "8.8.8.8,feed,botnet\nmalware.example,feed,phishing\n"
+
+
+async def listed(network: Network, directory: Path, *, active: bool, **settings: Any) -> Rig:
+    """Return a client of a server with a block list, and two names that lead to what is on it or not."""
+    (directory / "list.csv").write_text(LISTED)
+    for address in ("8.8.8.8", "8.8.4.4"):
+        network.places[address, 80] = Destination
+    names = {
+        "malware.example": ["8.8.4.4"],
+        "other.example": ["8.8.8.8"],
+        "mixed.example": ["8.8.8.8", "8.8.4.4"],
+    }
+    files = {"BlocklistFilename": "list.csv", "EventLogFilename": "events"}
+    rig = Rig(network, directory, BlocklistActive=active, names=names, **files, **settings)
+    return await rig.start()
+
+
+async def test_what_is_on_the_block_list_is_not_dialled(network: Network, tmp_path: Path) -> None:
+    rig = await listed(network, tmp_path, active=True)
+    for host in ("malware.example", "other.example", "8.8.8.8", "::ffff:8.8.8.8", "MALWARE.example."):
+        assert (await rig.open(host)).events == [PROHIBITED]
+    assert rig.dialled == []
+    assert (await rig.open("mixed.example")).events == [OPENED]
+    assert rig.dialled == [("8.8.4.4", 80)]
+    counts = rig.server.worker.counts
+    assert (counts["blocklist.feed/botnet"], counts["blocklist.feed/phishing"]) == (4, 2)
+    assert counts["alert.unsafe-traffic"] == 2  # one for each subject
+
+
+async def test_a_hit_is_told_without_the_destination(network: Network, tmp_path: Path) -> None:
+    rig = await listed(network, tmp_path, active=False)
+    assert (await rig.open("malware.example")).events == [OPENED]
+    assert (await rig.open("8.8.8.8")).events == [OPENED]
+    assert rig.server.worker.counts["alert.unsafe-traffic"] == 0
+    lines = (tmp_path / "events").read_text().splitlines()
+    events = [event for event in map(json.loads, lines) if event["event_name"] == "server_blocklist_hit"]
+    assert [event["blocklist_subject"] for event in events] == ["phishing", "botnet"]
+    assert {event["blocklist_source"] for event in events} == {"feed"}
+    assert {event["sponsor_id"] for event in events} == {"F" * 16}
+    assert all("8.8." not in line and "malware" not in line for line in lines)
+
+
+async def test_a_new_block_list_counts_for_tunnels_there_are(network: Network, tmp_path: Path) -> None:
+    rig = await listed(network, tmp_path, active=True)
+    worker = rig.server.worker
+    (tmp_path / "list.csv").write_text("8.8.4.4,feed,botnet\n")
+    assert (await rig.open("8.8.8.8")).events == [PROHIBITED]
+    worker.reload(worker.shared.reloaded(tmp_path))
+    assert (await rig.open("8.8.8.8")).events == [OPENED]
+    assert (await rig.open("malware.example")).events == [PROHIBITED]  # for its address
+    (tmp_path / "list.csv").write_text("8.8.4.4,feed\n")
+    with pytest.raises(DocumentError, match=r"BlocklistFilename: .*list\.csv: line 1: write three fields"):
+        worker.shared.reloaded(tmp_path)
+    assert (await rig.open("8.8.4.4")).events == [PROHIBITED]
+
+
+async def test_rules_by_the_network_of_a_destination(network: Network, tmp_path: Path) -> None:
+    database = write_database(tmp_path / "asn.mmdb", {"8.8.0.0/16": {"autonomous_system_number": 7}})
+    settings = {"GeoIPDatabaseFilenames": [str(database)], "rules": {"DisallowASNs": ["7"]}}
+    rig = await Rig(network, tmp_path, **settings).start()
+    network.places[ABROAD, 80] = Destination
+    assert (await rig.open("8.8.8.8")).events == [PROHIBITED]
+    assert (await rig.open(ABROAD)).events == [OPENED]
+    assert rig.server.worker.counts["refused.tcp_disallowed"] == 1
+
+
 # ---- what the client is to dial itself --------------------------------------------------------------------
 
 COUNTRIES = {"8.8.8.0/24": "DE", "8.8.4.0/24": "FR", "2001:4860::/32": "DE", "127.0.0.0/8": "DE"}
@@ -256,6 +326,14 @@ async def test_what_no_client_may_reach_is_refused_before_countries_are_asked(
 ) -> None:
     rig = await split(network, tmp_path, {"SplitTunnelOwnRegion": True})
     assert (await rig.open("127.0.0.1")).events == [PROHIBITED]
+
+
+async def test_a_block_list_is_for_everything(network: Network, tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text(LISTED)
+    blocking = {"BlocklistFilename": "list.csv", "BlocklistActive": True}
+    rig = await split(network, tmp_path, {"SplitTunnelOwnRegion": True}, **blocking)
+    assert (await rig.open("8.8.8.8")).events == [PROHIBITED]
+    assert (await rig.open("8.8.8.9")).events == [SPLIT]
 
 
 async def test_traffic_rules_are_for_what_is_tunnelled(network: Network, tmp_path: Path) -> None:
@@ -550,3 +628,54 @@ async def test_a_lookup_without_an_answer_holds_nobody_else_up(network: Network,
     assert (await rig.open("8.8.8.8")).events == [OPENED]
     await asyncio.sleep(5.1)
     assert slow.events == [LATE]
+
+
+async def test_a_look_up_takes_from_the_time_there_is(network: Network, tmp_path: Path) -> None:
+    class Slow:
+        async def query(self, name: str) -> Sequence[Answer]:
+            await asyncio.sleep(2)
+            return [("8.8.8.8", 60)]
+
+        async def close(self) -> None:
+            """Nothing is held."""
+
+    rig = Rig(network, tmp_path, rules={"DialTCPPortForwardTimeoutMilliseconds": 3000})
+    rig.server.worker.resolver = Resolver(backend=Slow)
+    await rig.start()
+    network.places["8.8.8.8", 80] = HANGS
+    endpoint = rig.ask("slow.example")
+    await asyncio.sleep(2.9)
+    assert endpoint.events == []
+    await asyncio.sleep(0.2)
+    assert endpoint.events == [LATE]
+
+
+async def test_name_servers_that_are_dead_cost_no_tunnel_and_are_asked_again(
+    network: Network, tmp_path: Path
+) -> None:
+    class Dying:
+        dead = True
+
+        async def query(self, name: str) -> Sequence[Answer]:
+            if self.dead:
+                await asyncio.sleep(1000)
+            return [("8.8.8.8", 60)]
+
+        async def close(self) -> None:
+            """Nothing is held."""
+
+    servers = Dying()
+    rig = Rig(network, tmp_path)
+    rig.server.worker.resolver = Resolver(backend=lambda: servers)
+    await rig.start()
+    network.places["8.8.8.8", 80] = Destination
+    steady = await rig.open("8.8.8.8")
+    failing = [rig.ask("name.example") for _ in range(20)]
+    await asyncio.sleep(TIMEOUT + 0.1)
+    assert [endpoint.events for endpoint in failing] == [[LATE]] * 20
+    assert steady.events == [OPENED]
+    servers.dead = False
+    assert (await rig.open("name.example")).events == [OPENED]
+    steady.send(b"still there")
+    await settle()
+    assert steady.events == [OPENED]

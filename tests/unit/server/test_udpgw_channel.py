@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
+from dns.message import from_wire, make_query
 
 from headrace.codec.udpgw import MAX_DATAGRAM, Frame, UdpgwDecoder, encode_frame, encode_keepalive
+from headrace.documents.blocklist import read_blocklist
 from headrace.documents.port_policy import Address
 from headrace.documents.traffic_rules import ClientTraits, TrafficLimits, read_traffic_rules
 from headrace.server.egress import Egress
@@ -82,13 +84,23 @@ class Bench:
         *,
         dns_server: str = "192.0.2.53",
         bogons: bool = False,
+        blocklist: str = "",
         seeding: Seeding | None = None,
     ) -> None:
         self.flows: list[FakeFlow] = []
+        self.counts: Counter[str] = Counter()
         self.timers = Timers()
         self.fail = False
         self.endpoint = UdpgwEndpoint(
-            Gate(Exits(Egress(allow_bogons=bogons)), rules or limits(), Counter()),
+            Gate(
+                Exits(
+                    Egress(allow_bogons=bogons),
+                    blocklist=read_blocklist(blocklist.splitlines(keepends=True)),
+                    blocking=True,
+                ),
+                rules or limits(),
+                self.counts,
+            ),
             dns_server,
             seeding=seeding,
             open_flow=self._open,
@@ -187,11 +199,36 @@ def test_special_addresses_are_out_of_reach(host: str) -> None:
     assert len(test.flows) == 1
 
 
+def test_what_is_on_the_block_list_is_dropped() -> None:
+    bench = Bench(blocklist="8.8.8.8,feed,botnet\n")
+    bench.send(frame(1, "8.8.8.8"), frame(2, "::ffff:8.8.8.8"), frame(3, "8.8.4.4"))
+    assert [flow.host for flow in bench.flows] == ["8.8.4.4"]
+    assert bench.endpoint.dropped == 2
+
+
+@pytest.mark.parametrize(("host", "dns"), [("10.0.0.2", True), ("8.8.4.4", False)], ids=["ours", "another"])
+def test_questions_about_listed_names_are_dropped(host: str, dns: bool) -> None:
+    bench = Bench(blocklist="malware.example,feed,phishing\n")
+    names = ("a.example", "Malware.Example", "www.malware.example")
+    for name in names:
+        bench.send(frame(1, host, 53, make_query(name, "A").to_wire(), dns=dns))
+    (flow,) = bench.flows
+    assert [from_wire(sent).question[0].name.to_text() for sent in flow.sent] == [
+        "a.example.",
+        f"{names[2]}.",
+    ]
+    assert bench.endpoint.dropped == 1
+    bench.send(frame(1, host, 53, b"no message", dns=dns), frame(2, "8.8.4.4", 443, b"no message"))
+    assert len(flow.sent) == 2
+    assert bench.endpoint.dropped == 2
+
+
 def test_traffic_rules_are_kept() -> None:
     bench = Bench(limits(AllowUDPPorts=[443], DisallowSubnets=["8.8.8.0/24"]))
     bench.send(frame(1, port=80), frame(2, "8.8.8.8"), frame(3, port=0), frame(4))
     assert [(flow.host, flow.port) for flow in bench.flows] == [("8.8.4.4", 443)]
     assert bench.endpoint.dropped == 3
+    assert bench.counts == {"refused.udp_disallowed": 2}
 
 
 @pytest.mark.parametrize(
