@@ -14,6 +14,9 @@ __all__ = ["Rates"]
 class Socket(Protocol):
     """What is held to them."""
 
+    bytes_in: int
+    bytes_out: int
+
     def limit(self, limits: tuple[Limit, Limit] | None, read_at_once: int = 0) -> None: ...
 
 
@@ -23,23 +26,28 @@ class Rates:
     What is free comes once, with the handshake: other limits change what is left of it and give none anew.
     """
 
-    __slots__ = ("_close", "_exhausted", "_inward", "_outward", "_socket")
+    __slots__ = ("_before", "_close", "_exhausted", "_inward", "_outward", "_socket")
 
     def __init__(self, socket: Socket, exhausted: Callable[[], None]) -> None:
         self._socket = socket
         self._exhausted = exhausted
         self._close = False
+        self._before = 0, 0  # bytes that do not count
         self._inward = Throttle()
         self._outward = Throttle()
 
     def begin(self) -> None:
         """Count from now on."""
+        self._before = self._socket.bytes_in, self._socket.bytes_out
         self._inward = Throttle()
         self._outward = Throttle()
 
     def change(self, limits: TrafficLimits) -> None:
         """Go by these limits; what has passed counts towards them."""
         now = asyncio.get_running_loop().time()
+        # Nothing was counted while there was no limit.
+        self._inward.passed = self._socket.bytes_in - self._before[0]
+        self._outward.passed = self._socket.bytes_out - self._before[1]
         reads, writes = limits.read_bytes_per_second, limits.write_bytes_per_second
         self._inward.change(limits.read_unthrottled_bytes, reads, now)
         self._outward.change(limits.write_unthrottled_bytes, writes, now)

@@ -11,18 +11,18 @@ __all__ = ["Throttle"]
 class Throttle:
     """`unthrottled` bytes are free, after that `rate` bytes per second; a rate of 0 is no limit."""
 
-    __slots__ = ("_free_at", "_passed", "_rate", "_unthrottled")
+    __slots__ = ("_free_at", "_rate", "_unthrottled", "passed")
 
     def __init__(self, unthrottled: int = 0, rate: int = 0) -> None:
         self._unthrottled = unthrottled
         self._rate = rate
-        self._passed = 0
+        self.passed = 0  #: bytes
         self._free_at = 0.0  # when everything booked so far has been paid for
 
     def delay_after(self, count: int, now: float) -> float:
         """Return how many seconds to wait, having just passed `count` bytes; 0 to go on."""
-        self._passed += count
-        charged = min(count, self._passed - self._unthrottled)
+        self.passed += count
+        charged = min(count, self.passed - self._unthrottled)
         if charged > 0 and self._rate:
             self._free_at = max(self._free_at, now) + charged / self._rate
         return max(0.0, self._free_at - now)
@@ -36,4 +36,4 @@ class Throttle:
     @property
     def exhausted(self) -> bool:
         """The free bytes are used up."""
-        return self._passed >= self._unthrottled
+        return self.passed >= self._unthrottled

@@ -19,6 +19,7 @@ class Socket:
     """Notes what it is told to do."""
 
     def __init__(self) -> None:
+        self.bytes_in = self.bytes_out = 0
         self.limits: tuple[Limit, Limit] | None = None
         self.at_once = 0
         self.over = 0
@@ -31,10 +32,12 @@ class Socket:
         self.over += 1
 
     def read(self, count: int) -> float:
+        self.bytes_in += count
         assert self.limits is not None
         return self.limits[0](count, asyncio.get_running_loop().time())
 
     def written(self, count: int) -> float:
+        self.bytes_out += count
         assert self.limits is not None
         return self.limits[1](count, asyncio.get_running_loop().time())
 
@@ -100,6 +103,17 @@ async def test_rules_may_take_away_what_is_left() -> None:
     socket.read(500)
     socket.rates.change(replace(little, read_unthrottled_bytes=500))
     assert socket.over == 1
+
+
+async def test_what_passed_without_limits_counts_when_there_are_some() -> None:
+    socket = Socket()
+    socket.bytes_in = socket.bytes_out = 10_000  # before the handshake
+    socket.rates.begin()
+    socket.rates.change(FREE)
+    socket.bytes_in += 4000
+    socket.rates.change(replace(SLOW, read_unthrottled_bytes=5000, write_unthrottled_bytes=5000))
+    assert socket.read(2000) == pytest.approx(1.0)
+    assert socket.written(5000) == 0
 
 
 async def test_nothing_is_free() -> None:
