@@ -1,6 +1,7 @@
 """What we promise; a row of docs and a row here must say the same."""
 
 from bench.blocked import FROM_SESSION, FROM_START
+from bench.churn import FOUR_HOURS
 from bench.figures import Bar
 from bench.http import IDLE_MEMORY, PAGES
 from bench.stacks import ASYNCSSH, GO, GO_CLIENT, GO_OVER_OURS, OPENSSH, OURS, OURS_OVER_GO
@@ -45,6 +46,16 @@ BARS = (
     Bar("5,000 probes: a client's time to a tunnel, p99", OURS, at_most=2000),
     Bar("10,000 port forwards: refused", OURS, at_most=0),
     Bar("10,000 port forwards: without an echo", OURS, at_most=0),
+    *(
+        Bar(f"{FOUR_HOURS:,} clients come and go: {what}", OURS, at_most=most)
+        for what, most in (
+            ("failed", 0),
+            ("memory grew by", 4),
+            ("file descriptors grew by", 0),
+            ("tasks grew by", 0),
+            ("objects grew by", 1000),  # sqlite3 forgets cursors 200 at a time
+        )
+    ),
     *(
         Bar(f"first of 100,000 entries{what}", OURS, at_most=50)
         for what in ("", ", region with many", ", region with few", ", after a kill")
