@@ -154,4 +154,6 @@ def _clean_value(value: object) -> object:
 
 
 def _clean_text(text: str) -> str:
-    return scrub_addresses(text)[:MAX_TEXT]  # in this order: half an address is no longer found
+    if "." in text or ":" in text:  # else there is no address, and most texts are done with
+        text = scrub_addresses(text)
+    return text[:MAX_TEXT]  # and not before: half an address is no longer found

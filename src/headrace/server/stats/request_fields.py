@@ -6,7 +6,7 @@ no use. Times are cut down to the hour: nobody is told more exactly when a clien
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
@@ -51,12 +51,12 @@ _TIMES: Final = frozenset(
 _INTEGER: Final = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 
 
-def request_fields(parameters: Mapping[str, object], names: Iterable[str] = _FORMS) -> dict[str, object]:
+def request_fields(parameters: Mapping[str, object], names: Container[str] = _FORMS) -> dict[str, object]:
     """Return an event's fields from a request's parameters, or a statistic's members.
 
     What is missing, unknown, or not in its form is left out: this never raises.
     """
-    fields = {name: _field(name, parameters.get(name)) for name in names}
+    fields = {name: _field(name, value) for name, value in parameters.items() if name in names}
     return {name: value for name, value in fields.items() if value is not None}
 
 
