@@ -28,6 +28,7 @@ from headrace.client.proxy_options import ProxyOptions
 from headrace.client.servers import FixedServers
 from headrace.client.tunnel import Tunnel
 from headrace.codec.handshake_response import HandshakeResponse
+from headrace.documents.psinet import read_psinet
 from headrace.documents.server_entry import ServerEntry
 from headrace.establishment.settings import EstablishmentSettings
 from headrace.server.api import ApiSession
@@ -165,14 +166,17 @@ async def test_notices_say_nothing_about_where_the_server_is(server: MemoryServe
 async def test_what_the_handshake_brought_is_told(server: MemoryServer) -> None:
     shared = server.worker.shared
     homepages = ["https://example.org/one", "https://example.org/two"]
-    services = replace(shared.api, homepages=lambda parameters, region: homepages)
+    pages = {"CH": [{"url": url} for url in homepages]}
+    psinet = read_psinet(json.dumps({"sponsors": {"F" * 16: {"home_pages": pages}}}).encode())
+    services = replace(shared.api, psinet=psinet)
     server.worker.shared = replace(shared, api=services, geo_ip=Everywhere("CH"))
     run = await Run([server.entry]).connected()
     await run.stop()
-    assert [data["url"] for data in run.told("Homepage")] == homepages
+    assert sorted(data["url"] for data in run.told("Homepage")) == homepages
     assert run.notices.index(("Tunnels", {"count": 1})) > run.types.index("Homepage")
     assert run.told("ClientRegion") == [{"region": "CH"}]
-    assert run.told("ClientAddress") == [{"address": "192.0.2.1"}]
+    (told,) = run.told("ClientAddress")
+    assert told["address"].startswith("192.0.2.1:")
 
 
 @pytest.mark.parametrize("encoding", ["cbor", "json"])
