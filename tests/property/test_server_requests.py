@@ -54,7 +54,7 @@ JSON = st.dictionaries(
 @given(st.lists(st.tuples(NAMES, st.binary() | PACKED | JSON), max_size=4), st.booleans())
 def test_api_requests_are_answered_or_refused(requests: list[tuple[bytes, bytes]], greet: bool) -> None:
     traits = ClientTraits(tunnel_protocol="OSSH")
-    rules = ClientRules(DEFAULT_TRAFFIC_RULES, traits, Authorizations(KeyRing(), SHARED.clock))
+    rules = ClientRules(DEFAULT_TRAFFIC_RULES, traits, Authorizations(KeyRing(), SHARED.clock, Counter()))
     session = ApiSession(SHARED, rules, UNKNOWN_ORIGIN, lambda: "192.0.2.9")
     if greet:
         assert session.answer(b"psiphon-handshake", pack(HANDSHAKE)) is not None

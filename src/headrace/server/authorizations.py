@@ -4,7 +4,7 @@ An authorization serves one session at a time. When another presents it, the fir
 revoked: it goes on under the rules for such clients. What expires meanwhile counts no more, at once.
 """
 
-import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -13,8 +13,6 @@ from headrace.base.errors import DocumentError
 from headrace.documents.authorizations import Authorization, KeyRing
 
 __all__ = ["MOST", "Authorizations", "Grant"]
-
-_log = logging.getLogger(__name__)
 
 #: Authorizations of one client that are looked at: each costs a signature's verification.
 MOST: Final = 16
@@ -42,9 +40,8 @@ class Grant:
 
     def revoke(self) -> None:
         """Another session uses one of these authorizations."""
-        if not self.revoked:
-            self.revoked = True
-            self._changed()
+        self.revoked = True
+        self._changed()
 
     def expire(self, now: float) -> None:
         """Drop what has come to its end."""
@@ -55,11 +52,12 @@ class Grant:
 
 
 class Authorizations:
-    """Hands out grants, and knows the one that each authorization is in."""
+    """Hands out grants, and knows the one that each authorization is in. `counts` is where it counts."""
 
-    def __init__(self, ring: KeyRing, clock: Clock) -> None:
+    def __init__(self, ring: KeyRing, clock: Clock, counts: Counter[str]) -> None:
         self._ring = ring
         self._clock = clock
+        self._counts = counts
         self._holders: dict[str, Grant] = {}
 
     def claim(self, session_id: str, texts: Sequence[str], changed: Callable[[], None]) -> Grant:
@@ -68,16 +66,20 @@ class Authorizations:
         for text in texts[:MOST]:
             try:
                 authorization = self._ring.verify(text, self._clock.time())
-            except DocumentError as error:
-                _log.info("an authorization does not count", extra={"reason": str(error)})
+            except DocumentError:
+                self._counts["authorization.refused"] += 1
                 continue
             active.setdefault(authorization.access_type, authorization)
+            self._counts["authorization.accepted"] += 1
         grant = Grant(session_id, list(active.values()), changed)
         for identity in grant.claimed:
             holder = self._holders.get(identity)
-            if holder is not None and (holder.session_id != session_id or not session_id):
-                holder.revoke()
             self._holders[identity] = grant
+            if holder is None or holder.revoked:
+                continue
+            if holder.session_id != session_id or not session_id:  # else it is the same client, back again
+                self._counts["authorization.revoked"] += 1
+                holder.revoke()
         return grant
 
     def release(self, grant: Grant) -> None:

@@ -50,9 +50,10 @@ class Worker:
         self.shared = shared
         self.resolver = Resolver([shared.dns_server] if shared.dns_server else (), tell=self._looked_up)
         self.seed_states = SeedStates(shared.osl, shared.clock)
-        self.authorizations = Authorizations(shared.config.access_control_verification_key_ring, shared.clock)
-        self.clients = Clients()
         self.counts: Counter[str] = Counter()  #: of what happened since the start
+        ring = shared.config.access_control_verification_key_ring
+        self.authorizations = Authorizations(ring, shared.clock, self.counts)
+        self.clients = Clients()
         self.stats = WorkerStats(shared, self.counts)
         self.ports: dict[str, int] = {}
         self._descriptors = Descriptors()

@@ -136,7 +136,7 @@ def session(
 ) -> ApiSession:
     shared = shared or services()
     traits = ClientTraits(tunnel_protocol="OSSH", region=region)
-    client = ClientRules(rules, traits, Authorizations(KeyRing(), shared.clock))
+    client = ClientRules(rules, traits, Authorizations(KeyRing(), shared.clock, Counter()))
     return ApiSession(shared, client, Origin(Place(region), discovery), lambda: ADDRESS, counts)
 
 

@@ -1,5 +1,6 @@
 """Who uses which authorization: one session at a time, and only while it lasts."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 import pytest
@@ -34,7 +35,8 @@ class Desk:
 
     def __init__(self, ring: KeyRing = RING) -> None:
         self.clock = Now()
-        self.all = Authorizations(ring, self.clock)
+        self.counts: Counter[str] = Counter()
+        self.all = Authorizations(ring, self.clock, self.counts)
         self.told: list[str] = []
 
     def claim(self, session_id: str, *texts: str) -> Grant:
@@ -50,7 +52,9 @@ def ports(purchase: str = "a", seconds: float = 60.0) -> str:
 
 
 def test_what_is_good_counts_in_the_order_of_the_client() -> None:
-    grant = Desk().claim("s", "garbage", ports(), STRANGE, boost())
+    desk = Desk()
+    grant = desk.claim("s", "garbage", ports(), STRANGE, boost())
+    assert desk.counts == {"authorization.accepted": 2, "authorization.refused": 2}
     assert [each.access_type for each in grant.active] == ["ports", "boost"]
     assert not grant.revoked
 
@@ -78,6 +82,7 @@ def test_the_latest_session_has_it() -> None:
     third = desk.claim("third", boost(), ports())  # the first one's other authorization is known to be his
     assert (second.revoked, third.revoked) == (True, False)
     assert desk.told == ["first", "second"]
+    assert desk.counts["authorization.revoked"] == 2
 
 
 def test_a_session_that_connects_again_takes_it_from_nobody() -> None:
