@@ -39,6 +39,7 @@ FAMILIES: Final[Mapping[str, Family]] = {
     "dns": Family("names_asked", "outcome", "Look-ups: answered, failed, or known already (cached)."),
     "dns_ms": Family("names_asked_seconds", "outcome", "Time that those took.", _MILLISECOND),
     "blocklist": Family("blocklist_hits", "list", "Destinations found on a block list, by source/subject."),
+    "authorization": Family("authorizations", "outcome", "What clients' authorizations were found to be."),
     "alert": Family("alerts", "reason", "Alerts sent to clients."),
     "event": Family("events", "event", "Lines written to the event log."),
     "event_dropped": Family("events_dropped", "reason", "Lines that could not be."),

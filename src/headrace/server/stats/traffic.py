@@ -31,12 +31,12 @@ class Traffic:
     @property
     def up(self) -> int:
         """Bytes to destinations."""
-        return self._up + sum(flow.bytes_out for flow in self._open)
+        return self._up + sum([flow.bytes_out for flow in self._open]) if self._open else self._up
 
     @property
     def down(self) -> int:
         """Bytes from them."""
-        return self._down + sum(flow.bytes_in for flow in self._open)
+        return self._down + sum([flow.bytes_in for flow in self._open]) if self._open else self._down
 
     def opened(self, flow: Flow) -> None:
         """There is one more."""

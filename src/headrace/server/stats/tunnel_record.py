@@ -9,7 +9,7 @@ from typing import Final
 from headrace.server.stats.event_log import COARSE
 from headrace.server.stats.traffic import Flow, Traffic
 
-__all__ = ["RandomStreams", "TunnelRecord"]
+__all__ = ["Carried", "RandomStreams", "TunnelRecord"]
 
 _GRAIN: Final = COARSE["server_tunnel"]
 
@@ -126,3 +126,43 @@ class TunnelRecord:
                 "total_udpgw_channel_count": self.udpgw_channels,
             }
         return fields
+
+
+@dataclass(slots=True)
+class Carried:
+    """What several tunnels carried together."""
+
+    received: int = 0  #: bytes as on the wire
+    sent: int = 0
+    tcp_up: int = 0
+    tcp_down: int = 0
+    tcp_forwards: int = 0
+    udp_up: int = 0
+    udp_down: int = 0
+    udp_forwards: int = 0
+
+    def add(self, record: TunnelRecord, received: int, sent: int) -> None:
+        """Add what one carried."""
+        tcp, udp = record.tcp, record.udp
+        self.received += received
+        self.sent += sent
+        self.tcp_up += tcp.up
+        self.tcp_down += tcp.down
+        self.tcp_forwards += tcp.total
+        self.udp_up += udp.up
+        self.udp_down += udp.down
+        self.udp_forwards += udp.total
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Return what to count of it."""
+        return {
+            "bytes.tunnel_up": self.received,
+            "bytes.tunnel_down": self.sent,
+            "bytes.tcp_up": self.tcp_up,
+            "bytes.tcp_down": self.tcp_down,
+            "bytes.udp_up": self.udp_up,
+            "bytes.udp_down": self.udp_down,
+            "forward.tcp": self.tcp_forwards,
+            "forward.udp": self.udp_forwards,
+        }

@@ -1,11 +1,11 @@
 """How a worker's figures come together."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from headrace.server.stats.process_figures import open_files, resident_bytes
 from headrace.server.stats.snapshot import Histogram, Snapshot, client_key
-from headrace.server.stats.worker_stats import count_traffic
 
 if TYPE_CHECKING:
     from headrace.server.worker import Worker
@@ -15,7 +15,7 @@ __all__ = ["take_snapshot"]
 
 def take_snapshot(worker: "Worker") -> Snapshot:
     """Return the figures of this moment. It looks at every session, some microseconds each."""
-    counts = worker.counts + worker.shared.events.counts
+    carried = replace(worker.stats.carried)
     connections: Counter[str] = Counter()
     tunnels: Counter[str] = Counter()
     states: Counter[str] = Counter()
@@ -31,7 +31,7 @@ def take_snapshot(worker: "Worker") -> Snapshot:
             tcp += record.tcp.open
             udp += record.udp.open
             dialing += record.dialing
-            count_traffic(counts, record, session.socket.bytes_in, session.socket.bytes_out)
+            carried.add(record, session.socket.bytes_in, session.socket.bytes_out)
     return Snapshot(
         workers=1,
         accepting=0 if worker.door.reasons else 1,
@@ -48,6 +48,6 @@ def take_snapshot(worker: "Worker") -> Snapshot:
         open_files=open_files(),
         loop_lag=worker.stats.lag.longest,
         files=dict(worker.shared.written),
-        counts=dict(counts),
+        counts={**worker.counts, **worker.shared.events.counts, **carried.counts},
         handshake_seconds=worker.stats.handshakes + Histogram(),  # which is another one
     )

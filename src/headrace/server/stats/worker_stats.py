@@ -12,13 +12,13 @@ from headrace.server.stats.loop_lag import LoopLag
 from headrace.server.stats.request_fields import BASE, place_fields, request_fields
 from headrace.server.stats.snapshot import Histogram
 from headrace.server.stats.strangers import Strangers, reason_name
-from headrace.server.stats.tunnel_record import TunnelRecord
+from headrace.server.stats.tunnel_record import Carried, TunnelRecord
 
 if TYPE_CHECKING:
     from headrace.server.session import Session
     from headrace.server.shared import Shared
 
-__all__ = ["WorkerStats", "count_traffic", "entry_fields"]
+__all__ = ["WorkerStats", "entry_fields"]
 
 #: Hits on block lists that are told of one tunnel; they are counted, all of them.
 MAX_HITS: Final = 1024
@@ -31,6 +31,7 @@ class WorkerStats:
         self.counts = counts
         self.lag = LoopLag()
         self.handshakes = Histogram()
+        self.carried = Carried()  #: by tunnels that have ended
         self._events = shared.events
         self._destinations = shared.destinations
         self._clock = shared.clock
@@ -66,7 +67,7 @@ class WorkerStats:
     def ended(self, session: "Session", record: TunnelRecord, duration: float) -> None:
         """A tunnel has ended, after `duration` seconds."""
         socket, place, said = session.socket, session.origin.place, session.parameters
-        count_traffic(self.counts, record, socket.bytes_in, socket.bytes_out)
+        self.carried.add(record, socket.bytes_in, socket.bytes_out)
         for destination, tcp, udp in record.destinations():
             self._destinations.add_asn(destination, place, said, tcp, udp)
         access = session.access_types
@@ -104,16 +105,6 @@ class WorkerStats:
         while True:
             await asyncio.sleep(period)
             self._destinations.flush()
-
-
-def count_traffic(counts: Counter[str], record: TunnelRecord, received: int, sent: int) -> None:
-    """Add what a tunnel carried."""
-    counts["bytes.tunnel_up"] += received
-    counts["bytes.tunnel_down"] += sent
-    for name, traffic in (("tcp", record.tcp), ("udp", record.udp)):
-        counts[f"bytes.{name}_up"] += traffic.up
-        counts[f"bytes.{name}_down"] += traffic.down
-        counts[f"forward.{name}"] += traffic.total
 
 
 def _tag_fields(checks: Mapping[str, int]) -> dict[str, object]:
