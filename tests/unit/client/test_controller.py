@@ -478,9 +478,9 @@ async def test_a_relay_whose_far_side_has_finished_does_not_stay_forever(
 async def test_a_servers_alert_is_told(server: MemoryServer) -> None:
     run = await Run([server.entry]).connected()
     (session,) = server.sessions
-    assert session._connection is not None
+    assert session.tunnel is not None
     replies: list[bytes | None] = []
-    session._connection.request(b"psiphon-alert", b'{"reason": "unsafe-traffic"}', replies.append)
+    session.tunnel._connection.request(b"psiphon-alert", b'{"reason": "unsafe-traffic"}', replies.append)
     await settle()
     assert replies == [b""]
     assert [data["reason"] for data in run.told("ServerAlert")] == ["unsafe-traffic"]

@@ -158,10 +158,10 @@ async def test_a_server_that_says_goodbye(network: Network, server: MemoryServer
 async def test_a_server_may_not_open_channels(network: Network, server: MemoryServer) -> None:
     await connected(server)
     (session,) = server.sessions
-    assert session._connection is not None
+    assert session.tunnel is not None
     endpoint = RecordingEndpoint()
-    session._connection.open(b"direct-tcpip", Target("127.0.0.1", 22).encode(), endpoint)
-    session._connection.open(b"forwarded-tcpip", b"", second := RecordingEndpoint())
+    session.tunnel._connection.open(b"direct-tcpip", Target("127.0.0.1", 22).encode(), endpoint)
+    session.tunnel._connection.open(b"forwarded-tcpip", b"", second := RecordingEndpoint())
     await settle()
     assert endpoint.events == second.events == [("refused", numbers.ADMINISTRATIVELY_PROHIBITED, "")]
     assert len(network.dialled) == 1
@@ -177,10 +177,10 @@ async def test_a_servers_requests_are_answered(network: Network, server: MemoryS
     tunnel = make_tunnel(server.entry, answer=answer)
     await tunnel.connect()
     (session,) = server.sessions
-    assert session._connection is not None
+    assert session.tunnel is not None
     replies: list[bytes | None] = []
-    session._connection.request(b"known", b"payload", replies.append)
-    session._connection.request(b"unknown", b"", replies.append)
+    session.tunnel._connection.request(b"known", b"payload", replies.append)
+    session.tunnel._connection.request(b"unknown", b"", replies.append)
     await settle()
     assert asked == [(b"known", b"payload"), (b"unknown", b"")]
     assert replies == [b"reply", None]
