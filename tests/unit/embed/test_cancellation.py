@@ -114,8 +114,8 @@ def test_a_connection_in_a_tunnel_that_stays(tmp_path: Path, tls: bool) -> None:
             await settle()
             assert (asyncio.all_tasks(), here.network.open, len(timers())) == before
             (session,) = here.server.sessions
-            assert session._connection is not None
-            assert session._connection.channels == {}
+            assert session.tunnel is not None
+            assert session.tunnel._connection.channels == {}
         return done
 
     assert every_step(tmp_path, connection) > 5
