@@ -36,7 +36,7 @@ Duty = Callable[["Service"], Coroutine[Any, Any, None]]
 class Service:
     """Runs `count` workers until SIGTERM or SIGINT; `command` is a worker's command line.
 
-    Tunnels have `drain` seconds to end by themselves. `duties` are carried out while the workers serve.
+    Tunnels have `drain` seconds to end by themselves. `duties` are carried out meanwhile.
     """
 
     def __init__(
@@ -75,6 +75,8 @@ class Service:
         }
         for number, handler in handlers.items():
             loop.add_signal_handler(number, handler)
+        for duty in self._duties:
+            self._spawn(self._carry_out(duty))
         try:
             await self.supervisor.run()
         finally:
@@ -133,8 +135,6 @@ class Service:
     def _ready(self, text: str) -> None:
         self._announce(text)
         self._notifier.ready("serving")
-        for duty in self._duties:
-            self._spawn(self._carry_out(duty))
         if self._notifier.watchdog:
             self._spawn(self._show_life())
 

@@ -2,11 +2,15 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Sequence
 
 from headrace.server.worker_link import LONGEST
 
 __all__ = ["WorkerProcess"]
+
+#: How the service manager wants to be spoken to: by its child.
+_FOR_US_ALONE = ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC")
 
 
 class WorkerProcess:
@@ -19,9 +23,10 @@ class WorkerProcess:
     async def start(cls, command: Sequence[str]) -> "WorkerProcess":
         """Start one. Raises OSError."""
         pipe = asyncio.subprocess.PIPE
+        environment = {name: value for name, value in os.environ.items() if name not in _FOR_US_ALONE}
         return cls(
             await asyncio.create_subprocess_exec(
-                *command, stdin=pipe, stdout=pipe, start_new_session=True, limit=LONGEST
+                *command, stdin=pipe, stdout=pipe, env=environment, start_new_session=True, limit=LONGEST
             )
         )
 
