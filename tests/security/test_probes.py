@@ -122,7 +122,7 @@ async def test_a_replay_and_another_servers_key_are_strangers(worker: Worker) ->
     assert not replay.written
     assert not foreign.written
     assert endings([replay, foreign]) == {((TIMEOUT, "fin"), (TIMEOUT + 10, "close"))}
-    assert worker.refusals["seed seen before"] == 1
+    assert worker.counts["stranger.replay"] == 1
 
 
 async def test_garbage_behind_a_good_preamble_ends_in_silence_too(worker: Worker) -> None:

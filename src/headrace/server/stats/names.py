@@ -7,7 +7,7 @@ a reason, a protocol. Nothing of a client, and no destination, may be part of a 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-__all__ = ["FAMILIES", "Family", "split"]
+__all__ = ["FAMILIES", "Family"]
 
 
 class Family(NamedTuple):
@@ -47,9 +47,3 @@ FAMILIES: Final[Mapping[str, Family]] = {
     "lost": Family("workers_lost", "reason", "Worker processes that ended without having been asked to."),
 }
 """All of them, by name."""
-
-
-def split(name: str) -> tuple[Family, str]:
-    """Return a counter's family and its member. Raises KeyError for a name of no family."""
-    family, _, member = name.partition(".")
-    return FAMILIES[family], member
