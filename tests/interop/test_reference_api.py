@@ -1,21 +1,21 @@
-"""What the deployed client is told by a server of ours is what the deployed server tells it.
+"""What a server of ours tells its clients is what the deployed server does: the deployed client, and ours.
 
     HEADRACE_CONSOLE_CLIENT, HEADRACE_PSIPHOND   where the programs are; without them these tests are skipped
 
 Both servers have the same psinet database and the same traffic rules.
 """
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from tests.interop.ours import CHANNEL_AND_SPONSOR, our_server
+from tests.interop.ours import CHANNEL_AND_SPONSOR, PATIENCE, our_client, our_server
 from tests.interop.programs import Program, through_socks
 from tests.interop.reference import console_client, running_psiphond
 
@@ -29,6 +29,7 @@ pytestmark = [pytest.mark.reference, pytest.mark.timeout(90)]
 SPONSOR = CHANNEL_AND_SPONSOR["SponsorId"]
 KEY = "bm90IGEgc2VjcmV0IG91dHNpZGUgdGhpcyB0ZXN0IQ=="
 FORBIDDEN_PORT = 9
+SHOWN = {"EmitServerAlerts": True, "EmitClientAddress": True}
 RULES = {
     "DefaultRules": {
         "RateLimits": {"ReadBytesPerSecond": 3_000_000, "WriteBytesPerSecond": 4_000_000},
@@ -71,104 +72,130 @@ PSINET = {
 """All that a database may say, for a client on Linux."""
 
 
-@dataclass(frozen=True)
-class Met:
-    """A client that is connected."""
+Lines = Sequence[str]
 
-    client: Program
-    socks_port: int
-    tag: str  #: of the server that it is connected to
 
-    def notices(self, kind: str) -> list[dict[str, Any]]:
-        everything = [json.loads(line) for line in self.client.lines if line.startswith("{")]
-        return [notice["data"] for notice in everything if notice["noticeType"] == kind]
-
-    async def refused(self) -> None:
-        """Ask for what the rules forbid."""
-        with suppress(ConnectionError):
-            _, writer = await through_socks(self.socks_port, "127.0.0.1", FORBIDDEN_PORT)
-            writer.close()
+def notices(lines: Lines, kind: str) -> list[dict[str, Any]]:
+    """Return the data of a client's notices of a kind, as it printed them."""
+    everything = [json.loads(line) for line in lines if line.startswith("{")]
+    return [notice["data"] for notice in everything if notice["noticeType"] == kind]
 
 
 @asynccontextmanager
-async def met(
-    whose: str, directory: Path, settings: Mapping[str, object], **server_settings: object
-) -> AsyncIterator[Met]:
-    """Run a server, theirs or ours, and their client until it is connected."""
-    files = {"psinet.json": PSINET, "rules.json": RULES}
-    for name, content in files.items():
-        (directory / name).write_text(json.dumps(content))
+async def running(whose: str, directory: Path, **settings: object) -> AsyncIterator[Mapping[str, object]]:
+    """Run a server, theirs or ours; yields its entry."""
+    directory.mkdir()
+    (directory / "psinet.json").write_text(json.dumps(PSINET))
+    (directory / "rules.json").write_text(json.dumps(RULES))
     overrides = {
         "PsinetDatabaseFilename": str(directory / "psinet.json"),
         "TrafficRulesFilename": str(directory / "rules.json"),
         "DiscoveryValueHMACKey": KEY,
-        **server_settings,
+        **settings,
     }
-    entry: Mapping[str, object]
-    async with AsyncExitStack() as stack:
-        if whose == "theirs":
-            theirs = running_psiphond(directory / "server", "127.0.0.1", **overrides)
-            _, entry = await stack.enter_async_context(theirs)
-        else:
-            entry = (await stack.enter_async_context(our_server(directory, overrides=overrides))).entry
-        known = directory / "servers"
-        known.write_text(encode_fields(entry))
-        client = console_client(
-            directory / "client",
-            "OSSH",
-            {"EmitServerAlerts": True, "EmitClientAddress": True, **settings},
-            "-serverList",
-            known,
-        )
-        program, port = await stack.enter_async_context(client)
-        yield Met(program, port, entry_tag(entry))
+    if whose == "theirs":
+        async with running_psiphond(directory / "server", "127.0.0.1", **overrides) as (_, entry):
+            yield entry
+    else:
+        async with our_server(directory, overrides=overrides) as server:
+            yield server.entry
 
 
-async def told(whose: str, directory: Path, settings: Mapping[str, object]) -> dict[str, object]:
-    """Return what their client is told by a server."""
-    directory.mkdir()
-    async with met(whose, directory, settings) as found:
-        await found.refused()
-        await found.client.says('"ServerAlert"')
-        itself = f"updated server {diagnostic_id(found.tag)}"
-        addresses = [each["address"] for each in found.notices("ClientAddress")]
-        updated = {info["message"] for info in found.notices("Info") if "updated server" in info["message"]}
-        return {
-            "home pages": sorted(page["url"] for page in found.notices("Homepage")),
-            "upgrade": found.notices("ClientUpgradeAvailable"),
-            "address": [address.rpartition(":")[0] for address in addresses],
-            "region": found.notices("ClientRegion"),
-            "rates": [
-                (limits["upstreamBytesPerSecond"], limits["downstreamBytesPerSecond"])
-                for limits in found.notices("TrafficRateLimits")
-            ],
-            "authorizations": [each["IDs"] for each in found.notices("ActiveAuthorizationIDs")],
-            "discovered": sorted(updated - {itself}),
-            "its own entry": itself in updated,
-            "alerts": found.notices("ServerAlert"),
-        }
+@asynccontextmanager
+async def their_client(
+    entry: Mapping[str, object], directory: Path, **settings: object
+) -> AsyncIterator[tuple[Program, int]]:
+    """Run their client, which knows this server among those that it may replace."""
+    known = directory / "known"
+    known.write_text(encode_fields(dict(entry)))
+    async with console_client(
+        directory / "client", "OSSH", {**SHOWN, **settings}, "-serverList", known
+    ) as both:
+        yield both
+
+
+async def ask_for_what_is_forbidden(socks_port: int) -> None:
+    with suppress(ConnectionError):
+        _, writer = await through_socks(socks_port, "127.0.0.1", FORBIDDEN_PORT)
+        writer.close()
+
+
+def told(lines: Lines) -> dict[str, object]:
+    """Return what a client was told by its server."""
+    addresses = [each["address"] for each in notices(lines, "ClientAddress")]
+    limits = notices(lines, "TrafficRateLimits")
+    return {
+        "home pages": sorted(page["url"] for page in notices(lines, "Homepage")),
+        "upgrade": notices(lines, "ClientUpgradeAvailable"),
+        "address": [address.rpartition(":")[0] for address in addresses],
+        "region": notices(lines, "ClientRegion"),
+        "rates": [(each["upstreamBytesPerSecond"], each["downstreamBytesPerSecond"]) for each in limits],
+        "authorizations": [each["IDs"] for each in notices(lines, "ActiveAuthorizationIDs")],
+        "alerts": notices(lines, "ServerAlert"),
+    }
+
+
+def check(said: Mapping[str, object]) -> None:
+    """Insist that it is what the database and the rules say."""
+    alerts = said["alerts"]
+    assert isinstance(alerts, list)
+    assert [(alert["reason"], alert["actionURLs"]) for alert in alerts] == [
+        ("disallowed-traffic", ["https://alert.example/?client_region=None"])
+    ]
+    assert {name: value for name, value in said.items() if name != "alerts"} == {
+        "home pages": [
+            "https://a.example/?client_region=None&client_asn=None",
+            "https://b.example/?device_region=FR&client_platform=other",
+        ],
+        "upgrade": [{"version": "17"}],
+        "address": ["127.0.0.1"],
+        "region": [{"region": "None"}],
+        "rates": [(3_000_000, 4_000_000)],
+        "authorizations": [[]],
+    }
+
+
+def updated(lines: Lines, entry: Mapping[str, object]) -> tuple[list[str], bool]:
+    """Return the servers that their client learned of, and whether it has another entry of this one."""
+    itself = f"updated server {diagnostic_id(entry_tag(entry))}"
+    messages = {info["message"] for info in notices(lines, "Info") if "updated server" in info["message"]}
+    return sorted(messages - {itself}), itself in messages
 
 
 @pytest.mark.parametrize("encoding", ["cbor", "json"])
 @pytest.mark.parametrize("tactics", [False, True], ids=["without tactics", "with tactics"])
-async def test_our_server_tells_their_client_what_theirs_does(
-    encoding: str, tactics: bool, tmp_path: Path
-) -> None:
+async def test_their_client_is_told_the_same_by_either(encoding: str, tactics: bool, tmp_path: Path) -> None:
     """With tactics the client wants the answer in CBOR."""
     settings = {"TargetAPIEncoding": encoding, "DisableTactics": not tactics, "DeviceRegion": "FR"}
-    theirs = await told("theirs", tmp_path / "theirs", settings)
-    ours = await told("ours", tmp_path / "ours", settings)
-    assert ours == theirs
-    assert theirs["home pages"] == [
-        "https://a.example/?client_region=None&client_asn=None",
-        "https://b.example/?device_region=FR&client_platform=other",
-    ]
-    assert theirs["address"] == ["127.0.0.1"]
-    assert theirs["upgrade"] == [{"version": "17"}]
-    assert theirs["rates"] == [(3_000_000, 4_000_000)]
-    assert isinstance(theirs["discovered"], list) and len(theirs["discovered"]) == 1
-    assert theirs["its own entry"] is True  # theirs is not signed
-    assert isinstance(theirs["alerts"], list) and len(theirs["alerts"]) == 1
+    learned = []
+    for whose in ("theirs", "ours"):
+        directory = tmp_path / whose
+        async with (
+            running(whose, directory) as entry,
+            their_client(entry, directory, **settings) as (client, port),
+        ):
+            await ask_for_what_is_forbidden(port)
+            await client.says('"ServerAlert"')
+            check(told(client.lines))
+            learned.append(updated(client.lines, entry))
+    assert learned[0] == learned[1]
+    others, itself = learned[0]
+    assert len(others) == 1  # of all that the database has
+    assert itself  # the entry it had is not signed
+
+
+@pytest.mark.parametrize("whose", ["theirs", "ours"])
+@pytest.mark.parametrize("encoding", ["cbor", "json"])
+async def test_our_client_is_told_the_same_by_either(whose: str, encoding: str, tmp_path: Path) -> None:
+    settings = {**SHOWN, "TargetAPIEncoding": encoding, "DeviceRegion": "FR", "ClientVersion": "1"}
+    async with (
+        running(whose, tmp_path / whose) as entry,
+        our_client(entry, "OSSH", **settings) as (client, said),
+    ):
+        async with asyncio.timeout(PATIENCE):
+            while '"ServerAlert"' not in said.getvalue():  # it is sent once, whenever the server has time
+                await ask_for_what_is_forbidden(client.ports["Socks"])
+        check(told(said.getvalue().splitlines()))
 
 
 @pytest.mark.parametrize("whose", ["theirs", "ours"])
@@ -178,5 +205,9 @@ async def test_either_server_takes_our_authorizations(whose: str, encoding: str,
     ring = {"Keys": [json.loads(msgspec.json.encode(key.verification_key))]}
     authorization, identity = key.issue(b"purchase", (datetime.now(UTC) + timedelta(days=1)).timestamp())
     settings = {"Authorizations": [authorization], "TargetAPIEncoding": encoding}
-    async with met(whose, tmp_path, settings, AccessControlVerificationKeyRing=ring) as found:
-        assert [each["IDs"] for each in found.notices("ActiveAuthorizationIDs")] == [[identity]]
+    async with running(whose, tmp_path / whose, AccessControlVerificationKeyRing=ring) as entry:
+        async with their_client(entry, tmp_path, **settings) as (client, _):
+            assert [each["IDs"] for each in notices(client.lines, "ActiveAuthorizationIDs")] == [[identity]]
+        async with our_client(entry, "OSSH", **settings) as (_, said):
+            lines = said.getvalue().splitlines()
+            assert [each["IDs"] for each in notices(lines, "ActiveAuthorizationIDs")] == [[identity]]
