@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.processes import FOR_TESTS
 
 from headrace.documents.entry_fields import decode_fields, encode_fields
 from headrace.server.generate import CONFIG_FILE, TACTICS_FILE, TRAFFIC_RULES_FILE, generate_server
@@ -77,7 +78,7 @@ async def server(
         generated = generate_server(ip="127.0.0.1", protocols={"OSSH": port}, host_key=host_key("rsa"))
         generated.write(directory)
         path = directory / CONFIG_FILE
-        path.write_text(json.dumps({**json.loads(path.read_bytes()), "AllowBogons": True, **settings}))
+        path.write_text(json.dumps({**json.loads(path.read_bytes()), **FOR_TESTS, **settings}))
     words = ["--listen", "127.0.0.1", "--workers", workers]
     async with program("server", "run", "--config", path, *words, patience=patience) as running:
         assert running.process.stdout is not None
@@ -124,7 +125,7 @@ async def test_a_bad_file_changes_nothing_on_reload(workers: str, tmp_path: Path
             good = (tmp_path / name).read_bytes()
             (tmp_path / name).write_bytes(b"{")
             running.process.send_signal(signal.SIGHUP)
-            assert "the old state stays" in await running.line(f"{name}: not JSON")
+            assert "the old state stays" in await running.line(f"{name}:1: not JSON")
             (tmp_path / name).write_bytes(good)
         running.process.send_signal(signal.SIGHUP)
         await running.line('"event":"reloaded"')
@@ -140,7 +141,7 @@ async def test_a_server_says_what_it_does_not_do(workers: str, tmp_path: Path) -
     generated = generate_server(ip="127.0.0.1", protocols={"OSSH": 1}, host_key=host_key("rsa"))
     generated.write(tmp_path)
     path = tmp_path / CONFIG_FILE
-    path.write_text(json.dumps({**json.loads(path.read_bytes()), **settings, "AllowBogons": True}))
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), **settings, **FOR_TESTS}))
     async with program("server", "run", "--config", path, "--workers", workers) as running:
         assert json.loads(await running.line("QUIC-OSSH"))["level"] == "warning"
         assert json.loads(await running.line("AllowBogons"))["level"] == "warning"
