@@ -26,9 +26,9 @@ def fuzz(data: bytes) -> None:
         assert config.protocol_ports
         assert not set(config.unsupported_protocols) & set(config.protocol_ports)
     try:
-        prefixes = read_tactics_config(data, "fuzzed.config")
+        tactics = read_tactics_config(data, "fuzzed.config")
     except DocumentError as error:
         assert str(error).startswith("fuzzed.config: ")
     else:
-        least, most = prefixes.split_delay
+        least, most = tactics.prefixes.split_delay
         assert 0 <= least <= most

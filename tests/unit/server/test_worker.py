@@ -1,26 +1,22 @@
 """A worker: its queue of handshakes, its count of strangers, its start and its end."""
 
 import asyncio
-import json
 import socket
 from pathlib import Path
 
 import msgspec
 import pytest
-from tests.memory_network import Destination, MemoryServer, Network, make_tunnel, settle
+from tests.memory_network import MemoryServer, Network, make_tunnel, settle
 
 from headrace.base.errors import NetworkError, OperatorError
 from headrace.client.tunnel import Tunnel
 from headrace.documents.server_config import read_server_config
 from headrace.net.tunnel_socket import FIN_GRACE
 from headrace.obfuscation.seed_history import SeedMemory
-from headrace.server.generate import CONFIG_FILE, TRAFFIC_RULES_FILE
+from headrace.server.generate import CONFIG_FILE
 from headrace.server.shared import Shared
 from headrace.server.worker import Worker
-from headrace.ssh.forwarding import DIRECT_TCPIP
-from headrace.ssh.forwarding import Destination as Target
 from headrace.testing.fake_tcp import FakeTcp
-from headrace.testing.peers import RecordingEndpoint
 
 pytestmark = pytest.mark.virtual_time
 
@@ -278,21 +274,3 @@ async def test_without_tunnels_stopping_takes_no_time(server: MemoryServer) -> N
     handshaking(server, 1)
     await server.worker.stop(1000)
     assert now() < 0.1
-
-
-async def test_reloaded_rules_hold_for_those_who_come_from_then_on(
-    network: Network, server: MemoryServer, tmp_path: Path
-) -> None:
-    network.places["8.8.8.8", 25] = Destination
-    before = await connected(server)
-    (tmp_path / TRAFFIC_RULES_FILE).write_text(json.dumps({"DefaultRules": {"DisallowTCPPorts": [25]}}))
-    server.worker.shared = server.worker.shared.reloaded(tmp_path)
-    after = await connected(server)
-    outcomes = []
-    for tunnel in (before, after):
-        endpoint = RecordingEndpoint()
-        tunnel.open_channel(DIRECT_TCPIP, Target("8.8.8.8", 25).encode(), endpoint)
-        await settle()
-        outcomes.append(endpoint.events[0][0])
-        tunnel.abort()
-    assert outcomes == ["opened", "refused"]
