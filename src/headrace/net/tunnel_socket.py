@@ -7,6 +7,7 @@ copied to the front for the next read.
 """
 
 import asyncio
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol, cast
@@ -33,6 +34,8 @@ HIGH, LOW = 256 * 1024, 64 * 1024
 _FULL, _FILLING, _RESTING = 1, 2, 4
 #: Given bytes that passed and the time, how long to rest.
 Limit = Callable[[int, float], float]
+#: Having written so much, a tunnel waits for the loop's next round, unless it is the only one that does.
+TURN: Final = 128 * 1024
 #: A peer that asks and asks but never reads its answers is not read either above this many unwritten bytes.
 #: Bulk data stops long before, so two honest peers cannot come to wait for each other.
 STUCK: Final = 4 * 1024 * 1024
@@ -102,6 +105,15 @@ class Owner(Protocol):
         ...
 
 
+class _Turns(threading.local):
+    """Which of a thread's tunnels had the last one."""
+
+    last = 0
+
+
+_TURNS: Final = _Turns()
+
+
 class TunnelSocket(asyncio.BufferedProtocol):
     """The protocol object of one tunnel's TCP connection."""
 
@@ -121,6 +133,7 @@ class TunnelSocket(asyncio.BufferedProtocol):
         self._limits: tuple[Limit, Limit] | None = None
         self._read_at_once = READ
         self._rests: list[asyncio.TimerHandle | None] = [None, None]  # ends of those that the limits want
+        self._written = 0  # since its last turn was over
         self._blocked = 0  # reasons why nothing more should be sealed at the moment
         self._waiting = False  # not reading, because SSH may not begin yet
         self._resting = False  # not reading, because of the limit
@@ -310,19 +323,29 @@ class TunnelSocket(asyncio.BufferedProtocol):
         core, tcp = self._core, self._tcp
         if core is None or tcp is None or self._corked or self._discarding or not core.pending:
             return
-        small = core.pending < FLUSH_AT
+        size = core.pending
+        small = size < FLUSH_AT
         output = core.take_output()
         if small and len(output) > 1:
             output = [b"".join(output)]
         for piece in output:
             self._write(piece)
         if self._limits is not None:
-            self._rest_from_writing(self._limits[1](sum(map(len, output)), self._loop.time()))
+            self._rest_from_writing(self._limits[1](size, self._loop.time()))
         # Do not wait for pause_writing: uvloop writes at the end of its round, until when every channel
         # could pour a whole window into the buffer.
-        if not self._blocked and tcp.get_write_buffer_size() > HIGH:
+        if not self._blocked and (self._had_its_turn(size) or tcp.get_write_buffer_size() > HIGH):
             self._set_blocked(_FILLING, True)
             self._loop.call_soon(self._look_again)
+
+    def _had_its_turn(self, size: int) -> bool:
+        """Whether another tunnel comes first now. The kernel may take megabytes of many channels at once."""
+        self._written += size
+        if self._written < TURN:
+            return False
+        self._written = 0
+        before, _TURNS.last = _TURNS.last, id(self)
+        return before != id(self)
 
     def _rest_from_writing(self, delay: float) -> None:
         if delay > 0 and not self._blocked & _RESTING:

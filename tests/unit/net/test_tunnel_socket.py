@@ -16,6 +16,7 @@ from headrace.ssh.channel import Channel
 from headrace.ssh.clear import Veil
 from headrace.ssh.connection import Connection
 from headrace.ssh.transport import Role, Transport, TransportConfig
+from headrace.ssh.wire import Reader, u32
 from headrace.testing.fake_tcp import FakeTcp
 from headrace.testing.peers import RecordingEndpoint, host_key
 
@@ -338,6 +339,43 @@ async def test_a_full_read_lets_the_others_have_their_turn() -> None:
     assert stranger.tcp.log == ["pause", "resume"]
     assert stranger.tcp.arrive(bytes(100)) == 100  # not a full one
     assert stranger.tcp.log == ["pause", "resume"]
+
+
+async def busy() -> tuple[Connection, Callable[[], bool]]:
+    """Return a tunnel, and what writes a turn's worth to it and says whether it then has to wait."""
+    client, server = await connected_pair()
+    assert client.connection is not None
+    connection, endpoint = client.connection, RecordingEndpoint()
+    connection.open(b"direct-tcpip", b"", endpoint)
+    await settle(client, server)
+    client.tcp.written.clear()
+
+    def write() -> bool:
+        assert endpoint.channel is not None
+        endpoint.channel.on_adjust(Reader(u32(tunnel_socket.TURN)))
+        endpoint.send(bytes(tunnel_socket.TURN))
+        return connection.paused
+
+    return connection, write
+
+
+async def test_busy_tunnels_take_turns_whatever_the_system_takes_of_each() -> None:
+    (one, write_one), (other, write_other) = await busy(), await busy()
+    write_one()
+    for _ in range(3):
+        await asyncio.sleep(0)
+        assert write_other()
+        assert write_one()
+    await asyncio.sleep(0)
+    assert not one.paused
+    assert not other.paused
+
+
+async def test_who_is_busy_alone_does_not_wait() -> None:
+    _, write = await busy()
+    write()
+    await asyncio.sleep(0)
+    assert not any(write() for _ in range(10))
 
 
 async def test_its_turn_does_not_come_while_it_waits_for_admission() -> None:
