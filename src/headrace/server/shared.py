@@ -193,7 +193,7 @@ def _blocklist(directory: Path, name: str, before: Blocklist) -> Blocklist:
         if before.version == version:
             return before
         with path.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
-            return read_blocklist(lines, f"BlocklistFilename: {path}", version=version)
+            return read_blocklist(lines, str(path), version=version)
     except OSError as error:
         raise DocumentError(f"BlocklistFilename: {path} cannot be read: {error.strerror}") from error
 

@@ -250,7 +250,7 @@ async def test_a_new_block_list_counts_for_tunnels_there_are(network: Network, t
     assert (await rig.open("8.8.8.8")).events == [OPENED]
     assert (await rig.open("malware.example")).events == [PROHIBITED]  # for its address
     (tmp_path / "list.csv").write_text("8.8.4.4,feed\n")
-    with pytest.raises(DocumentError, match=r"BlocklistFilename: .*list\.csv: line 1: write three fields"):
+    with pytest.raises(DocumentError, match=r"list\.csv: line 1: write three fields"):
         worker.shared.reloaded(tmp_path)
     assert (await rig.open("8.8.4.4")).events == [PROHIBITED]
 

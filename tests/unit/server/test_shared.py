@@ -8,6 +8,7 @@ import pytest
 from tests.osl_configs import config_bytes, osl_config, scheme
 
 from headrace.base.errors import DocumentError
+from headrace.documents.blocklist import Reason
 from headrace.documents.server_config import ServerConfig, read_server_config
 from headrace.documents.traffic_rules import ClientTraits
 from headrace.server.generate import CONFIG_FILE, TACTICS_FILE, TRAFFIC_RULES_FILE, generate_server
@@ -151,3 +152,17 @@ def test_repr_keeps_the_secrets(tmp_path: Path) -> None:
     assert shared.password not in shown
     assert shared.keyword.decode() not in shown
     assert len(shown) < 100
+
+
+def test_a_block_list_is_read_again_when_it_is_another(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("malware.example,feed,botnet\n", encoding="utf-8-sig")
+    shared = load(tmp_path, BlocklistFilename="list.csv", BlocklistActive=True)
+    assert shared.exits.blocking
+    assert shared.exits.blocklist.name("malware.example") == (Reason("feed", "botnet"),)
+    assert shared.reloaded(tmp_path).blocklist is shared.blocklist
+    (tmp_path / "list.csv").write_text("other.example,feed,botnet\n")
+    fresh = shared.reloaded(tmp_path)
+    assert fresh.exits.blocklist.name("malware.example") == ()
+    (tmp_path / "list.csv").unlink()
+    with pytest.raises(DocumentError, match=r"BlocklistFilename: .*list\.csv cannot be read: No such file"):
+        fresh.reloaded(tmp_path)
