@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from tests.interop.ours import CHANNEL_AND_SPONSOR
 from tests.interop.programs import Program, running, unused_port
@@ -19,8 +20,19 @@ from tests.interop.programs import Program, running, unused_port
 from headrace.server.generate import CONFIG_FILE, TRAFFIC_RULES_FILE, generate_server
 from headrace.testing.peers import host_key
 
-__all__ = ["Client", "Way", "connected_client", "make_server", "running_client", "running_server"]
+__all__ = [
+    "FOR_TESTS",
+    "Client",
+    "Way",
+    "connected_client",
+    "make_server",
+    "running_client",
+    "running_server",
+]
 
+
+FOR_TESTS: Final = {"AllowBogons": True, "LoadLimits": {"LoadPerCore": 0, "AvailableMemoryBytes": 0}}
+"""Settings of a server that lets its clients back to this machine, and serves however busy that is."""
 
 #: How a notice of so many tunnels begins.
 TUNNELS = '{{"data":{{"count":{}}},"noticeType":"Tunnels"'
@@ -63,7 +75,7 @@ def make_server(directory: Path, rules: Mapping[str, object] | None = None, **se
     generated = generate_server(ip="127.0.0.1", protocols={"OSSH": port}, host_key=host_key("rsa"))
     generated.write(directory)
     config = directory / CONFIG_FILE
-    config.write_text(json.dumps({**json.loads(config.read_text()), "AllowBogons": True, **settings}))
+    config.write_text(json.dumps({**json.loads(config.read_text()), **FOR_TESTS, **settings}))
     if rules:
         (directory / TRAFFIC_RULES_FILE).write_text(json.dumps({"DefaultRules": rules}))
     return generated.entry

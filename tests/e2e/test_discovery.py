@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.interop.ours import CHANNEL_AND_SPONSOR
 from tests.interop.programs import Program, running, unused_port
-from tests.processes import TUNNELS
+from tests.processes import FOR_TESTS, TUNNELS
 
 from headrace.crypto.signing import SigningKey
 from headrace.discovery.servers import DiscoveryServer
@@ -33,7 +33,7 @@ def make(directory: Path, address: str, **settings: object) -> str:
     generated = generate_server(ip=address, protocols={"OSSH": unused_port()}, host_key=host_key("rsa"))
     generated.write(directory)
     config = directory / CONFIG_FILE
-    fields = {**json.loads(config.read_text()), "AllowBogons": True, "DiscoveryValueHMACKey": SECRET}
+    fields = {**json.loads(config.read_text()), **FOR_TESTS, "DiscoveryValueHMACKey": SECRET}
     config.write_text(json.dumps({**fields, **settings}))
     return encode_fields(sign_entry(decode_fields(generated.entry), KEY))
 

@@ -11,6 +11,7 @@ import pytest
 from tests.interop.ours import CHANNEL_AND_SPONSOR
 from tests.interop.programs import Program, program
 from tests.namespaces import ECHO_PORT, NAME_SERVER, PAGE, SERVER, SITE, Machine, two_machines
+from tests.processes import FOR_TESTS
 
 from headrace.server.generate import CONFIG_FILE, generate_server
 from headrace.testing.peers import host_key
@@ -47,7 +48,7 @@ async def far_away(machine: Machine) -> AsyncIterator[str]:
     generated = generate_server(ip=SERVER, protocols={"OSSH": OSSH_PORT}, host_key=host_key("rsa"))
     generated.write(machine.directory)
     config = machine.directory / CONFIG_FILE
-    settings = {"AllowBogons": True, "DNSResolverIPAddress": NAME_SERVER}
+    settings = {**FOR_TESTS, "DNSResolverIPAddress": NAME_SERVER}
     config.write_text(json.dumps({**json.loads(config.read_text()), **settings}))
     serve = (*HEADRACE, "server", "run", "--config", config, "--listen", SERVER, "--workers", "1")
     async with machine.module("tests.far_site", "open"), machine.running(*serve) as server:

@@ -18,6 +18,7 @@ from typing import Any, Self
 import pytest
 from tests.interop.programs import Program, running, through_socks, unused_port
 from tests.memory_network import Destination, MemoryServer, Network, client_config, settle
+from tests.processes import FOR_TESTS
 
 from headrace.base.clock import SYSTEM_CLOCK
 from headrace.base.rng import SeededRng
@@ -162,7 +163,7 @@ async def server(directory: Path, address: str) -> AsyncIterator[Server]:
     generated = generate_server(ip=address, protocols={"OSSH": port}, host_key=host_key("rsa"))
     generated.write(directory)
     file = directory / CONFIG_FILE
-    file.write_text(json.dumps({**json.loads(file.read_bytes()), "AllowBogons": True}))
+    file.write_text(json.dumps({**json.loads(file.read_bytes()), **FOR_TESTS}))
     command = (sys.executable, "-m", "headrace", "server", "run", "--config", file, "--workers", "1")
     async with running(*command, "--listen", address, directory=directory) as program:
         try:

@@ -67,8 +67,9 @@ class DemoNetwork:
         directory = self._directory / name
         generated.write(directory)
         config = directory / CONFIG_FILE
-        # The origin is on this machine, where servers otherwise refuse to go.
-        config.write_text(json.dumps({**json.loads(config.read_text()), "AllowBogons": True}))
+        # The origin is on this machine, where servers otherwise refuse to go; and that may be busy.
+        settings = {"AllowBogons": True, "LoadLimits": {"LoadPerCore": 0, "AvailableMemoryBytes": 0}}
+        config.write_text(json.dumps({**json.loads(config.read_text()), **settings}))
         log = self._stack.enter_context(_new_file(directory / "log"))
         process = await self._spawn(
             "server", "run", "--config", str(config), "--listen", _ADDRESS, "--workers", "1", stderr=log
