@@ -113,9 +113,11 @@ class Resolver:
         if before is None:
             return
         self.start()
-        if self._pending:
-            await asyncio.wait(self._pending.values())
-        await before.close()
+        try:
+            if self._pending:
+                await asyncio.wait(self._pending.values())
+        finally:
+            await before.close()
 
     async def close(self) -> None:
         """End all look-ups; those who wait for one are cancelled."""

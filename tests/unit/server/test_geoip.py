@@ -1,6 +1,8 @@
 """Where addresses are: what databases know, and how they are taken in use and replaced."""
 
 import os
+import threading
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -111,6 +113,28 @@ def test_a_file_that_is_written_over_changes_nothing_until_it_is_loaded(tmp_path
     write_database(path, {"198.18.0.0/16": "FR"})
     assert countries.country("198.18.0.1") == "DE"
     assert GeoIP.load([path], countries).country("198.18.0.1") == "FR"
+
+
+def test_a_database_is_replaced_while_it_is_asked(tmp_path: Path) -> None:
+    path = write_database(tmp_path / "world.mmdb", WORLD)
+    current = [GeoIP.load([path])]
+    seen: Counter[str] = Counter()
+    done = threading.Event()
+
+    def ask() -> None:
+        while not done.is_set() or not seen["FR"]:
+            seen[current[0].country("198.18.0.1")] += 1
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        for turn in range(10):
+            write_database(path, {"198.18.0.0/16": "FR" if turn % 2 else "DE", f"{turn}.0.0.0/8": "IR"})
+            current[0] = GeoIP.load([path], current[0])
+    finally:
+        done.set()
+        asking.join()
+    assert seen.keys() <= {"DE", "FR"}
 
 
 def test_what_did_not_change_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
