@@ -65,7 +65,7 @@ class ClientTunnel:
         before = self.api.handshaken
         reply = self.api.answer(name, bytes(payload))
         if self.api.failed:
-            self._session.end_soon()
+            self._session.end_soon("bad_handshake")
         elif self.api.handshaken and not before:
             self._begin()
         return reply

@@ -46,7 +46,7 @@ class Session:
         )
         self._transport: Transport | None = None
         self._rules: ClientRules | None = None
-        self._rates = Rates(self.socket, self.end_soon)
+        self._rates = Rates(self.socket, lambda: self.end_soon("exhausted"))
         self.origin = UNKNOWN_ORIGIN
         self.login = Login()
         self.tunnel: ClientTunnel | None = None  #: once the client is logged in
@@ -232,10 +232,11 @@ class Session:
             return
         self._silent += elapsed
         if self.state == "tunnel" and self._silent >= silence_limit:
-            self._leave()
+            self.end_soon("silent")
 
-    def end_soon(self) -> None:
+    def end_soon(self, reason: str) -> None:
         """End the tunnel once what is being answered is."""
+        self._worker.counts[f"closed.{reason}"] += 1
         asyncio.get_running_loop().call_soon(self._leave)
 
     def _leave(self) -> None:

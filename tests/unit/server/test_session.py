@@ -338,6 +338,7 @@ async def test_a_silent_tunnel_is_given_up_after_five_minutes(network: Network, 
     begun = now()
     await tunnel.ended
     assert SILENCE - SWEEP <= now() - begun <= SILENCE + 2 * SWEEP
+    assert server.worker.counts["closed.silent"] == 1
     await settle()
     assert network.open == []
     await server.worker.stop()
@@ -368,6 +369,7 @@ async def test_what_we_send_does_not_keep_it(network: Network, tmp_path: Path) -
         origin.send(b"x")
         await asyncio.sleep(1)
     assert SILENCE - SWEEP <= now() - begun <= SILENCE + 2 * SWEEP
+    assert server.worker.counts["closed.silent"] == 1
     await server.worker.stop()
 
 
@@ -516,6 +518,7 @@ async def test_an_allowance_without_a_rate_ends_the_tunnel_too(network: Network,
     flow.origin.send(bytes(400_000))
     await settle()
     assert tunnel.ended.done()  # at once
+    assert server.worker.counts["closed.exhausted"] == 1
     await server.worker.stop()
 
 
