@@ -12,11 +12,15 @@ import logging
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TextIO
 
+from headrace.base.line_file import LineFile
 from headrace.base.redact import scrub_addresses
 
 __all__ = ["LEVELS", "SECRET", "SECRET_FIELDS", "JsonFormatter", "configure_logging"]
+
+_log = logging.getLogger(__name__)
 
 SECRET = "[secret]"  # noqa: S105 - it stands in for secrets
 
@@ -73,6 +77,29 @@ class JsonFormatter(logging.Formatter):
         return name in self._secret_fields or any(name.endswith("_" + word) for word in self._secret_fields)
 
 
+class _FileHandler(logging.Handler):
+    """Appends to a file. Lines that could not be written are made up for with one that tells their number."""
+
+    def __init__(self, file: LineFile) -> None:
+        file.open()
+        super().__init__()
+        self._file = file
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record)
+        except Exception:
+            self.handleError(record)
+            return
+        lost = self._file.lost
+        if self._file.append(line.encode("utf-8", "replace") + b"\n") and lost:
+            _log.warning("the log can be written again", extra={"lost_lines": lost})
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
 def configure_logging(
     level: str = "info",
     *,
@@ -82,13 +109,11 @@ def configure_logging(
 ) -> None:
     """Send all records from `level` up to `file`, or to `stream`, or to standard error.
 
-    The file is reopened when a log rotator has moved it away.
+    The file is reopened when a log rotator has moved it away. Raises OSError if it cannot be opened now.
     """
     handler: logging.Handler
     if file:
-        from logging.handlers import WatchedFileHandler  # takes longer to import than logging itself
-
-        handler = WatchedFileHandler(file, encoding="utf-8")
+        handler = _FileHandler(LineFile(Path(file), 0o666))
     else:
         handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter(secret_fields))

@@ -70,7 +70,7 @@ def _worker(worker: WorkerStatus) -> str:
         state = (
             f"process {worker.process}, {'' if worker.ready else 'starting '}for {time_span(worker.seconds)}"
         )
-    return f"{state}, lost {worker.losses} times before" if worker.losses else state
+    return f"{state}, losses {worker.losses}" if worker.losses else state
 
 
 def _meaning(family: str) -> str:

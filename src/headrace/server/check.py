@@ -88,7 +88,8 @@ def _check_files(config: ServerConfig, directory: Path, now: float) -> Iterator[
         try:
             make_strategy(tactics.discovery_strategy, config.discovery_value_hmac_key)
         except DocumentError as error:
-            raise DocumentError(f"{file}: ServerDiscoveryStrategy: {error}") from error
+            where = "DefaultTactics.Parameters.ServerDiscoveryStrategy"
+            raise DocumentError(f"{file}: {where}: {error}") from error
 
     def read_network(data: bytes, file: str) -> None:
         psinets.append(read_psinet(data, file, Path(file).stat().st_mtime))

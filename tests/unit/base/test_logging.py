@@ -107,3 +107,23 @@ def test_levels_of_configuration_files(stream: io.StringIO, level: str, shown: i
     for number in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL):
         LOGGER.log(number, "x")
     assert len(lines(stream)) == shown
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_costs_lines_and_that_is_told_once_it_is_over(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "log"
+    configure_logging(file=str(log))
+    LOGGER.info("one")
+    log.unlink()
+    log.symlink_to("/dev/full")
+    for word in ("two", "three"):
+        LOGGER.info(word)
+    log.unlink()
+    LOGGER.info("four")
+    LOGGER.info("five")
+    told = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [line["event"] for line in told] == ["four", "the log can be written again", "five"]
+    assert told[1]["lost_lines"] == 2
+    assert capfd.readouterr() == ("", "")

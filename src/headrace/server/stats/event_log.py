@@ -8,7 +8,6 @@ several processes never mix. Whatever a field may hold, no address leaves: all t
 
 import json
 import logging
-import os
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from typing import Final
 
 import headrace
 from headrace.base.clock import SYSTEM_CLOCK, Clock
+from headrace.base.line_file import LineFile
 from headrace.base.redact import scrub_addresses
 from headrace.base.rng import SYSTEM_RNG, Rng
 from headrace.documents.server_config import ServerConfig
@@ -35,7 +35,6 @@ COARSE: Final[Mapping[str, int]] = {
 }
 #: Characters that are kept of a text.
 MAX_TEXT: Final = 512
-_STANDARD_ERROR: Final = 2
 
 
 class EventLog:
@@ -55,26 +54,22 @@ class EventLog:
     ) -> None:
         self.written: Counter[str] = Counter()  #: lines, by event
         self.dropped = 0
-        self._file = file
+        self._file = LineFile(file)
         self._host = {"build_rev": headrace.__version__, **(host or {})}
         self._clock = clock
         self._rng = rng
-        self._descriptor = -1 if file else _STANDARD_ERROR
-        self._lost = 0  # lines since the last that could be written
-        self._torn = False  # the last line is only partly there
 
     def write(self, name: str, fields: Mapping[str, object]) -> None:
         """Write an event: its fields, and what all events have."""
-        if self._append(self.line(name, fields)):
+        lost = self._file.lost
+        if self._file.append(self.line(name, fields)):
             self.written[name] += 1
-            if self._lost:
-                _log.warning("events can be written again", extra={"dropped": self._lost})
-                self._lost = 0
+            if lost:
+                _log.warning("events can be written again", extra={"dropped": lost})
             return
         self.dropped += 1
-        if not self._lost:
+        if not lost:
             _log.error("events cannot be written, and are dropped until they can")
-        self._lost += 1
 
     @property
     def counts(self) -> Counter[str]:
@@ -86,9 +81,7 @@ class EventLog:
 
     def close(self) -> None:
         """Close the file; a later event opens it again."""
-        if self._file is not None and self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        self._file.close()
 
     def line(self, name: str, fields: Mapping[str, object]) -> bytes:
         """Return what `write` writes."""
@@ -103,33 +96,6 @@ class EventLog:
         event |= {key: value for key, value in _clean(fields).items() if key not in event}
         text = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
         return text.encode("utf-8", "replace") + b"\n"
-
-    def _append(self, line: bytes) -> bool:
-        if self._torn:
-            line = b"\n" + line  # so that what is left of the torn line spoils no other
-        try:
-            self._reopen()
-            done = os.write(self._descriptor, line)
-        except OSError:
-            return False
-        self._torn = done < len(line)
-        return not self._torn
-
-    def _reopen(self) -> None:
-        """See to it that the file is open under its name. Raises OSError."""
-        if self._file is None:
-            return
-        try:
-            there = os.stat(self._file)
-        except FileNotFoundError:
-            self.close()
-        else:
-            if self._descriptor >= 0 and not os.path.samestat(there, os.fstat(self._descriptor)):
-                self.close()
-        if self._descriptor < 0:
-            self._descriptor = os.open(
-                self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600
-            )
 
 
 def open_event_log(config: ServerConfig, directory: Path, clock: Clock = SYSTEM_CLOCK) -> EventLog:
