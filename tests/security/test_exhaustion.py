@@ -18,6 +18,7 @@ from headrace.client.local_connection import NEGOTIATION_TIMEOUT
 from headrace.client.local_socks import SocksConnection
 from headrace.client.tunnel import Tunnel
 from headrace.net.tunnel_socket import FIN_GRACE
+from headrace.server.load.memory import Memory
 from headrace.ssh import numbers
 from headrace.ssh.channel import INITIAL_WINDOW, MAX_WINDOW
 from headrace.ssh.forwarding import DIRECT_TCPIP
@@ -56,9 +57,13 @@ def was_refused_and_goes_on(server: MemoryServer, number: int) -> FakeTcp:
     return tcp
 
 
-ATTACKS = pytest.mark.parametrize(
-    "attack", [says_nothing, stops_half_way, searches_for_a_terminator, was_refused_and_goes_on]
-)
+ATTACKERS: list[Attack] = [
+    says_nothing,
+    stops_half_way,
+    searches_for_a_terminator,
+    was_refused_and_goes_on,
+]
+ATTACKS = pytest.mark.parametrize("attack", ATTACKERS)
 
 
 @pytest.fixture
@@ -189,6 +194,26 @@ async def test_a_handshake_that_stops_after_the_keys_ends_at_the_deadline_too(
     await asyncio.gather(connecting, return_exceptions=True)
 
 
+async def test_of_too_many_strangers_the_oldest_go_and_see_no_more_than_others(
+    network: Network, tmp_path: Path
+) -> None:
+    server = MemoryServer(network, tmp_path)
+    server.worker.newcomers.most = 100
+    probes = []
+    for number in range(1000):
+        probes.append(ATTACKERS[number % len(ATTACKERS)](server, number))
+        await asyncio.sleep(0.001)
+    tunnel = await connected(server)
+    assert not tunnel.ended.done()
+    assert len(server.sessions) <= 201
+    assert server.worker.counts["rejected.newcomers"] == 901
+    assert not any(tcp.written for tcp in probes)
+    events = [[event for event in tcp.log if event != "pause"] for tcp in probes]
+    assert all(log == ["fin", "close"] for log in events[:800]), "whoever goes, goes with FIN"
+    assert all(log == [] for log in events[-99:])
+    tunnel.abort()
+
+
 # ---- clients that mean no good ----------------------------------------------------------------------------
 
 
@@ -280,6 +305,55 @@ async def test_channels_that_nobody_reads_park_no_more_than_their_windows(
     await asyncio.sleep(1)
     assert len(lively.received) == 1_000_000  # the others do not hold it up
     tunnel.abort()
+
+
+async def upload_to_nobody(network: Network, tunnel: Tunnel, forwards: int) -> None:
+    """Fill port forwards whose destinations read nothing."""
+    endpoints = [RecordingEndpoint() for _ in range(forwards)]
+    before = len(network.wires)
+    for endpoint in endpoints:
+        tunnel.open_channel(DIRECT_TCPIP, Target(*ORIGIN).encode(), endpoint)
+    await settle()
+    for wire in network.wires[before::2]:
+        wire.stuck = True
+    for endpoint in endpoints:
+        endpoint.send(bytes(INITIAL_WINDOW))
+    for _ in range(20):
+        await settle()
+
+
+async def test_a_tunnel_that_holds_too_much_memory_is_closed(network: Network, tmp_path: Path) -> None:
+    server = MemoryServer(network, tmp_path, sweeping=True, MaxTunnelMemoryBytes=4 << 20)
+    network.places[ORIGIN] = Destination
+    greedy, honest = await connected(server), await connected(server)
+    await upload_to_nobody(network, honest, 30)
+    await upload_to_nobody(network, greedy, 40)
+    assert server.worker.buffered == 70 * INITIAL_WINDOW
+    await asyncio.sleep(6)
+    assert greedy.ended.done()
+    assert not honest.ended.done()
+    assert server.worker.counts["closed.tunnel_memory"] == 1
+    honest.abort()
+
+
+async def test_a_worker_without_memory_closes_those_who_hold_most_and_nobody_else(
+    network: Network, tmp_path: Path
+) -> None:
+    server = MemoryServer(network, tmp_path, sweeping=True)
+    network.places[ORIGIN] = Destination
+    worker = server.worker
+    worker.memory = Memory(6 << 20, lambda: worker.buffered, lambda: None)
+    tunnels = [await connected(server) for _ in range(10)]
+    for number, tunnel in enumerate(tunnels[:4]):
+        await upload_to_nobody(network, tunnel, 6 * (number + 1))
+    await asyncio.sleep(6)
+    assert [tunnel.ended.done() for tunnel in tunnels] == [False] * 3 + [True] + [False] * 6
+    assert worker.counts["closed.worker_memory"] == 1
+    assert not worker.door.reasons or worker.door.reasons == {"memory"}
+    await asyncio.sleep(6)
+    assert not worker.door.reasons
+    for tunnel in tunnels:
+        tunnel.abort()
 
 
 # ---- the client's side ------------------------------------------------------------------------------------

@@ -61,9 +61,9 @@ class Worker:
         self.admission: Admission[Session] = Admission(
             shared.max_handshakes, shared.queue_timeout, self._turn_away
         )
-        self._memory = Memory(shared.config.max_worker_memory_bytes)
+        self.memory = Memory(shared.config.max_worker_memory_bytes)
         self._sessions: set[Session] = set()
-        self._newcomers: Newcomers[Session] = Newcomers(
+        self.newcomers: Newcomers[Session] = Newcomers(
             min(MAX_NEWCOMERS, self._descriptors.limit // NEWCOMERS_SHARE),
             lambda session: session.socket.finish(),
             lambda session: session.socket.close(),
@@ -160,7 +160,7 @@ class Worker:
         session = Session(self, protocol)
         self._sessions.add(session)
         self.stats.accepted(session)
-        if self._newcomers.add(session):
+        if self.newcomers.add(session):
             self.counts["rejected.newcomers"] += 1
         return session.socket
 
@@ -178,13 +178,13 @@ class Worker:
 
     def logged_in(self, session: Session) -> None:
         """A handshake is over, and its connection is a client's."""
-        self._newcomers.discard(session)
+        self.newcomers.discard(session)
         self.admission.leave(session)
 
     def ended(self, session: Session) -> None:
         """A session's connection is gone."""
         self._sessions.discard(session)
-        self._newcomers.discard(session)
+        self.newcomers.discard(session)
         self.admission.leave(session)
         if self._drained is not None and not self.tunnels:
             self._drained.set()
@@ -206,13 +206,13 @@ class Worker:
         """Close who holds too much, and take no new tunnels while there is little left."""
         held = [(session, session.buffered) for session in self._sessions]
         most = self.shared.config.max_tunnel_memory_bytes
-        excess = self._memory.look()
+        excess = self.memory.look()
         greedy = {session: "tunnel_memory" for session, size in held if most and size > most}
         greedy |= dict.fromkeys(hoarders(held, excess), "worker_memory")
         for session, reason in greedy.items():
             self.counts[f"closed.{reason}"] += 1
             session.socket.abort()  # it does not read: a goodbye would only be more of the same
-        if self._memory.short:
+        if self.memory.short:
             self.door.pause("memory")
         else:
             self.door.resume("memory")
