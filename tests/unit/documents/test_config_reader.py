@@ -22,6 +22,8 @@ class Outer(msgspec.Struct, rename="pascal"):
     many: list[Inner] = []
     free: dict[str, list[int]] = {}
     choice: list[int | list[int]] = []
+    named: dict[str, Inner | None] = {}
+    grouped: dict[str, list[Inner] | None] = {}
 
 
 def test_names_fold_as_the_network_folds_them() -> None:
@@ -50,6 +52,10 @@ def test_fold_deep() -> None:
         "Free": {"Key": [1]},
     }
     assert unknown == ["Z", "One.x", "Many[0].Y"]
+    named = {"NAMED": {"a": {"SOMENUMBER": 1, "x": 2}, "A": None}, "grouped": {"b": [{"Y": 3}], "c": 5}}
+    known, unknown = fold_deep(named, Outer)
+    assert known == {"Named": {"a": {"SomeNumber": 1}, "A": None}, "Grouped": {"b": [{}], "c": 5}}
+    assert unknown == ["Named.a.x", "Grouped.b[0].Y"]
     assert fold_deep({"One": 5, "Choice": [1, [2]]}, Outer) == ({"One": 5, "Choice": [1, [2]]}, [])
 
 
