@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
+import psutil  # type: ignore[import-untyped]
 import pytest
 from tests.interop.programs import Program, running, through_socks, unused_port
 from tests.memory_network import Destination, MemoryServer, Network, client_config, settle
@@ -55,22 +56,22 @@ NEVER = {"DisablePeriodicSshKeepAlive": True}
 
 
 def holder(port: int, far_port: int) -> int | None:
-    """Return the process group that holds a connection's end on loopback."""
+    """Return the process that holds a connection's end on loopback."""
     wanted = f"0100007F:{port:04X} 0100007F:{far_port:04X}"
     for line in Path("/proc/net/tcp").read_text().splitlines():
         fields = line.split()
         if " ".join(fields[1:3]) == wanted:
-            return _group_with(f"socket:[{fields[9]}]")
+            return _process_with(f"socket:[{fields[9]}]")
     return None
 
 
-def _group_with(socket: str) -> int | None:
+def _process_with(socket: str) -> int | None:
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             for file in (process / "fd").iterdir():
                 with suppress(OSError):
                     if os.readlink(file) == socket:
-                        return os.getpgid(int(process.name))
+                        return int(process.name)
     return None
 
 
@@ -134,14 +135,20 @@ class Server:
         self.censor = censor
         self.entry = {**entry, "sshObfuscatedPort": censor.port}
         self.diagnostic_id = str(entry["tag"])[:8]
-        self.group = program.process.pid
+        supervisor = psutil.Process(program.process.pid)
+        self.processes = {supervisor.pid, *(worker.pid for worker in supervisor.children())}
         self._grip = grip
 
     async def kill(self) -> None:
-        os.killpg(self.group, signal.SIGKILL)
+        self._signal(signal.SIGKILL)
 
     async def stop(self) -> None:
-        os.killpg(self.group, signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
+
+    def _signal(self, number: int) -> None:
+        for process in self.processes:
+            with suppress(ProcessLookupError):
+                os.kill(process, number)
 
     async def reset(self) -> None:
         """Cut what there is, and whatever comes."""
@@ -166,13 +173,13 @@ async def server(directory: Path, address: str) -> AsyncIterator[Server]:
     file.write_text(json.dumps({**json.loads(file.read_bytes()), **FOR_TESTS}))
     command = (sys.executable, "-m", "headrace", "server", "run", "--config", file, "--workers", "1")
     async with running(*command, "--listen", address, directory=directory) as program:
-        try:
-            await program.says(f"OSSH on port {port}")
-            async with Censor(port, target_host=address, host=address, rules=grip) as censor:
-                yield Server(program, censor, grip, decode_fields(generated.entry))
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(program.process.pid, signal.SIGKILL)  # a stopped one hears nothing else
+        await program.says(f"OSSH on port {port}")
+        async with Censor(port, target_host=address, host=address, rules=grip) as censor:
+            made = Server(program, censor, grip, decode_fields(generated.entry))
+            try:
+                yield made
+            finally:
+                await made.kill()  # one that was stopped hears nothing else
 
 
 # ---- all of it ---------------------------------------------------------------------------------------------
@@ -259,7 +266,7 @@ class Scene:
 
 def nobody_but_servers_connected(scene: Scene) -> bool:
     """Whether each connection that the origin has seen is held by a server."""
-    return set(scene.origin.holders) <= {server.group for server in scene.servers}
+    return set(scene.origin.holders) <= set().union(*(server.processes for server in scene.servers))
 
 
 Strike = Callable[[Server], Awaitable[None]]
