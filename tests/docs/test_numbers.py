@@ -9,13 +9,14 @@ from headrace.client import http_origins, http_proxy, local_connection, tunnel
 from headrace.client.operate_settings import OperateSettings
 from headrace.codec import http_head, udpgw
 from headrace.crypto import shamir
+from headrace.discovery import extract
 from headrace.documents import server_list, signed_package
 from headrace.documents.osl import key_shares, registry
 from headrace.documents.server_config import ServerConfig
 from headrace.establishment.settings import EstablishmentSettings
 from headrace.net import relay, resolve, tunnel_socket
 from headrace.obfuscation import padding_lines, preamble, regex_syntax, seed_history
-from headrace.server import api_parameters, process, supervisor, worker
+from headrace.server import api_parameters, check, supervisor, worker, worker_slot
 from headrace.ssh import auth, channel, clear, connection, liveness, protection, transport
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
@@ -88,7 +89,6 @@ PHRASES = {
         f"attempts at once; 0 is {SETTINGS.workers}",
     ],
     "docs/operating.md": [
-        f"open tunnels get {process.DRAIN:.0f} seconds",
         f"a connection for {HANDSHAKE} seconds",
         f"A reader that stalls parks {channel.INITIAL_WINDOW // KIB} KiB",
         f"all readers of a tunnel together {channel.MAX_WINDOW // MIB} MiB more",
@@ -107,11 +107,11 @@ WORDS = {
         "for ten seconds": OperateSettings().keepalive_idle == 10.0,
     },
     "docs/operating.md": {
-        "after one second at first and then ever later up to a minute": (
-            supervisor.FIRST_DELAY,
-            supervisor.LAST_DELAY,
-        )
-        == (1.0, 60.0),
+        "ever later, up to a minute": supervisor.LAST_DELAY == 60.0,
+        "every few seconds how it is": worker_slot.PULSE == 5.0,
+        "no answer for half a minute": worker_slot.PATIENCE == 30.0,
+        "more than a day old": check.PSINET_FRESH == 86_400.0,
+        "before the day after tomorrow": extract.HORIZON == 2 * 86_400,
     },
     "docs/attacks.md": {
         "has five seconds": local_connection.NEGOTIATION_TIMEOUT == 5.0,
