@@ -88,9 +88,11 @@ class Process:
     # ---- orders ---------------------------------------------------------------------------------------
 
     async def _obey(self, worker: Worker, link: WorkerLink) -> None:
-        async for order in link.orders():
-            worker.spawn(self._carry_out(order, worker, link))
-        self._stop(worker)  # there is no supervisor any more
+        try:
+            async for order in link.orders():
+                worker.spawn(self._carry_out(order, worker, link))
+        finally:
+            self._stop(worker)  # there is no supervisor any more, or none that makes sense
 
     async def _carry_out(self, order: Order, worker: Worker, link: WorkerLink) -> None:
         error, snapshot = "", None
@@ -123,7 +125,7 @@ class Process:
 
 
 def main(config: str, data_directory: str, listen: str) -> int:
-    """Run a worker for the supervisor that started this process; return the exit code. `listen` may be empty."""
+    """Run a worker for the supervisor that started this process; return the exit code. No address is ""."""
     return run_loop(Process(Path(config), Path(data_directory), listen or None).run())
 
 

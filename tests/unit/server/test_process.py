@@ -131,3 +131,9 @@ async def test_a_bad_file_at_the_start_is_told(tmp_path: Path, name: str) -> Non
         assert isinstance(first, Failed)
         assert name in first.text
         assert await task == first.exit_code == 2
+
+
+async def test_a_supervisor_that_makes_no_sense_is_as_good_as_none(tmp_path: Path) -> None:
+    async with running(configuration(tmp_path)) as (line, task, _):
+        line.write(b"nonsense\n")
+        assert await task == 0
