@@ -14,6 +14,7 @@ While a key exchange of ours is under way, messages of the upper layers wait (RF
 tells the connection layer to hold bulk data back.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -379,15 +380,20 @@ _EXCHANGE_NUMBERS = frozenset((numbers.DISCONNECT, numbers.KEXINIT, numbers.NEWK
 def _usable(config: TransportConfig) -> Offer:
     """Leave out of an offer what the library, or our host keys, cannot do."""
     if config.role is Role.SERVER:
-        ours = {name for key in config.host_keys for name in key.algorithms}
+        ours = frozenset(name for key in config.host_keys for name in key.algorithms)
     elif config.expected_host_key is not None:
-        ours = set(algorithms_for(config.expected_host_key))
+        ours = frozenset(algorithms_for(config.expected_host_key))
     else:
-        ours = set(config.offer.host_keys)
+        ours = frozenset(config.offer.host_keys)
+    return _within(config.offer, supported_kex_methods(), ours)
+
+
+@functools.lru_cache(maxsize=64)  # the same for one connection after the other
+def _within(offer: Offer, kex: frozenset[str], host_keys: frozenset[str]) -> Offer:
     return replace(
-        config.offer,
-        kex=tuple(name for name in config.offer.kex if name in supported_kex_methods()),
-        host_keys=tuple(name for name in config.offer.host_keys if name in ours),
+        offer,
+        kex=tuple(name for name in offer.kex if name in kex),
+        host_keys=tuple(name for name in offer.host_keys if name in host_keys),
     )
 
 
