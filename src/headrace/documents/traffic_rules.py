@@ -5,6 +5,7 @@ and what its rules say overrides the defaults, field by field. Read means up (cl
 down.
 """
 
+import functools
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -13,7 +14,7 @@ import msgspec
 from headrace.base.errors import DocumentError
 from headrace.codec.packed_parameter_keys import PARAMETER_KEYS
 from headrace.documents.config_reader import convert_config, fold_deep, read_object
-from headrace.documents.port_policy import PortPolicy, parse_networks, parse_ports
+from headrace.documents.port_policy import Network, PortPolicy, parse_networks, parse_ports
 from headrace.documents.traffic_filter import ClientTraits, TrafficFilter
 
 __all__ = ["DEFAULT_TRAFFIC_RULES", "ClientTraits", "TrafficLimits", "TrafficRules", "read_traffic_rules"]
@@ -225,12 +226,18 @@ def _limits(
     )
 
 
+@functools.lru_cache
+def _networks(subnets: tuple[str, ...]) -> tuple[Network, ...]:
+    """Return networks that have been checked; most rules have theirs from the defaults."""
+    return parse_networks(subnets)
+
+
 def _policy(rules: _Rules, allowed: _PortList | None, disallowed: _PortList | None) -> PortPolicy:
     return PortPolicy(
         allowed_ports=parse_ports(allowed or []),
         disallowed_ports=parse_ports(disallowed or []),
-        allowed_networks=parse_networks(rules.allow_subnets or []),
-        disallowed_networks=parse_networks(rules.disallow_subnets or []),
+        allowed_networks=_networks(tuple(rules.allow_subnets or ())),
+        disallowed_networks=_networks(tuple(rules.disallow_subnets or ())),
         allowed_asns=frozenset(rules.allow_asns or []),
         disallowed_asns=frozenset(rules.disallow_asns or []),
     )
