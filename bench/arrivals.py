@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any
 
-from bench.crowds import crowd, each_server, quantile
+from bench.crowds import crowd, each_server, failures, quantile
 from bench.figures import Figure, Findings
 from bench.procfs import cpu_seconds
 from bench.stacks import OURS, Server, Stacks
@@ -47,15 +46,11 @@ def _at_rate(found: Findings, subject: str, start: Start, seconds: float) -> Non
         for end, pid in pids.items():
             each = (cpu_seconds([pid]) - spent[end]) * 1e3 / count
             found.add(f"{name}: CPU of the {end}", subject, "ms each", each)
-    found.add(f"{name}: failed", subject, f"of {count:,}", *_failed(answer))
+    found.add(f"{name}: failed", subject, f"of {count:,}", *failures(answer))
     for share, label in ((0.5, "p50"), (0.99, "p99")):
         value = quantile(answer["times"], share) * 1e3
         found.add(f"{name}: time to a tunnel, {label}", subject, "ms", value)
     found.add(f"{name}: clients were late by", subject, "ms", answer["late"] * 1e3)
-
-
-def _failed(answer: dict[str, Any]) -> tuple[int, str]:
-    return sum(answer["errors"].values()), "; ".join(answer["errors"])
 
 
 def _highest(start: Start, say: Callable[[str], None]) -> tuple[float, str]:
@@ -66,7 +61,9 @@ def _highest(start: Start, say: Callable[[str], None]) -> tuple[float, str]:
         with start() as server, crowd(server) as clients:
             clients.order("prepare", count=round(rate * STEP_SECONDS))
             answer = clients.order("arrive", rate=rate, seconds=STEP_SECONDS)
-        failed, why = _failed(answer)
+            failed, why = failures(answer)
+            if failed:
+                say(f"{why}; the server said: {server.program.tail()}")
         slowest = quantile(answer["times"], 0.99)
         if failed:
             return highest, f"at {rate}: {why}"

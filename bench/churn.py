@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
-from bench.crowds import crowd, each_server
+from bench.crowds import crowd, each_server, failures
 from bench.figures import Figure, Findings
 from bench.observed import Holdings, look, observing
 from bench.origins import EchoOrigin
@@ -55,7 +55,7 @@ def _one(
             looks.append(look(server.program.pid, place))
     origin.close()
     first, last = looks[0], looks[-1]
-    found.add(f"{name}: failed", subject, "", errors.total(), "; ".join(errors))
+    found.add(f"{name}: failed", subject, "", *failures({"errors": errors}))
     steps = " ".join(f"{(b.memory - a.memory) / 1e6:+.1f}" for a, b in pairwise(looks))
     found.add(f"{name}: memory grew by", subject, "MB", (last.memory - first.memory) / 1e6, steps)
     found.add(f"{name}: file descriptors grew by", subject, "", last.descriptors - first.descriptors)

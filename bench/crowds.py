@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import inf
@@ -11,7 +12,7 @@ from typing import Any
 from bench.programs import BenchError
 from bench.stacks import CIPHER, OURS, OURS_OVER_GO, Server, Stacks
 
-__all__ = ["Crowd", "crowd", "each_server", "quantile"]
+__all__ = ["Crowd", "crowd", "each_server", "failures", "quantile"]
 
 
 class Crowd:
@@ -81,6 +82,12 @@ def crowd(server: Server, protocol: str = "OSSH") -> Iterator[Crowd]:
 def each_server(stacks: Stacks) -> list[tuple[str, str]]:
     """Return the servers that a crowd can load here, each as a subject and a kind."""
     return [(OURS, "headrace")] + ([] if stacks.missing(OURS_OVER_GO) else [(OURS_OVER_GO, "psiphond")])
+
+
+def failures(answer: dict[str, Any]) -> tuple[int, str]:
+    """Return how many of an answer's clients or forwards failed, and why, the commonest first."""
+    errors = Counter(answer["errors"])
+    return errors.total(), "; ".join(f"{count} × {text}" for text, count in errors.most_common())
 
 
 def quantile(values: Sequence[float], share: float) -> float:

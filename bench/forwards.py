@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from bench.crowds import crowd, each_server, quantile
+from bench.crowds import crowd, each_server, failures, quantile
 from bench.figures import Figure, Findings
 from bench.origins import EchoOrigin
 from bench.procfs import cpu_seconds, resident_bytes
@@ -44,9 +44,9 @@ def _one(found: Findings, server: Server, subject: str, tunnels: int, count: int
             echoed = clients.order("echo", at_once=AT_ONCE)
         finally:
             origin.close()
-    refused, lost = (sum(answer["errors"].values()) for answer in (opened, echoed))
-    found.add(f"{name}: refused", subject, "", refused, "; ".join(opened["errors"]))
-    found.add(f"{name}: without an echo", subject, "", refused + lost, "; ".join(echoed["errors"]))
+    (refused, why), (lost, how) = failures(opened), failures(echoed)
+    found.add(f"{name}: refused", subject, "", refused, why)
+    found.add(f"{name}: without an echo", subject, "", refused + lost, how)
     found.add(f"{name}: opened", subject, "1/s", len(opened["times"]) / opened["seconds"])
     found.add(f"{name}: time to open, p99", subject, "ms", quantile(opened["times"], 0.99) * 1e3)
     found.add(f"{name}: time of an echo, p99", subject, "ms", quantile(echoed["times"], 0.99) * 1e3)

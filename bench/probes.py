@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bench.crowds import crowd, each_server, quantile
+from bench.crowds import crowd, each_server, failures, quantile
 from bench.figures import Figure, Findings
 from bench.procfs import cpu_seconds, resident_bytes
 from bench.stacks import Stacks
@@ -31,9 +31,7 @@ def measure_probes(
                 answer = clients.order("arrive", rate=RATE, seconds=seconds)
                 cpu = cpu_seconds(pids) - spent
                 after = strangers.order("probes")
-            errors = answer["errors"]
-            failed = f"{name}: clients that failed"
-            found.add(failed, subject, f"of {RATE * seconds:g}", sum(errors.values()), "; ".join(errors))
+            found.add(f"{name}: clients that failed", subject, f"of {RATE * seconds:g}", *failures(answer))
             came_back = f"{after['thrown_out']:,} times one was thrown out"
             found.add(f"{name}: held in the end", subject, "", after["held"], came_back)
             found.add(f"{name}: memory of one at the server", subject, "KB", memory / probes / 1024)
