@@ -178,6 +178,7 @@ class ApiSession:
         found = self._origin.discovery
         if discovery and found is not None and found.open_at(self.services.clock.time()):
             entries[found.address] = found.encoded_entry
+            self._counts["discovery.told"] += 1
         lacking = ("missing_server_entry_signature", "missing_server_entry_provider_id")
         tag = next((str(self.parameters[name]) for name in lacking if self.parameters.get(name)), "")
         own = self.services.config.own_encoded_server_entries.get(tag)

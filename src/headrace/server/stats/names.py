@@ -41,6 +41,7 @@ FAMILIES: Final[Mapping[str, Family]] = {
     "blocklist": Family("blocklist_hits", "list", "Destinations found on a block list, by source/subject."),
     "authorization": Family("authorizations", "outcome", "What clients' authorizations were found to be."),
     "alert": Family("alerts", "reason", "Alerts sent to clients."),
+    "discovery": Family("discoveries", "outcome", "Clients that were told of another server."),
     "event": Family("events", "event", "Lines written to the event log."),
     "event_dropped": Family("events_dropped", "reason", "Lines that could not be."),
     "paused": Family("accept_pauses", "reason", "How often no new connections were accepted for a while."),
