@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TextIO
 
 from headrace.base.line_file import LineFile
-from headrace.base.redact import scrub_addresses
+from headrace.base.redact import scrub_value
 
 __all__ = ["LEVELS", "SECRET", "SECRET_FIELDS", "JsonFormatter", "configure_logging"]
 
@@ -61,7 +61,7 @@ class JsonFormatter(logging.Formatter):
         line |= {name: self._redact(name, value) for name, value in extra.items() if name not in line}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return scrub_addresses(json.dumps(line, ensure_ascii=False, separators=(",", ":"), default=str))
+        return json.dumps(scrub_value(line), ensure_ascii=False, separators=(",", ":"))
 
     def _redact(self, name: str, value: object) -> object:
         if self._is_secret(name):

@@ -5,8 +5,9 @@ Each pattern is of bounded length, so that long lines of hexadecimal cost no mor
 """
 
 import re
+from collections.abc import Mapping
 
-__all__ = ["REDACTED", "scrub_addresses"]
+__all__ = ["REDACTED", "scrub_addresses", "scrub_value"]
 
 REDACTED = "[redacted]"
 
@@ -29,3 +30,24 @@ _ADDRESS = re.compile(
 def scrub_addresses(text: str) -> str:
     """Return `text` with IPv4 and IPv6 addresses, and a port that follows, replaced by `[redacted]`."""
     return _ADDRESS.sub(REDACTED, text)
+
+
+def scrub_value(value: object, longest: int | None = None) -> object:
+    """Return a value that JSON can hold, with every text in it redacted, then cut to `longest` characters.
+
+    Not before: half an address is no longer found. Nor is finished JSON redacted, whose escapes can look like
+    a part of an address.
+    """
+    if value is None or isinstance(value, int | float):
+        return value
+    if isinstance(value, list | tuple):
+        return [scrub_value(item, longest) for item in value]
+    if isinstance(value, Mapping):
+        return {_scrubbed(str(key), longest): scrub_value(item, longest) for key, item in value.items()}
+    return _scrubbed(str(value), longest)
+
+
+def _scrubbed(text: str, longest: int | None) -> str:
+    if "." in text or ":" in text:  # else there is no address, and most texts are done with
+        text = scrub_addresses(text)
+    return text[:longest]

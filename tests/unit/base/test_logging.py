@@ -127,3 +127,12 @@ def test_a_full_disk_costs_lines_and_that_is_told_once_it_is_over(
     assert [line["event"] for line in told] == ["four", "the log can be written again", "five"]
     assert told[1]["lost_lines"] == 2
     assert capfd.readouterr() == ("", "")
+
+
+def test_escapes_are_not_taken_for_addresses(stream: io.StringIO) -> None:
+    """A control character is written as \\u001f, whose end and two colons would make an address of it."""
+    configure_logging("info", stream=stream)
+    LOGGER.info("\x1f::", extra={"detail": {"a\x1f::": ["\x1f::"]}})
+    (line,) = lines(stream)
+    assert line["event"].startswith("\x1f")
+    assert next(iter(line["detail"].values()))[0].startswith("\x1f")

@@ -17,7 +17,7 @@ from typing import Final
 import headrace
 from headrace.base.clock import SYSTEM_CLOCK, Clock
 from headrace.base.line_file import LineFile
-from headrace.base.redact import scrub_addresses
+from headrace.base.redact import scrub_value
 from headrace.base.rng import SYSTEM_RNG, Rng
 from headrace.documents.server_config import ServerConfig
 
@@ -93,8 +93,8 @@ class EventLog:
             "event_id": self._rng.bytes(16).hex(),
             **self._host,
         }
-        event |= {key: value for key, value in _clean(fields).items() if key not in event}
-        text = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+        said = scrub_value({**event, **fields, **event}, MAX_TEXT)  # whose own fields come first, and win
+        text = json.dumps(said, ensure_ascii=False, separators=(",", ":"))
         return text.encode("utf-8", "replace") + b"\n"
 
 
@@ -104,22 +104,3 @@ def open_event_log(config: ServerConfig, directory: Path, clock: Clock = SYSTEM_
     file = directory / config.event_log_filename if config.event_log_filename else config.log_filename
     said = {name: value for name, value in host.items() if value}
     return EventLog(Path(file) if file else None, said, clock=clock)
-
-
-def _clean(fields: Mapping[str, object]) -> dict[str, object]:
-    return {_clean_text(str(name)): _clean_value(value) for name, value in fields.items()}
-
-
-def _clean_value(value: object) -> object:
-    """Return the value with every text in it redacted, and cut to what is kept."""
-    if value is None or isinstance(value, int | float):
-        return value
-    if isinstance(value, list | tuple):
-        return [_clean_value(item) for item in value]
-    return _clean(value) if isinstance(value, Mapping) else _clean_text(str(value))
-
-
-def _clean_text(text: str) -> str:
-    if "." in text or ":" in text:  # else there is no address, and most texts are done with
-        text = scrub_addresses(text)
-    return text[:MAX_TEXT]  # and not before: half an address is no longer found
