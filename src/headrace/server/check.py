@@ -4,6 +4,7 @@ Nothing is changed, and nothing is asked of anybody: a server may run with these
 """
 
 import difflib
+import io
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -146,7 +147,7 @@ def _check_psinet(psinet: Psinet, path: Path, now: float) -> Iterator[Finding]:
 
 
 def _read_blocklist(data: bytes, file: str) -> None:
-    read_blocklist(data.decode("utf-8-sig", "replace").splitlines(keepends=True), file)
+    read_blocklist(io.StringIO(data.decode("utf-8-sig", "replace"), newline=""), file)
 
 
 # ---- findings ---------------------------------------------------------------------------------------------
