@@ -1,6 +1,6 @@
 """A worker process as the operating system sees it: its files, its signals, its supervisor's orders.
 
-    python -m headrace.server.process CONFIGURATION DATA-DIRECTORY ADDRESS
+    python -m headrace.server.process CONFIGURATION DATA-DIRECTORY ADDRESS [REASON ...]
 
 It begins here and not with a command, because a worker that was lost is to be back soon.
 """
@@ -10,6 +10,7 @@ import gc
 import logging
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -34,11 +35,21 @@ SEED_FILE: Final = "seed-history.sqlite"
 
 
 class Process:
-    """One process that serves what the configuration file says, on every address or on `listen` alone."""
+    """One process that serves what the configuration file says, on every address or on `listen` alone.
 
-    def __init__(self, config: Path, data_directory: Path | None = None, listen: str | None = None) -> None:
+    `shut` are reasons to take no new connections yet.
+    """
+
+    def __init__(
+        self,
+        config: Path,
+        data_directory: Path | None = None,
+        listen: str | None = None,
+        shut: Sequence[str] = (),
+    ) -> None:
         self._path = config
         self._listen = listen
+        self._shut = shut
         self._data_directory = data_directory or config.parent
         self._stopping = asyncio.Event()
         self._reloading = asyncio.Lock()
@@ -67,7 +78,7 @@ class Process:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, self._stop, worker)
             try:
-                await worker.start(self._listen)
+                await worker.start(self._listen, self._shut)
                 gc.collect()
                 gc.freeze()  # what is there by now stays: no collection need look at it again
                 worker.spawn(self._obey(worker, link))
@@ -124,9 +135,9 @@ class Process:
         return ""
 
 
-def main(config: str, data_directory: str, listen: str) -> int:
+def main(config: str, data_directory: str, listen: str, *shut: str) -> int:
     """Run a worker for the supervisor that started this process; return the exit code. No address is ""."""
-    return run_loop(Process(Path(config), Path(data_directory), listen or None).run())
+    return run_loop(Process(Path(config), Path(data_directory), listen or None, shut).run())
 
 
 if __name__ == "__main__":

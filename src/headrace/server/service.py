@@ -36,6 +36,8 @@ Duty = Callable[["Service"], Coroutine[Any, Any, None]]
 class Service:
     """Runs `count` workers until SIGTERM or SIGINT; `command` is a worker's command line.
 
+    It is followed by why no new connections are taken at the moment, in words.
+
     Tunnels have `drain` seconds to end by themselves. `duties` are carried out meanwhile.
     """
 
@@ -57,7 +59,10 @@ class Service:
         self._started = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self.supervisor = Supervisor(
-            lambda index: WorkerProcess.start(command), count, announce=self._ready, drain=drain + MARGIN
+            lambda index: WorkerProcess.start([*command, *sorted(self.supervisor.paused)]),
+            count,
+            announce=self._ready,
+            drain=drain + MARGIN,
         )
 
     async def run(self) -> None:

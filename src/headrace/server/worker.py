@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from typing import Any, Final
 
@@ -74,15 +74,21 @@ class Worker:
 
     # ---- life -----------------------------------------------------------------------------------------
 
-    async def start(self, host: str | None = None) -> None:
-        """Listen for every configured protocol. Raises OperatorError if a port cannot be had."""
+    async def start(self, host: str | None = None, shut: Iterable[str] = ()) -> None:
+        """Listen for every configured protocol, unless `shut` has reasons not to.
+
+        Raises OperatorError if a port cannot be had.
+        """
         config = self.shared.config
         hosts = (host,) if host is not None else every_address()
+        for reason in shut:
+            self.door.pause(reason)
         for name, port in config.protocol_ports.items():
             factory = partial(self.accept, tunnel_protocol(name))
             listener = Listener(factory, hosts, port, what=name, keeper=self.door, spawn=self.spawn)
             self.door.listeners.append(listener)
-            listener.open()
+            if not self.door.reasons:
+                listener.open()
             self.ports[name] = listener.port
         self.resolver.start()  # importing it takes a moment: better now than at the first look-up
         self.spawn(self.sweep())

@@ -1,6 +1,7 @@
 """A worker process: how it starts, carries out orders, takes signals and ends."""
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.interop.programs import unused_port
 from tests.server_files import configuration, logged, own_logging
 from tests.worker_line import WorkerLine, worker_line
 
@@ -99,6 +101,19 @@ async def test_it_takes_no_connections_while_it_is_ordered_not_to(tmp_path: Path
         await line.order(Do.RESUME, "operator")
         assert not listens(port)
         await line.order(Do.RESUME, "load")
+        assert listens(port)
+
+
+async def test_one_that_starts_while_none_are_to_be_taken_takes_none(tmp_path: Path) -> None:
+    """It is told so on its command line: an order would come a moment too late."""
+    path, port = configuration(tmp_path), unused_port()
+    path.write_text(json.dumps({**json.loads(path.read_text()), "TunnelProtocolPorts": {"OSSH": port}}))
+    async with running(path, shut=["operator"]) as (line, _, first):
+        assert first == Ready(f"OSSH on port {port}")
+        assert not listens(port)
+        await line.order(Do.PAUSE, "operator")
+        assert (await line.order(Do.SNAPSHOT)).snapshot.counts["paused.operator"] == 1  # type: ignore[union-attr]
+        await line.order(Do.RESUME, "operator")
         assert listens(port)
 
 
