@@ -7,13 +7,16 @@ async with running_server(directory / "server"), running_client(directory / "cli
 
 import enum
 import json
+import os
+import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import psutil  # type: ignore[import-untyped]
 from tests.interop.ours import CHANNEL_AND_SPONSOR
 from tests.interop.programs import Program, running, unused_port
 
@@ -25,7 +28,9 @@ __all__ = [
     "Client",
     "Way",
     "connected_client",
+    "kill",
     "make_server",
+    "processes_of",
     "running_client",
     "running_server",
 ]
@@ -88,6 +93,19 @@ async def running_server(directory: Path) -> AsyncIterator[Program]:
     async with running(*_headrace("server", "run"), *words, directory=directory) as server:
         await server.says("OSSH on port")
         yield server
+
+
+def processes_of(server: Program) -> set[int]:
+    """Return the processes that a server is made of, its supervisor and its workers."""
+    supervisor = psutil.Process(server.process.pid)
+    return {supervisor.pid, *(worker.pid for worker in supervisor.children())}
+
+
+def kill(processes: Iterable[int], number: int = signal.SIGKILL) -> None:
+    """Send a signal to those that are still there."""
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.kill(process, number)
 
 
 @asynccontextmanager

@@ -13,7 +13,15 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from tests.interop.programs import program, run
-from tests.processes import Client, Way, make_server, running_client, running_server
+from tests.processes import (
+    Client,
+    Way,
+    kill,
+    make_server,
+    processes_of,
+    running_client,
+    running_server,
+)
 from tests.web_server import Answer, Asked, WebServer, response, serve
 
 from headrace.testing.dead_ends import refusing, unreachable
@@ -104,7 +112,7 @@ async def test_a_lost_tunnel_cuts_what_it_carried_and_the_next_goes_on(tmp_path:
             ]
             await all_began.wait()
             told = len(client.program.lines)
-            server.process.kill()
+            kill(processes_of(server))
         seen = {transfer: task.result() for transfer, task in zip(transfers, cut, strict=True)}
         for (way, _), outcome in seen.items():
             if way is Way.HTTP and outcome.status != 200:  # nothing had come through yet: that is told

@@ -15,11 +15,10 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
-import psutil  # type: ignore[import-untyped]
 import pytest
 from tests.interop.programs import Program, running, through_socks, unused_port
 from tests.memory_network import Destination, MemoryServer, Network, client_config, settle
-from tests.processes import FOR_TESTS
+from tests.processes import FOR_TESTS, kill, processes_of
 
 from headrace.base.clock import SYSTEM_CLOCK
 from headrace.base.rng import SeededRng
@@ -135,20 +134,14 @@ class Server:
         self.censor = censor
         self.entry = {**entry, "sshObfuscatedPort": censor.port}
         self.diagnostic_id = str(entry["tag"])[:8]
-        supervisor = psutil.Process(program.process.pid)
-        self.processes = {supervisor.pid, *(worker.pid for worker in supervisor.children())}
+        self.processes = processes_of(program)
         self._grip = grip
 
     async def kill(self) -> None:
-        self._signal(signal.SIGKILL)
+        kill(self.processes)
 
     async def stop(self) -> None:
-        self._signal(signal.SIGSTOP)
-
-    def _signal(self, number: int) -> None:
-        for process in self.processes:
-            with suppress(ProcessLookupError):
-                os.kill(process, number)
+        kill(self.processes, signal.SIGSTOP)
 
     async def reset(self) -> None:
         """Cut what there is, and whatever comes."""
