@@ -16,7 +16,7 @@ import msgspec
 from headrace.base.errors import DocumentError
 from headrace.documents.json_canonical import decode_json
 
-__all__ = ["convert_config", "explain", "fold", "fold_deep", "fold_name", "read_object"]
+__all__ = ["convert_config", "explain", "field_names", "fold", "fold_deep", "fold_name", "read_object"]
 
 T = TypeVar("T")
 
@@ -95,6 +95,17 @@ def fold_deep(value: object, kind: object, path: str = "") -> tuple[object, list
         known[name], unknown = fold_deep(inner_value, types[name], f"{path}.{name}".lstrip("."))
         unknown_paths += unknown
     return known, unknown_paths
+
+
+def field_names(kind: object) -> frozenset[str]:
+    """Return the names of all fields of a Struct and of those inside it."""
+    names: set[str] = set()
+    if _is_struct(kind):
+        for field in msgspec.structs.fields(kind):
+            names |= {field.encode_name} | field_names(field.type)
+    for option in typing.get_args(kind):
+        names |= field_names(option)
+    return frozenset(names)
 
 
 def _is_struct(kind: object) -> typing.TypeGuard[type[msgspec.Struct]]:

@@ -29,4 +29,7 @@ def check_load_limits(limits: LoadLimits) -> str:
         value = getattr(limits, field.name)
         if value is not None and value < 0:
             return f"{field.encode_name} {value} is below zero: write zero or more"
+    for name, part in (("TrackedConnections", limits.tracked_connections), ("Inbound", limits.inbound)):
+        if part > 1:
+            return f"{name} {part} is more than there is: write a part, from 0 to 1"
     return ""

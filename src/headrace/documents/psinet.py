@@ -7,7 +7,7 @@ clients may be told of. It is an extract: it holds nothing that this server has 
 import hashlib
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final
@@ -18,16 +18,25 @@ import msgspec
 from headrace.base.errors import DocumentError
 from headrace.base.rng import Rng
 from headrace.discovery.servers import DiscoveryServer
-from headrace.documents.config_reader import convert_config, fold_deep, read_object
+from headrace.documents.config_reader import convert_config, field_names, fold_deep, read_object
 from headrace.documents.json_canonical import encode_canonical
 from headrace.documents.server_entry import ServerEntry
 
-__all__ = ["NO_PSINET", "TAGS_TRUSTED", "Audience", "Psinet", "platform_family", "read_psinet"]
+__all__ = [
+    "NO_PSINET",
+    "PSINET_FIELDS",
+    "TAGS_TRUSTED",
+    "Audience",
+    "Psinet",
+    "platform_family",
+    "read_psinet",
+]
 
 #: Seconds after which a file is too old to say that a server is no more: its copying may have failed.
 TAGS_TRUSTED: Final = 48 * 3600.0
 
 _MOBILE: Final = ("Android", "iOS")
+_PLATFORMS: Final = (*_MOBILE, "Windows", "Other")
 _ANYWHERE: Final = "None"
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,18}")
 
@@ -161,6 +170,20 @@ class Psinet:
         tags = self._file.valid_server_entry_tags
         return not tags or self.modified + TAGS_TRUSTED < now or bool(tags.get(tag))
 
+    def oddities(self) -> Iterator[tuple[str, str]]:
+        """Yield what is valid and hardly meant: where, and what to do about it."""
+        default = self._file.default_sponsor_id
+        if default and default not in self._file.sponsors:
+            yield "default_sponsor_id", f"there is no sponsor {default}: no page is shown by default"
+        for name in self._file.client_versions:
+            if name not in _PLATFORMS:
+                yield f"client_versions.{name}", f"is none of {', '.join(_PLATFORMS)}: nobody is told of it"
+        for index, server in enumerate(self._file.discovery_servers):
+            dates = server.discovery_date_range
+            if len(dates) != 2 or dates[0] >= dates[1]:
+                where = f"discovery_servers[{index}].discovery_date_range"
+                yield where, "is never open: write two times, of which the first is the earlier"
+
     def _known(self, sponsor_id: str) -> str:
         return sponsor_id if sponsor_id in self._file.sponsors else self._file.default_sponsor_id
 
@@ -211,6 +234,9 @@ def _convert(known: object, file: str) -> _File:
                 convert_config(sponsor, _Sponsor, f"{file}: sponsors.{name}")  # that says which of them it is
         raise
 
+
+PSINET_FIELDS: Final = field_names(_File)
+"""The names that fields have in the file."""
 
 _NOBODY: Final = _Sponsor()
 

@@ -14,7 +14,7 @@ import msgspec
 from headrace.base.errors import DocumentError
 from headrace.documents.authorizations import KeyRing
 from headrace.documents.capabilities import IMPLEMENTED_PROTOCOLS, TUNNEL_PROTOCOLS
-from headrace.documents.config_reader import explain, fold, read_object
+from headrace.documents.config_reader import explain, fold, fold_deep, read_object
 from headrace.documents.load_limits import LoadLimits, check_load_limits
 from headrace.documents.server_entry import ServerEntry
 from headrace.obfuscation.preamble import MAX_PADDING, MIN_SERVER_PADDING
@@ -128,6 +128,8 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
 SERVER_FIELDS = [field.encode_name for field in msgspec.structs.fields(ServerConfig) if field.encode_name]
 """The names that fields have in the file."""
 
+_TYPES = {field.encode_name: field.type for field in msgspec.structs.fields(ServerConfig)}
+
 _LOG_LEVELS = ("panic", "fatal", "error", "warn", "info", "debug")
 
 
@@ -154,8 +156,10 @@ def examine_server_config(fields: Mapping[str, object]) -> tuple[ServerConfig, l
     if not known.get("ServerIPAddress"):
         problems.append("ServerIPAddress: is missing: add this server's public address")
     for name, value in list(known.items()):
+        known[name], others = fold_deep(value, _TYPES[name], name)
+        unknown.update(dict.fromkeys(others))
         try:
-            msgspec.convert({name: value}, _alone(name))
+            msgspec.convert({name: known[name]}, _alone(name))
         except msgspec.ValidationError as error:
             problems.append(explain(error))
             del known[name]
@@ -184,6 +188,10 @@ def _check(config: ServerConfig) -> list[tuple[str, str]]:
             0 <= port <= 0xFFFF,
             "TunnelProtocolPorts",
             f"{protocol} has port {port}: write 1 to 65535, or 0 to let the system choose",
+        )
+    for port, names in _shared_ports(config).items():
+        insist(
+            False, "TunnelProtocolPorts", f"{names} both have port {port}: give each protocol one of its own"
         )
     insist(
         bool(config.protocol_ports),
@@ -222,6 +230,9 @@ def _check(config: ServerConfig) -> list[tuple[str, str]]:
         ("MaxTunnelMemoryBytes", config.max_tunnel_memory_bytes),
     ):
         insist(number >= 0, name, f"{number} is below zero: write zero or more")
+    for asn in config.destination_bytes_asns:
+        valid = asn.isascii() and asn.isdigit()
+        insist(valid, "DestinationBytesASNs", f'{asn} is no AS number: write for instance "64496"')
     wrong = check_load_limits(config.load_limits)
     insist(not wrong, "LoadLimits", wrong)
     least, most = config.padding
@@ -258,6 +269,14 @@ def _check(config: ServerConfig) -> list[tuple[str, str]]:
         except DocumentError as error:
             insist(False, "OwnEncodedServerEntries", f"entry {tag[:8]}: {error}")
     return problems
+
+
+def _shared_ports(config: ServerConfig) -> dict[int, str]:
+    """Return ports that several protocols we speak are to listen on, and those protocols."""
+    names: dict[int, list[str]] = {}
+    for protocol, port in config.protocol_ports.items():
+        names.setdefault(port, []).append(protocol)
+    return {port: " and ".join(both) for port, both in names.items() if port and len(both) > 1}
 
 
 @functools.cache

@@ -13,11 +13,11 @@ import msgspec
 
 from headrace.base.errors import DocumentError
 from headrace.codec.go_duration import parse_duration
-from headrace.documents.config_reader import convert_config, fold_deep, read_object
+from headrace.documents.config_reader import convert_config, field_names, fold_deep, read_object
 from headrace.documents.prefix_specs import RawPrefixSpecs, read_prefix_specs
 from headrace.obfuscation.prefix import PrefixSpecs
 
-__all__ = ["ServerTactics", "read_tactics_config"]
+__all__ = ["TACTICS_FIELDS", "ServerTactics", "read_tactics_config"]
 
 
 class ServerTactics(NamedTuple):
@@ -25,6 +25,7 @@ class ServerTactics(NamedTuple):
 
     prefixes: PrefixSpecs = PrefixSpecs()
     discovery_strategy: str = ""  #: "" if they do not say
+    unknown_fields: tuple[str, ...] = ()  #: most of them are parameters of clients
 
 
 class _Parameters(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,9 +44,13 @@ class _File(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     default_tactics: _Tactics = _Tactics()
 
 
+TACTICS_FIELDS = field_names(_File)
+"""The names of what is read."""
+
+
 def read_tactics_config(data: bytes, file: str = "tactics") -> ServerTactics:
     """Return what the tactics in `data`, read from `file`, tell the server itself. Raises DocumentError."""
-    known, _ = fold_deep(read_object(data, file), _File)
+    known, unknown = fold_deep(read_object(data, file), _File)
     tactics = convert_config(known, _File, file).default_tactics
     where = "DefaultTactics.Parameters."
     specs = read_prefix_specs(tactics.parameters.specs, file, where + "ServerOSSHPrefixSpecs")
@@ -59,8 +64,9 @@ def read_tactics_config(data: bytes, file: str = "tactics") -> ServerTactics:
         prefixes = PrefixSpecs.compile(specs, split_delay=(shortest, longest))
     except DocumentError as error:
         raise DocumentError(f"{file}: {where.removesuffix('.')}: {error}") from error
-    applied = ServerTactics(prefixes, tactics.parameters.discovery_strategy)
-    return applied if tactics.probability > 0 else ServerTactics()
+    if tactics.probability > 0:
+        return ServerTactics(prefixes, tactics.parameters.discovery_strategy, tuple(unknown))
+    return ServerTactics(unknown_fields=tuple(unknown))
 
 
 def _seconds(text: str, file: str, name: str) -> float:

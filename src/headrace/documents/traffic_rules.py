@@ -6,6 +6,7 @@ down.
 """
 
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -13,11 +14,18 @@ import msgspec
 
 from headrace.base.errors import DocumentError
 from headrace.codec.packed_parameter_keys import PARAMETER_KEYS
-from headrace.documents.config_reader import convert_config, fold_deep, read_object
+from headrace.documents.config_reader import convert_config, field_names, fold_deep, read_object
 from headrace.documents.port_policy import Network, PortPolicy, parse_networks, parse_ports
 from headrace.documents.traffic_filter import ClientTraits, TrafficFilter
 
-__all__ = ["DEFAULT_TRAFFIC_RULES", "ClientTraits", "TrafficLimits", "TrafficRules", "read_traffic_rules"]
+__all__ = [
+    "DEFAULT_TRAFFIC_RULES",
+    "TRAFFIC_RULES_FIELDS",
+    "ClientTraits",
+    "TrafficLimits",
+    "TrafficRules",
+    "read_traffic_rules",
+]
 
 S = TypeVar("S", bound=msgspec.Struct)
 _PortList = list[int | list[int]]
@@ -116,6 +124,13 @@ class TrafficRules:
             for each in file.filtered_rules
         ]
         self.unknown_fields = unknown_fields
+
+    def filters(self) -> Iterator[tuple[str, TrafficFilter]]:
+        """Yield every filter, and where in the file it is."""
+        for index, (wanted, excepted, _) in enumerate(self._filtered):
+            yield f"FilteredRules[{index}].Filter", wanted
+            if excepted:
+                yield f"FilteredRules[{index}].ExceptFilter", excepted
 
     def limits_for(self, client: ClientTraits) -> TrafficLimits:
         """Return the limits for a client; they change when its handshake is done."""
@@ -242,6 +257,9 @@ def _policy(rules: _Rules, allowed: _PortList | None, disallowed: _PortList | No
         disallowed_asns=frozenset(rules.disallow_asns or []),
     )
 
+
+TRAFFIC_RULES_FIELDS = field_names(_File)
+"""The names that fields have in a file of rules."""
 
 DEFAULT_TRAFFIC_RULES = TrafficRules(_File(), [])
 """The rules of a server without a file."""

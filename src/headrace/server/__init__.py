@@ -5,7 +5,7 @@ supervisor, worker_slot      the parent of the processes
 worker_process, worker_link  one of them as its child, and the line between the two
 observation, metrics_page    what the server as a whole tells of itself; stats/ is what it knows
 control, control_messages, control_client, status  what a running server can be asked
-check, findings              what is wrong with the files of one that does not run yet
+check, findings, oddities    what is wrong with the files of one that does not run yet, or hardly meant
 process, worker, shared      one of them, its sessions, and what these share; load/ is what it bears
 session, login, clients      one client's connection, what it says of itself, and who has been here before
 client_tunnel                what it has once it is logged in

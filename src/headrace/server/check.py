@@ -3,7 +3,6 @@
 Nothing is changed, and nothing is asked of anybody: a server may run with these files meanwhile.
 """
 
-import difflib
 import io
 import os
 import stat
@@ -17,21 +16,25 @@ from headrace.base.errors import DocumentError
 from headrace.discovery.extract import HORIZON
 from headrace.discovery.strategy import make_strategy
 from headrace.documents.blocklist import read_blocklist
-from headrace.documents.config_reader import read_object
+from headrace.documents.config_reader import field_names, fold_deep, read_object
 from headrace.documents.json_lines import find_line
-from headrace.documents.osl.config import read_osl_config
-from headrace.documents.psinet import Psinet, read_psinet
-from headrace.documents.server_config import SERVER_FIELDS, ServerConfig, examine_server_config
-from headrace.documents.tactics_config import read_tactics_config
-from headrace.documents.traffic_rules import read_traffic_rules
+from headrace.documents.osl.config import OslConfig, read_osl_config
+from headrace.documents.psinet import PSINET_FIELDS, Psinet, read_psinet
+from headrace.documents.server_config import ServerConfig, examine_server_config
+from headrace.documents.tactics_config import TACTICS_FIELDS, read_tactics_config
+from headrace.documents.traffic_rules import TRAFFIC_RULES_FIELDS, read_traffic_rules
 from headrace.server.findings import Finding, Level, found
 from headrace.server.geoip import GeoIP
+from headrace.server.oddities import in_configuration, in_rules, unknown_names
 from headrace.ssh.host_keys import HostKey
 
 __all__ = ["check_server"]
 
 #: Seconds after which whoever writes the psinet database is late (operations spec §1.9).
 PSINET_FRESH: Final = 24 * 3600.0
+
+_Odd = Iterator[tuple[str, str]]  # where in the file, and what
+_Reader = Callable[[bytes, str], _Odd]  # of content and file name; raises DocumentError
 
 
 def check_server(path: Path, data_directory: Path | None, now: float) -> list[Finding]:
@@ -62,20 +65,13 @@ def _check_config(path: Path, now: float) -> Iterator[Finding]:
         yield from _tried(path, data, partial(HostKey.from_pem, config.ssh_private_key), "SSHPrivateKey")
     strategy = partial(make_strategy, config.server_discovery_strategy, config.discovery_value_hmac_key)
     yield from _tried(path, data, strategy, "ServerDiscoveryStrategy")
-    for field, text in _strange(config):
+    for field, text in (
+        *in_configuration(config),
+        *unknown_names(config.unknown_fields, field_names(ServerConfig)),
+    ):
         yield _finding(path, text, field, Level.WARNING, find_line(data.decode("utf-8", "replace"), field))
     yield from _secret(path, "the keys of the server")
     yield from _check_files(config, path.parent, now)
-
-
-def _strange(config: ServerConfig) -> Iterator[tuple[str, str]]:
-    for field in config.testing_settings:
-        yield field, "is for tests: never run a public server with it"
-    for name in config.unsupported_protocols:
-        yield "TunnelProtocolPorts", f"{name} is not spoken here, and not served"
-    for field in config.unknown_fields:
-        likely = difflib.get_close_matches(field, SERVER_FIELDS, 1, 0.8)
-        yield field, f"is no field: did you mean {likely[0]}?" if likely else "is of no use here"
 
 
 # ---- the files that it names ------------------------------------------------------------------------------
@@ -84,21 +80,35 @@ def _strange(config: ServerConfig) -> Iterator[tuple[str, str]]:
 def _check_files(config: ServerConfig, directory: Path, now: float) -> Iterator[Finding]:
     psinets: list[Psinet] = []
 
-    def read_tactics(data: bytes, file: str) -> None:
+    def read_rules(data: bytes, file: str) -> _Odd:
+        rules = read_traffic_rules(data, file)
+        yield from unknown_names(rules.unknown_fields, TRAFFIC_RULES_FIELDS)
+        yield from in_rules(rules, config)
+
+    def read_tactics(data: bytes, file: str) -> _Odd:
         tactics = read_tactics_config(data, file)
         try:
             make_strategy(tactics.discovery_strategy, config.discovery_value_hmac_key)
         except DocumentError as error:
             where = "DefaultTactics.Parameters.ServerDiscoveryStrategy"
             raise DocumentError(f"{file}: {where}: {error}") from error
+        # Most of the others are parameters of clients.
+        yield from unknown_names(tactics.unknown_fields, TACTICS_FIELDS, all_of_them=False)
 
-    def read_network(data: bytes, file: str) -> None:
-        psinets.append(read_psinet(data, file, Path(file).stat().st_mtime))
+    def read_osl(data: bytes, file: str) -> _Odd:
+        read_osl_config(data, file)
+        yield from unknown_names(fold_deep(read_object(data, file), OslConfig)[1], field_names(OslConfig))
 
-    documents: list[tuple[str, str, Callable[[bytes, str], object], str]] = [
-        ("TrafficRulesFilename", config.traffic_rules_filename, read_traffic_rules, ""),
+    def read_network(data: bytes, file: str) -> _Odd:
+        psinet = read_psinet(data, file, Path(file).stat().st_mtime)
+        psinets.append(psinet)
+        yield from unknown_names(psinet.unknown_fields, PSINET_FIELDS)
+        yield from psinet.oddities()
+
+    documents: list[tuple[str, str, _Reader, str]] = [
+        ("TrafficRulesFilename", config.traffic_rules_filename, read_rules, ""),
         ("TacticsConfigFilename", config.tactics_config_filename, read_tactics, "what hides this server"),
-        ("OSLConfigFilename", config.osl_config_filename, read_osl_config, "the keys of obfuscated lists"),
+        ("OSLConfigFilename", config.osl_config_filename, read_osl, "the keys of obfuscated lists"),
         ("PsinetDatabaseFilename", config.psinet_database_filename, read_network, "entries of other servers"),
         ("BlocklistFilename", config.blocklist_filename, _read_blocklist, ""),
     ]
@@ -117,15 +127,16 @@ def _check_files(config: ServerConfig, directory: Path, now: float) -> Iterator[
             yield _finding(directory / name, "cannot be written", field)
 
 
-def _check_document(
-    path: Path, field: str, read: Callable[[bytes, str], object], secret: str
-) -> Iterator[Finding]:
+def _check_document(path: Path, field: str, read: _Reader, secret: str) -> Iterator[Finding]:
     try:
         data = path.read_bytes()
     except OSError as error:
         yield _finding(path, f"cannot be read: {error.strerror}", field)
         return
-    yield from _tried(path, data, partial(read, data, str(path)))
+    odd: list[tuple[str, str]] = []
+    yield from _tried(path, data, lambda: odd.extend(read(data, str(path))))
+    for where, text in odd:
+        yield _finding(path, text, where, Level.WARNING, find_line(data.decode("utf-8", "replace"), where))
     if secret:
         yield from _secret(path, secret)
 
@@ -142,12 +153,11 @@ def _check_psinet(psinet: Psinet, path: Path, now: float) -> Iterator[Finding]:
         )
         text += "who seizes this server does not learn of them"
         yield _finding(path, text, "discovery_servers", Level.WARNING)
-    for name in psinet.unknown_fields:
-        yield _finding(path, "is of no use here", name, Level.WARNING)
 
 
-def _read_blocklist(data: bytes, file: str) -> None:
+def _read_blocklist(data: bytes, file: str) -> _Odd:
     read_blocklist(io.StringIO(data.decode("utf-8-sig", "replace"), newline=""), file)
+    return iter(())
 
 
 # ---- findings ---------------------------------------------------------------------------------------------

@@ -26,13 +26,12 @@ def load_config(path: Path) -> ServerConfig:
 
 
 def set_up_log(config: ServerConfig, path: Path) -> None:
-    """Log as the configuration read from `path` says. Raises OperatorError."""
+    """Log as the configuration in `path` says, to a file in the same directory. Raises OperatorError."""
+    file = str(path.parent / config.log_filename) if config.log_filename else ""
     try:
-        configure_logging(config.log_level, file=config.log_filename)
+        configure_logging(config.log_level, file=file)
     except OSError as error:
-        raise OperatorError(
-            f"{path}: LogFilename: {config.log_filename} cannot be written: {error.strerror}"
-        ) from error
+        raise OperatorError(f"{path}: LogFilename: {file} cannot be written: {error.strerror}") from error
 
 
 def insist_on_free_ports(config: ServerConfig, listen: str | None) -> None:

@@ -6,7 +6,14 @@ import msgspec
 import pytest
 
 from headrace.base.errors import DocumentError
-from headrace.documents.config_reader import convert_config, fold, fold_deep, fold_name, read_object
+from headrace.documents.config_reader import (
+    convert_config,
+    field_names,
+    fold,
+    fold_deep,
+    fold_name,
+    read_object,
+)
 
 
 class Color(enum.Enum):
@@ -90,3 +97,14 @@ def test_other_mistakes_keep_their_text() -> None:
         convert_config([1], tuple[int, int], "file")
     with pytest.raises(DocumentError, match=r"^file: invalid enum value 'x'$"):
         convert_config("x", Color, "file")
+
+
+def test_names_of_all_fields_however_deep() -> None:
+    class Inner(msgspec.Struct, rename="pascal"):
+        one: int = 1
+
+    class Outer(msgspec.Struct, rename="pascal"):
+        two: dict[str, list[Inner] | None] = {}
+        three: Inner | None = None
+
+    assert field_names(Outer) == {"One", "Two", "Three"}

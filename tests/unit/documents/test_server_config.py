@@ -86,6 +86,13 @@ def test_udpgw_address() -> None:
         ({"TunnelProtocolPorts": {"OSSH": "1"}}, "TunnelProtocolPorts.*expected a whole number, got text"),
         ({"TunnelProtocolPorts": {}}, "TunnelProtocolPorts: nothing to listen on: add SSH or OSSH"),
         ({"TunnelProtocolPorts": {"QUIC-OSSH": 1}}, "TunnelProtocolPorts: nothing to listen on"),
+        (
+            {"TunnelProtocolPorts": {"OSSH": 1, "SSH": 1}},
+            "TunnelProtocolPorts: OSSH and SSH both have port 1: give each protocol one of its own",
+        ),
+        ({"LoadLimits": {"Inbound": 94}}, "LoadLimits: Inbound 94.* is more than there is: write a part"),
+        ({"LoadLimits": {"inbound": -1}}, "LoadLimits: Inbound -1.* is below zero"),
+        ({"DestinationBytesASNs": ["AS1"]}, "DestinationBytesASNs: AS1 is no AS number"),
         ({"SSHPrivateKey": ""}, "SSHPrivateKey: is missing"),
         ({"SSHPassword": None}, "SSHPassword: is missing"),
         ({"ObfuscatedSSHKey": ""}, "ObfuscatedSSHKey: is missing: OSSH needs it"),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -149,10 +150,10 @@ def test_an_old_psinet_database_and_one_that_tells_too_much(tmp_path: Path) -> N
     os.utime(path, (NOW - 30 * 3600, NOW - 30 * 3600))
     told = [text for *_, text in found(configuration(tmp_path, PsinetDatabaseFilename="psinet"))]
     assert told == [
+        "is of no use here",
         f"everybody on this machine can get at entries of other servers: chmod o= {path}",
         "was written 30 hours ago: have it written anew every day",
         BEYOND,
-        "is of no use here",
     ]
     os.utime(path, (NOW - 23 * 3600, NOW - 23 * 3600))
     assert not any("hours ago" in text for *_, text in found(tmp_path / "psiphond.config"))
@@ -170,6 +171,100 @@ def test_good_files_of_every_kind_are_in_order(tmp_path: Path) -> None:
         "PsinetDatabaseFilename": "psinet",
     }
     assert found(configuration(tmp_path, **settings)) == []
+
+
+ODD_RULES = """{"DefaultRules": {"DisallowTCPPort": [25],
+"RateLimits": {"ReadBytePerSecond": 1}}, "FilteredRules": [
+{"Filter": {"Region": ["CH"]}, "Other": 1},
+{"Filter": {"TunnelProtocols": ["OSHS"], "AuthorizedAccessTypes": ["boost"]},
+"ExceptFilter": {"Regions": ["CH"]}}]}"""
+ODD_TACTICS = """{"DefaultTactics": {"Probability": 1, "TTL": "1m", "Parameters":
+{"ServerOSSHPrefixSpec": {}}}}"""
+ODD_PSINET = """{"sponsor": {}, "default_sponsor_id": "A",
+"client_versions": {"Amiga": []}, "discovery_servers": [{"discovery_date_range":
+["2026-12-02T00:00:00Z", "2026-12-01T00:00:00Z"], "encoded_server_entry": "ENTRY"}]}"""
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "problems"),
+    [
+        (
+            "TrafficRulesFilename",
+            ODD_RULES,
+            """
+            1 DefaultRules.DisallowTCPPort: is no field: did you mean DisallowTCPPorts?
+            2 DefaultRules.RateLimits.ReadBytePerSecond: is no field: did you mean ReadBytesPerSecond?
+            3 FilteredRules[0].Other: is of no use here
+            3 FilteredRules[0].Filter.Region: is no field: did you mean Regions?
+            4 FilteredRules[1].Filter.TunnelProtocols: OSHS is no tunnel protocol
+            4 FilteredRules[1].Filter.AuthorizedAccessTypes: nothing gives boost: \
+                AccessControlVerificationKeyRing has no key for it
+            5 FilteredRules[1].ExceptFilter.Regions: applies to nobody without GeoIPDatabaseFilenames
+            """,
+        ),
+        (
+            "TrafficRulesFilename",
+            '{"FilteredRules": [{"Filter": {"Regions": ["ch", "None"]}}]}',
+            """
+            1 FilteredRules[0].Filter.Regions: ch is no country: write two capital letters
+            1 FilteredRules[0].Filter.Regions: applies to nobody without GeoIPDatabaseFilenames
+            """,
+        ),
+        ("TrafficRulesFilename", '{"FilteredRules": [{"Filter": {"Regions": ["None"]}}]}', ""),
+        (
+            "TacticsConfigFilename",
+            ODD_TACTICS,
+            """
+            2 DefaultTactics.Parameters.ServerOSSHPrefixSpec: is no field: did you mean ServerOSSHPrefixSpecs?
+            """,
+        ),
+        ("OSLConfigFilename", '{"Scheme": []}', "1 Scheme: is no field: did you mean Schemes?"),
+        (
+            "PsinetDatabaseFilename",
+            ODD_PSINET,
+            """
+            1 sponsor: is no field: did you mean sponsors?
+            1 default_sponsor_id: there is no sponsor A: no page is shown by default
+            2 client_versions.Amiga: is none of Android, iOS, Windows, Other: nobody is told of it
+            2 discovery_servers[0].discovery_date_range: is never open: write two times, of which the first \
+                is the earlier
+            """,
+        ),
+    ],
+)
+def test_what_is_hardly_meant_in_the_other_files(
+    tmp_path: Path, field: str, text: str, problems: str
+) -> None:
+    path = tmp_path / "other"
+    path.write_text(text.replace("ENTRY", encode_fields({"ipAddress": "192.0.2.1"})))
+    path.chmod(0o600)
+    os.utime(path, (NOW, NOW))
+    told = found(configuration(tmp_path, **{field: "other"}))
+    assert {(level, file) for level, file, *_ in told} <= {("warning", "other")}
+    expected = [re.sub(" +", " ", line.strip()) for line in problems.splitlines()]
+    assert [f"{line} {where}: {why}" for _, _, line, where, why in told] == [
+        line for line in expected if line
+    ]
+
+
+def test_what_does_nothing_alone(tmp_path: Path) -> None:
+    settings = {"BlocklistActive": True, "DestinationBytesASNs": ["64500"]}
+    path = pretty(configuration(tmp_path, **settings, LoadLimits={"tunnels": 1, "Tunnel": 1}))
+    assert {field: (level, line, text) for level, _, line, field, text in found(path)} == {
+        "BlocklistActive": (
+            "warning",
+            line_of(path, '"BlocklistActive"'),
+            "does nothing without a list: name one as BlocklistFilename",
+        ),
+        "DestinationBytesASNs": (
+            *("warning", line_of(path, '"DestinationBytesASNs"')),
+            "counts nothing without GeoIPDatabaseFilenames",
+        ),
+        "LoadLimits.Tunnel": (
+            *("warning", line_of(path, '"Tunnel"')),
+            "is no field: did you mean Tunnels?",
+        ),
+    }
 
 
 def test_a_data_directory_that_is_none(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.server_files import configuration, logged, own_logging
+from tests.server_files import LOG, configuration, logged, own_logging
 
 from headrace.base.errors import HeadraceError, OperatorError
 from headrace.server.startup import insist_on_free_ports, load_config, set_up_log, warn
@@ -42,6 +42,16 @@ def test_a_log_that_cannot_be_written_is_told_with_its_field(tmp_path: Path) -> 
     path = configuration(tmp_path, LogFilename="/nonexistent/log")
     with pytest.raises(OperatorError, match=r"LogFilename.*cannot be written"):
         set_up_log(load_config(path), path)
+
+
+def test_the_log_is_beside_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    path = configuration(tmp_path, LogFilename=LOG, LogLevel="debug", NoSuchField=1)
+    config = load_config(path)
+    set_up_log(config, path)
+    warn(config)
+    assert [line["field"] for line in logged(tmp_path)] == ["NoSuchField"]
 
 
 def test_what_is_not_served_is_told(tmp_path: Path) -> None:

@@ -101,6 +101,6 @@ class EventLog:
 def open_event_log(config: ServerConfig, directory: Path, clock: Clock = SYSTEM_CLOCK) -> EventLog:
     """Return a server's: in a file of its own below `directory`, or along with the rest of the log."""
     host = {"host_id": config.host_id, "provider": config.host_provider}
-    file = directory / config.event_log_filename if config.event_log_filename else config.log_filename
+    file = config.event_log_filename or config.log_filename
     said = {name: value for name, value in host.items() if value}
-    return EventLog(Path(file) if file else None, said, clock=clock)
+    return EventLog(directory / file if file else None, said, clock=clock)

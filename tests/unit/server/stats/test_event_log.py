@@ -10,7 +10,8 @@ import pytest
 from tests.stopped_clock import StoppedClock
 
 from headrace.base.rng import SeededRng
-from headrace.server.stats.event_log import MAX_TEXT, EventLog
+from headrace.documents.server_config import ServerConfig
+from headrace.server.stats.event_log import MAX_TEXT, EventLog, open_event_log
 
 NOON = 1_704_196_800.0  # 2024-01-02T12:00:00Z
 
@@ -152,6 +153,13 @@ def test_a_directory_that_is_gone_stops_nobody(tmp_path: Path) -> None:
     (tmp_path / "gone").mkdir()
     log.write("server_load", {"n": 2})
     assert [event["n"] for event in events(tmp_path / "gone" / "events.log")] == [2]
+
+
+@pytest.mark.parametrize(("field", "name"), [("event_log_filename", "events"), ("log_filename", "log")])
+def test_a_server_writes_beside_its_configuration(tmp_path: Path, field: str, name: str) -> None:
+    config = ServerConfig(server_ip_address="192.0.2.1", **{field: name})
+    open_event_log(config, tmp_path).write("server_load", {})
+    assert events(tmp_path / name)[0]["event_name"] == "server_load"
 
 
 def test_without_a_file_lines_go_to_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
