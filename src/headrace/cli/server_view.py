@@ -16,6 +16,8 @@ _STATES = {
     State.PAUSED: "takes no new tunnels",
     State.DRAINING: "ends when its tunnels do",
 }
+#: What was carried, by the kind of its counter.
+_CARRIED = (("TCP", "tcp"), ("UDP", "udp"), ("on the wire", "tunnel"))
 #: What is worth a line when there is any of it, by the family of its counters.
 _TROUBLE = ("lost", "rejected", "closed", "handshake_failed", "event_dropped")
 
@@ -47,7 +49,7 @@ def table(status: ServerStatus) -> Table:
                 ("TCP", figures.tcp_forwards), ("UDP", figures.udp_forwards), ("connecting", figures.dialing)
             ),
         ),
-        ("bytes", _bytes(figures.counts)),
+        *((name, _both_ways(figures.counts, kind)) for name, kind in _CARRIED),
         ("memory", f"{size(figures.resident_bytes)}, of it {size(figures.buffered_bytes)} to be sent"),
         ("open files", f"{figures.open_files:,}" if figures.open_files else ""),
         *((_meaning(family), _listed(_members(figures.counts, family))) for family in _TROUBLE),
@@ -81,8 +83,9 @@ def _members(counts: dict[str, int], family: str) -> dict[str, int]:
     return {name.partition(".")[2]: count for name, count in counts.items() if name.startswith(f"{family}.")}
 
 
-def _bytes(counts: dict[str, int]) -> str:
-    return ", ".join(f"{name} {size(count)}" for name, count in sorted(_members(counts, "bytes").items()))
+def _both_ways(counts: dict[str, int], kind: str) -> str:
+    up, down = (counts.get(f"bytes.{kind}_{way}", 0) for way in ("up", "down"))
+    return f"{size(up)} up, {size(down)} down" if up or down else ""
 
 
 def _listed(counts: dict[str, int]) -> str:

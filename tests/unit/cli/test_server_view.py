@@ -46,7 +46,13 @@ def test_the_rest_of_it() -> None:
         tcp_forwards=1200,
         dialing=2,
         resident_bytes=50_000_000,
-        counts={"lost.killed": 1, "rejected.queue_full": 4, "bytes.up": 1500, "tunnel.OSSH": 9},
+        counts={
+            "lost.killed": 1,
+            "rejected.queue_full": 4,
+            "bytes.tcp_up": 1500,
+            "bytes.udp_up": 0,
+            "tunnel.OSSH": 9,
+        },
     )
     workers = [
         WorkerStatus(process=78, ready=True, seconds=60, losses=0),
@@ -58,7 +64,7 @@ def test_the_rest_of_it() -> None:
         "tunnels OSSH 3, SSH 1",
         "not logged in strangers 5",
         "port forwards TCP 1,200, connecting 2",
-        "memory 50.0 MB, of it 0 B to be sent",
+        "TCP 1.5 kB up, 0 B down memory 50.0 MB, of it 0 B to be sent",
         "workers lost killed 1",
         "connections rejected queue_full 4",
         "worker 0 process 78, for 1 min 0 s",

@@ -53,6 +53,7 @@ def test_it_is_a_user_with_one_capability_that_tells_when_it_is_ready() -> None:
         "AmbientCapabilities=CAP_NET_BIND_SERVICE",
         "CapabilityBoundingSet=CAP_NET_BIND_SERVICE",
         "NoNewPrivileges=yes",
+        "LogsDirectory=headrace",
         "RestartPreventExitStatus=2",
     ):
         assert setting in settings

@@ -25,7 +25,9 @@ FAMILIES: Final[Mapping[str, Family]] = {
     "accepted": Family("connections_accepted", "protocol", "Connections accepted."),
     "rejected": Family("connections_rejected", "reason", "Connections closed for want of room for them."),
     "stranger": Family("strangers_met", "reason", "Connections whose peer turned out not to be a client."),
-    "handshake_failed": Family("handshakes_failed", "reason", "Clients' connections that became no tunnel."),
+    "handshake_failed": Family(
+        "handshakes_failed", "reason", "Connections that ended before it was clear what they were."
+    ),
     "tunnel": Family("tunnels_begun", "protocol", "Tunnels established."),
     "closed": Family("tunnels_closed", "reason", "Tunnels that the server ended of its own accord."),
     "api": Family("api_requests", "request", "Requests answered."),

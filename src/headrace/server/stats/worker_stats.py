@@ -61,7 +61,7 @@ class WorkerStats:
         return record
 
     def failed(self, reason: str) -> None:
-        """A connection ended without being a tunnel, and its peer need not be a stranger."""
+        """A connection ended before its peer had logged in, or turned out to be a stranger."""
         self.counts[f"handshake_failed.{reason}"] += 1
 
     def ended(self, session: "Session", record: TunnelRecord, duration: float) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.stopped_clock import StoppedClock
 
 from headrace.base.rng import SeededRng
-from headrace.documents.server_config import ServerConfig
+from headrace.documents.server_config import examine_server_config
 from headrace.server.stats.event_log import MAX_TEXT, EventLog, open_event_log
 
 NOON = 1_704_196_800.0  # 2024-01-02T12:00:00Z
@@ -155,9 +155,9 @@ def test_a_directory_that_is_gone_stops_nobody(tmp_path: Path) -> None:
     assert [event["n"] for event in events(tmp_path / "gone" / "events.log")] == [2]
 
 
-@pytest.mark.parametrize(("field", "name"), [("event_log_filename", "events"), ("log_filename", "log")])
+@pytest.mark.parametrize(("field", "name"), [("EventLogFilename", "events"), ("LogFilename", "log")])
 def test_a_server_writes_beside_its_configuration(tmp_path: Path, field: str, name: str) -> None:
-    config = ServerConfig(server_ip_address="192.0.2.1", **{field: name})
+    config, _ = examine_server_config({field: name})
     open_event_log(config, tmp_path).write("server_load", {})
     assert events(tmp_path / name)[0]["event_name"] == "server_load"
 
