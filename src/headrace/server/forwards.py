@@ -120,7 +120,7 @@ class PortForwards:
                     self.seeding.opened(relay, address)
                 if self.record is not None:
                     named = parse_address(destination.host) is None
-                    self.record.opened_tcp(relay, str(address), named=named)
+                    self.record.opened_tcp(relay, address, named=named)
             channel.accept(relay)
             relay.attach(channel)
 
@@ -147,35 +147,41 @@ class PortForwards:
             raise ConnectTimeout("the turn came too late")
         if not gate.name(destination.host):
             raise PermissionError
-        try:
-            async with asyncio.timeout_at(deadline):
-                found = await self._resolver.lookup(destination.host)
-        except TimeoutError as error:
-            raise ConnectTimeout("the name server took too long") from error
         attempts: list[Callable[[], Coroutine[Any, Any, tuple[Relay, Address]]]] = []
         disallowed = False
-        for text in interleave(found)[:MAX_ADDRESSES]:
+        for text in interleave(await self._addresses(destination.host, deadline))[:MAX_ADDRESSES]:
             address = gate.address(text)
             if address is None:
                 continue
             if splits is not None and splits(text):
                 attempts.append(_leave_it)
             elif gate.tcp(address, port):
-                attempts.append(partial(self._attempt, address, port, deadline))
+                attempts.append(partial(self._attempt, text, address, port, deadline))
             else:
                 disallowed = True
         if not attempts:
             if disallowed:
                 gate.refused("tcp")
             raise PermissionError
-        return await race(attempts, lambda made: made[0].abort())
+        return await race(attempts, _drop)
 
-    async def _attempt(self, address: Address, port: int, deadline: float) -> tuple[Relay, Address]:
-        """Dial one address. Raises NetworkError."""
+    async def _addresses(self, host: str, deadline: float) -> list[str]:
+        if parse_address(host) is not None:
+            return [host]
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await self._resolver.lookup(host)
+        except TimeoutError as error:
+            raise ConnectTimeout("the name server took too long") from error
+
+    async def _attempt(
+        self, text: str, address: Address, port: int, deadline: float
+    ) -> tuple[Relay, Address]:
+        """Dial one address, which is `text`. Raises NetworkError."""
         counts, family = self._gate.counts, f"ipv{address.version}"
         begun = asyncio.get_running_loop().time()
         try:
-            relay = await dial(str(address), port, self._relays.make, deadline - begun)
+            relay = await dial(text, port, self._relays.make, deadline - begun)
         except NetworkError:
             counts[f"dial_failed.{family}"] += 1
             counts[f"dial_failed_ms.{family}"] += _milliseconds_since(begun)
@@ -196,6 +202,10 @@ class PortForwards:
         self._relays.abort()
         for task in self._dialing:
             task.cancel()
+
+
+def _drop(made: tuple[Relay, Address]) -> None:
+    made[0].abort()
 
 
 async def _leave_it() -> Never:

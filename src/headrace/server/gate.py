@@ -54,13 +54,15 @@ class Gate:
 
     def name(self, host: str) -> bool:
         """Say whether a name, or what else may be in its place, may be looked up."""
+        if not self.exits.blocklist:
+            return True
         name = question_name(host)
         return name is None or self._passes(self.exits.blocklist.name(name))
 
     def question(self, message: bytes) -> bool:
         """Say whether a DNS message may be sent on. Where names are blocked, it must be understood."""
         if not self.exits.blocklist:
-            return True
+            return True  # nor need it be understood
         try:
             return self.name(read_question(message))
         except RemoteProtocolError:
@@ -71,7 +73,8 @@ class Gate:
         address = parse_address(text)
         if address is None or not self.exits.egress.permitted(text):
             return None
-        return address if self._passes(self.exits.blocklist.address(reached(address))) else None
+        blocklist = self.exits.blocklist
+        return address if not blocklist or self._passes(blocklist.address(reached(address))) else None
 
     def tcp(self, address: Address, port: int) -> bool:
         """Say whether the traffic rules allow this destination."""

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Final
 
+from headrace.net.addresses import Address
 from headrace.server.stats.event_log import COARSE
 from headrace.server.stats.traffic import Flow, Traffic
 
@@ -63,11 +64,11 @@ class TunnelRecord:
         self.dialing = count
         self.peak_dialing = max(self.peak_dialing, count)
 
-    def opened_tcp(self, flow: Flow, address: str, *, named: bool) -> None:
+    def opened_tcp(self, flow: Flow, address: Address | str, *, named: bool) -> None:
         """There is a port forward to this address, which the client had the name of or not."""
         self.tcp.opened(flow)
         self.domains += named
-        if self._asn is not None and (traffic := self._by_asn.get(self._asn(address))):
+        if self._asn is not None and (traffic := self._by_asn.get(self._asn(str(address)))):
             traffic[0].opened(flow)
 
     def opened_udp(self, flow: Flow, address: str) -> None:
