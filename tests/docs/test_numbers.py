@@ -16,19 +16,19 @@ from headrace.documents.server_config import ServerConfig
 from headrace.establishment.settings import EstablishmentSettings
 from headrace.net import relay, resolve, tunnel_socket
 from headrace.obfuscation import padding_lines, preamble, regex_syntax, seed_history
-from headrace.server import api_parameters, check, supervisor, worker, worker_slot
+from headrace.server import api_parameters, check, patience, supervisor, worker, worker_slot
 from headrace.ssh import auth, channel, clear, connection, liveness, protection, transport
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 SETTINGS = EstablishmentSettings()
 CONFIG = ServerConfig(server_ip_address="")
-HANDSHAKE = CONFIG.ssh_handshake_timeout_milliseconds // 1000
+HANDSHAKE = "{:.0f}, {:.0f} or {:.0f}".format(*sorted(patience.REFERENCE))
 QUEUE = CONFIG.ssh_begin_handshake_timeout_milliseconds // 1000
 
 PHRASES = {
     "docs/protocol-ossh.md": [
         f"{preamble.MIN_CLIENT_PADDING} to {preamble.MAX_PADDING:,} random",
-        f"{seed_history.SEED_LIFETIME // 3600} hours, {seed_history.SEED_CAPACITY:,} at most",
+        f"{seed_history.SEED_LIFETIME // 86_400} days, {seed_history.SEED_CAPACITY:,} at most",
         f"{preamble.MIN_SERVER_PADDING} to {preamble.MAX_PADDING:,} bytes in all, uniform",
         f"lines of at most {padding_lines.MAX_LINE_SIZE} bytes",
         f"a line of {clear.MAX_LINE:,} bytes or more, and after {clear.MAX_LINES:,} bytes of lines",
@@ -38,7 +38,7 @@ PHRASES = {
         f"6 to {clear.MAX_CLEAR_PACKET:,}; a protected one's up to {protection.MAX_PACKET:,}",
         f"{transport.REKEY_BYTES // GIB} GiB in one direction",
         f"at most {transport.MAX_HELD // MIB} MiB of small messages",
-        f"| {HANDSHAKE}, `SSHHandshakeTimeoutMilliseconds`",
+        f"| {HANDSHAKE}, or `SSHHandshakeTimeoutMilliseconds`",
         f"| {QUEUE}, `SSHBeginHandshakeTimeoutMilliseconds`",
         f"a tunnel from which no byte comes | {worker.SILENCE:.0f} |",
         f"client: until it is logged in | {tunnel.CONNECT_TIMEOUT:.0f} |",

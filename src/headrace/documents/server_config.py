@@ -44,8 +44,8 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
         default=1_000, name="SSHBeginHandshakeTimeoutMilliseconds"
     )
     ssh_handshake_timeout_milliseconds: int = msgspec.field(
-        default=30_000, name="SSHHandshakeTimeoutMilliseconds"
-    )
+        default=0, name="SSHHandshakeTimeoutMilliseconds"
+    )  # 0: as long as the server's keys say
 
     discovery_value_hmac_key: str = msgspec.field(default="", name="DiscoveryValueHMACKey")
     server_discovery_strategy: str = ""  # ours; where the tactics name none

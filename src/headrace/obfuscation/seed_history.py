@@ -1,8 +1,12 @@
 """The rule by which a replayed preamble is known: a seed is accepted once (tunnel spec §2).
 
-A seed is remembered for 24 hours, and one million of them at most; the least recently seen go first. The
-rule is strict: a repeated seed is refused whoever sends it, and the attempt renews the memory of it. Nothing
-but the seed is kept, so no address can leak from here.
+A seed is remembered for 30 days, and one million of them at most; the least recently seen go first. The rule
+is strict: a repeated seed is refused whoever sends it, and the attempt renews the memory of it. Nothing but
+the seed is kept, so no address can leak from here.
+
+Deployed servers remember for one day. There is no time in the preamble, so a replay is accepted that comes
+later than memory reaches. Replays have been seen weeks after the original (Alice et al., "How China Detects
+and Blocks Shadowsocks", IMC 2020), and a longer memory costs no honest client anything.
 
 `SeedMemory` is the rule in one process's memory. `headrace.store.seed_history` keeps the same rule on disk,
 for all workers of a server and across restarts, and is tested against this one.
@@ -12,7 +16,7 @@ from collections import OrderedDict
 
 __all__ = ["SEED_CAPACITY", "SEED_LIFETIME", "SeedMemory"]
 
-SEED_LIFETIME = 24 * 60 * 60  # seconds
+SEED_LIFETIME = 30 * 24 * 60 * 60  # seconds
 SEED_CAPACITY = 1_000_000
 
 

@@ -55,7 +55,8 @@ class Session:
         self._leaving = False
         self._began = asyncio.get_running_loop().time()
         self.state = "handshake"  #: handshake, refused, tunnel
-        self._deadline = asyncio.get_running_loop().call_later(shared.handshake_timeout, self._time_is_up)
+        self._patience = shared.patience.draw(shared.rng)
+        self._deadline = asyncio.get_running_loop().call_later(self._patience, self._time_is_up)
 
     @property
     def protocol_name(self) -> str:
@@ -148,7 +149,7 @@ class Session:
             tunnel.close()
             self._worker.clients.left(self.login.session_id, self)
         elif self.state == "handshake":
-            late = self._age >= self._worker.shared.handshake_timeout
+            late = self._age >= self._patience
             self._worker.stats.failed("timeout" if late else "lost")
         if self._rules is not None:
             self._rules.close()

@@ -24,6 +24,7 @@ from headrace.server.discovery import Discovery
 from headrace.server.egress import Egress, local_addresses
 from headrace.server.gate import Exits
 from headrace.server.geoip import NO_COUNTRIES, GeoIP
+from headrace.server.patience import Patience, limit_of
 from headrace.server.stats.destination_bytes import DestinationBytes
 from headrace.server.stats.event_log import EventLog, open_event_log
 from headrace.server.stats.file_times import file_times
@@ -69,7 +70,7 @@ class Shared:
 
     user: str
     password: str
-    handshake_timeout: float  #: seconds
+    patience: Patience  #: until a client is logged in, and with strangers
     queue_timeout: float  #: seconds that a handshake may wait for its turn
     max_handshakes: int  #: 0 for no limit
     udpgw: tuple[str, int] | None  #: the destination at which we speak udpgw ourselves
@@ -117,7 +118,7 @@ class Shared:
             clock=clock,
             user=config.ssh_user_name,
             password=config.ssh_password,
-            handshake_timeout=config.ssh_handshake_timeout_milliseconds / 1000,
+            patience=_patience(config),
             queue_timeout=config.ssh_begin_handshake_timeout_milliseconds / 1000,
             max_handshakes=config.max_concurrent_ssh_handshakes,
             udpgw=config.udpgw_address,
@@ -212,9 +213,18 @@ def identification(config: ServerConfig) -> str:
     """Return the identification line: the configured one, or a common one that stays this server's own."""
     if config.ssh_server_version != _GENERATED_IDENTIFICATION:
         return config.ssh_server_version
-    key = (config.obfuscated_ssh_key or config.ssh_password).encode()
-    digest = hmac.digest(key, b"identification", hashlib.sha256)
+    digest = hmac.digest(_own_key(config), b"identification", hashlib.sha256)
     return _IDENTIFICATIONS[digest[0] % len(_IDENTIFICATIONS)]
+
+
+def _patience(config: ServerConfig) -> Patience:
+    configured = config.ssh_handshake_timeout_milliseconds / 1000
+    return Patience(configured or limit_of(_own_key(config)))
+
+
+def _own_key(config: ServerConfig) -> bytes:
+    """Return a secret that no other server has, from which choices follow that are to last."""
+    return (config.obfuscated_ssh_key or config.ssh_password).encode()
 
 
 def _provider_id(config: ServerConfig) -> str:

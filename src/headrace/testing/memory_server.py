@@ -37,7 +37,10 @@ from headrace.testing.memory_network import Network
 from headrace.testing.peers import host_key
 from headrace.transports import ClientSide, tunnel_protocol
 
-__all__ = ["MemoryServer", "client_config", "make_tunnel"]
+__all__ = ["HANDSHAKE_TIMEOUT", "MemoryServer", "client_config", "make_tunnel"]
+
+#: Seconds that a server waits for a log-in, and a little more: the same for all, whatever their keys.
+HANDSHAKE_TIMEOUT = 30
 
 #: Each client draws its own: a seed seen before is a replay.
 _seeds = itertools.count(1000)
@@ -78,6 +81,7 @@ class MemoryServer:
         generated.write(directory, force=True)
         if rules is not None:
             (directory / TRAFFIC_RULES_FILE).write_text(json.dumps({"DefaultRules": rules}))
+        settings = {"SSHHandshakeTimeoutMilliseconds": HANDSHAKE_TIMEOUT * 1000, **settings}
         config = read_server_config((directory / CONFIG_FILE).read_bytes(), overrides=settings)
         seeds = SeedMemory()
         shared = Shared.load(

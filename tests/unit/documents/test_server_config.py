@@ -38,7 +38,7 @@ def test_a_generated_file() -> None:
     assert config.protocol_ports == {"OSSH": 3001, "SSH": 3002}
     assert config.udpgw_address == ("127.0.0.1", 7300)
     assert config.ssh_begin_handshake_timeout_milliseconds == 1_000
-    assert config.ssh_handshake_timeout_milliseconds == 30_000
+    assert config.ssh_handshake_timeout_milliseconds == 0
     assert config.unknown_fields == ["LogFormat"]
     assert config.unsupported_protocols == []
     assert config.testing_settings == []

@@ -6,7 +6,7 @@ def seed(number: int) -> bytes:
 
 
 def test_the_rule_as_specified() -> None:
-    assert SEED_LIFETIME == 86_400
+    assert SEED_LIFETIME == 30 * 86_400
     assert SEED_CAPACITY == 1_000_000
 
 

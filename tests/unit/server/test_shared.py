@@ -37,7 +37,7 @@ def test_it_is_what_the_configuration_says(tmp_path: Path) -> None:
         UDPInterceptUdpgwServerAddress="127.0.0.1:7300",
         DNSResolverIPAddress="9.9.9.9",
     )
-    assert (shared.handshake_timeout, shared.queue_timeout, shared.max_handshakes) == (1.5, 0.25, 7)
+    assert (shared.patience.limit, shared.queue_timeout, shared.max_handshakes) == (1.5, 0.25, 7)
     assert shared.udpgw == ("127.0.0.1", 7300)
     assert shared.dns_server == "9.9.9.9"
     assert shared.keyword == shared.config.obfuscated_ssh_key.encode()

@@ -14,9 +14,11 @@ from headrace.documents.server_config import read_server_config
 from headrace.net.tunnel_socket import FIN_GRACE
 from headrace.obfuscation.seed_history import SeedMemory
 from headrace.server.generate import CONFIG_FILE
+from headrace.server.patience import JITTER
 from headrace.server.shared import Shared
 from headrace.server.worker import Worker
 from headrace.testing.fake_tcp import FakeTcp
+from headrace.testing.memory_server import HANDSHAKE_TIMEOUT
 
 pytestmark = pytest.mark.virtual_time
 
@@ -131,10 +133,10 @@ async def test_garbage_behind_a_good_preamble_gives_the_place_back(narrow: Memor
 
 async def test_a_handshake_that_never_ends_gives_its_place_back_at_its_deadline(narrow: MemoryServer) -> None:
     handshaking(narrow, 1)
-    await asyncio.sleep(30 + FIN_GRACE - 0.5)
+    await asyncio.sleep(HANDSHAKE_TIMEOUT + FIN_GRACE - 0.5)
     second = handshaking(narrow, 2)
     assert not second.written
-    await asyncio.sleep(0.6)
+    await asyncio.sleep(0.5 + HANDSHAKE_TIMEOUT * JITTER)
     assert second.written
 
 

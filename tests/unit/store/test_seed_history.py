@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from headrace.base.errors import OperatorError
+from headrace.obfuscation.seed_history import SEED_LIFETIME
 from headrace.store import seed_history
 from headrace.store.seed_history import SeedHistory
 
-DAY = 86_400
+LIFETIME = SEED_LIFETIME
 FILLER = itertools.count(1 << 64)
 
 
@@ -63,22 +64,22 @@ def test_a_seed_is_new_once(history: SeedHistory) -> None:
     assert [history.seen(seed(1)), history.seen(seed(1)), history.seen(seed(2))] == [False, True, False]
 
 
-def test_a_seed_is_forgotten_after_a_day(history: SeedHistory, time: Time) -> None:
+def test_a_seed_is_forgotten_after_its_time(history: SeedHistory, time: Time) -> None:
     history.seen(seed(1))
-    time.now += DAY - 1
+    time.now += LIFETIME - 1
     assert history.seen(seed(1))
-    time.now += DAY - 1
+    time.now += LIFETIME - 1
     assert history.seen(seed(1)), "the attempt renewed it"
-    time.now += DAY
+    time.now += LIFETIME
     assert not history.seen(seed(1))
     assert history.seen(seed(1))
 
 
 def test_a_clock_set_back_forgets_nothing(history: SeedHistory, time: Time) -> None:
     history.seen(seed(1))
-    time.now -= 10 * DAY
+    time.now -= 10 * LIFETIME
     assert history.seen(seed(1))
-    time.now += 10 * DAY
+    time.now += 10 * LIFETIME
     assert history.seen(seed(1))
 
 
@@ -108,7 +109,7 @@ def test_pruning_removes_what_has_expired(path: Path, time: Time) -> None:
     history = SeedHistory(path, time, capacity=64)
     for number in range(50):
         history.seen(seed(number))
-    time.now += DAY
+    time.now += LIFETIME
     history.seen(seed(100))
     history.close()
     with sqlite3.connect(path) as database:
@@ -275,8 +276,8 @@ def test_a_full_disk_closes_no_server(
     assert history.seen(seed(0))
     assert [history.seen(seed(number)) for number in (1, 2, 1)] == [False, False, True]
     assert [record.levelname for record in caplog.records] == ["ERROR"]
-    time.now += DAY
-    assert not history.seen(seed(1)), "a day later it is forgotten here as well"
+    time.now += LIFETIME
+    assert not history.seen(seed(1)), "after its time it is forgotten here as well"
 
     history._database.execute("PRAGMA max_page_count = 1000000")
     assert not history.seen(seed(3))

@@ -122,7 +122,7 @@ async def test_strangers_and_clients_that_give_up(server: MemoryServer, tmp_path
     (event,) = events(tmp_path, "irregular_tunnel")
     assert event["tunnel_error"] == "neither a seed message nor a prefix"
     assert (event["listener_protocol"], event["listener_port_number"]) == ("OSSH", 4001)
-    await asyncio.sleep(server.worker.shared.handshake_timeout + 60)
+    await asyncio.sleep(server.worker.shared.patience.limit + 60)
     counts = server.worker.counts
     assert (counts["stranger.no_terminator"], counts["handshake_failed.timeout"]) == (1, 2)
 
