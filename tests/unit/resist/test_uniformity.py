@@ -26,7 +26,8 @@ def test_on_randomness_each_measure_fails_as_often_as_its_level_says() -> None:
     level, runs = 0.1, 30
     failures: dict[str, int] = {}
     for run in range(runs):
-        for measure in judge_streams(random_streams(run, 200, 4096), level=level, rng=SeededRng(run), learn=False):
+        streams = random_streams(run, 200, 4096)
+        for measure in judge_streams(streams, level=level, rng=SeededRng(run), learn=False):
             failures[measure.name] = failures.get(measure.name, 0) + (not measure.met)
     most = stats.binom.isf(0.0001, runs, level)
     assert {name: count for name, count in failures.items() if count > most} == {}
