@@ -159,6 +159,8 @@ def _listen(host: str, port: int) -> socket.socket:
         door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         door.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # An urgent byte is read like any other: one that nobody reads makes a RST of the end.
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux's
             door.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, GIVE_UP * 1000)
         if six:

@@ -121,6 +121,9 @@ class TunnelSocket(asyncio.BufferedProtocol):
         self.bytes_in = self.bytes_out = 0
         self.last_received = 0.0  #: on the loop's clock
         self.block: Callable[[bool], None] = _nothing  #: the way out is full, or free again
+        self.stay: Callable[[], bool] = (
+            _leave  #: whether our side stays open when the peer has closed its own
+        )
         self._layer: Layer | None = layer
         self._owner = owner
         self._core: Transport | None = None
@@ -195,7 +198,7 @@ class TunnelSocket(asyncio.BufferedProtocol):
             self._tcp.resume_reading()
 
     def eof_received(self) -> bool:
-        return False  # a tunnel has no half-open state: closing follows
+        return self.stay()  # a tunnel has no half-open state
 
     def pause_writing(self) -> None:
         self._set_blocked(_FULL, True)
@@ -469,3 +472,8 @@ class TunnelSocket(asyncio.BufferedProtocol):
 
 def _nothing(blocked: bool) -> None:
     """Nobody sends in bulk yet."""
+
+
+def _leave() -> bool:
+    """Close when the peer does."""
+    return False

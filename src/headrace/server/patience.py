@@ -44,7 +44,15 @@ class Patience:
 
     def draw(self, rng: Rng) -> float:
         """Return the seconds that one connection has to log in."""
-        return self.limit * (1 + JITTER * rng.uniform())
+        return self.limit + self.linger(rng)
+
+    def linger(self, rng: Rng) -> float:
+        """Return the seconds until a stranger who closed his side sees us close ours.
+
+        Deriving a key takes half a millisecond, and only who sent enough has the server do it. Were he
+        answered at once, that would be there to measure; in a second that is drawn anew each time it is lost.
+        """
+        return self.limit * JITTER * rng.uniform()
 
 
 def limit_of(key: bytes) -> float:

@@ -44,6 +44,7 @@ class Session:
             ),
             self,
         )
+        self.socket.stay = self._peer_left
         self._transport: Transport | None = None
         self._rules: ClientRules | None = None
         self._rates = Rates(self.socket, lambda: self.end_soon("exhausted"))
@@ -217,6 +218,14 @@ class Session:
     def _time_is_up(self) -> None:
         """The handshake took too long, or this was a stranger all along: end with FIN, never with RST."""
         self.socket.finish()
+
+    def _peer_left(self) -> bool:
+        """A stranger's FIN is answered a moment later: how long we work at what came before tells of it."""
+        if self._transport is not None and self.state != "refused":
+            return False
+        patience = self._worker.shared.patience
+        asyncio.get_running_loop().call_later(patience.linger(self._worker.shared.rng), self.socket.close)
+        return True
 
     def sweep(self, elapsed: float, silence_limit: float) -> None:
         """Look after idle forwards, and after a client that has gone without saying so."""

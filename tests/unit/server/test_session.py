@@ -332,6 +332,28 @@ async def test_a_handshake_that_drips_ends_at_the_same_moment(server: MemoryServ
     assert HANDSHAKE_TIMEOUT <= fin <= HANDSHAKE_TIMEOUT * (1 + JITTER)
 
 
+@pytest.mark.parametrize("sent", [0, 23, 24, 100, 70_000])
+async def test_a_stranger_who_closes_his_side_sees_us_close_ours_within_a_moment(
+    server: MemoryServer, sent: int
+) -> None:
+    tcp = server.probe()
+    tcp.arrive(bytes(sent))
+    await asyncio.sleep(1)
+    tcp.finish()
+    await asyncio.sleep(1)
+    ((closed, what),) = tcp.events
+    assert what == "close"
+    assert 1 < closed < 1 + HANDSHAKE_TIMEOUT * JITTER
+    assert server.sessions == set()
+
+
+async def test_a_client_who_closes_his_side_is_let_go_at_once(server: MemoryServer) -> None:
+    tcp = server.probe()
+    tcp.arrive(server.preamble(1))
+    tcp.finish()
+    assert tcp.events == [(0.0, "close")]
+
+
 async def test_the_handshakes_deadline_is_not_the_tunnels(server: MemoryServer) -> None:
     tunnel = await logged_in(server)
     await asyncio.sleep(100)
