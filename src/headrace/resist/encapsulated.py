@@ -47,7 +47,7 @@ _Vectors = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What is published of one kind of handshake: its bursts' mean sizes, the first one's least, the limit."""
+    """What is published of a kind of handshake: its bursts' mean sizes, the first one's least, the limit."""
 
     mean: tuple[float, float, float, float]
     least: int
@@ -101,7 +101,7 @@ def windows(sizes: Sequence[int], segments: int | None = None) -> _Vectors:
 
 
 def fit_models(handshakes: Mapping[str, Sequence[Sequence[int]]], more: int = 0) -> list[Model]:
-    """Return the models for direct flows by kind, each a key of PUBLISHED, from the spread of their first bursts.
+    """Return models of direct flows by kind, each a key of PUBLISHED, from the spread of their first bursts.
 
     `more` is what the observer knows the tunnel to add to a burst.
     """
