@@ -15,7 +15,7 @@ LAYERS = [
     {"net", "transports", "store", "desktop"},
     {"client", "server"},
     {"testing"},
-    {"demo"},
+    {"demo", "resist"},
     {"embed", "cli"},
 ]
 FIRST_SEPARATE = 4
