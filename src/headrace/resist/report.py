@@ -5,6 +5,7 @@ A detector that does not flag what it must flag proves nothing: with a failed co
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from headrace.resist.flows import Flow
