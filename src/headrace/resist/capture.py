@@ -21,8 +21,10 @@ _REST: Final = 1.0
 
 
 @contextlib.contextmanager
-def capture(path: Path, ports: Sequence[int]) -> Iterator[None]:
+def capture(path: Path, ports: Sequence[int], *, kept: int = 0) -> Iterator[None]:
     """Write all TCP packets from and to these ports into `path` while the block runs.
+
+    Of each packet `kept` bytes are, or all of them.
 
     Raises OperatorError if tcpdump is not there, may not capture, or lost packets.
     """
@@ -37,7 +39,7 @@ def capture(path: Path, ports: Sequence[int]) -> Iterator[None]:
         "-n",
         "-U",
         "-s",
-        "0",
+        str(kept),
         "-B",
         str(_BUFFER),
         "-Z",
