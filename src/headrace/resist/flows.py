@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-__all__ = ["Flow", "Segment", "read_flows"]
+__all__ = ["Flow", "Sample", "Segment", "read_flows"]
 
 _MAGICS: Final = {b"\xd4\xc3\xb2\xa1": ("<", 1e-6), b"\x4d\x3c\xb2\xa1": ("<", 1e-9)}
 _GLOBAL_HEADER: Final = 24
@@ -54,6 +54,16 @@ class Flow:
     def stream(self, *, up: bool) -> bytes:
         """Return all that was sent one way."""
         return b"".join(segment.payload for segment in self.segments if segment.up == up)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Connections of one kind. `http` says that they are to pass for HTTP, `framed` that to the end."""
+
+    pcap: Path
+    flows: Sequence[Flow]
+    http: bool = False
+    framed: bool = False
 
 
 def read_flows(path: Path, ports: Sequence[int] = ()) -> list[Flow]:

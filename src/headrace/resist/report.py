@@ -3,14 +3,9 @@
 A detector that does not flag what it must flag proves nothing: with a failed control its row is "not run".
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
 
-from headrace.resist.flows import Flow
-
-__all__ = ["Detector", "Judgement", "Row", "upper_bound"]
+__all__ = ["Row", "upper_bound"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,33 +33,6 @@ class Row:
     def bound(self) -> float:
         """The share of hits that there may be at most, at 95 %."""
         return upper_bound(self.hits, self.sample)
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """What a detector says of some flows."""
-
-    sample: int
-    hits: int
-    note: str = ""
-
-    def __add__(self, other: "Judgement") -> "Judgement":
-        notes = dict.fromkeys(note for note in (self.note, other.note) if note)
-        return Judgement(self.sample + other.sample, self.hits + other.hits, "; ".join(notes))
-
-
-class Detector(Protocol):
-    """Somebody who looks at captured traffic. `pcap` is the file the flows were read from."""
-
-    id: str
-
-    def version(self) -> str:
-        """Return the version of the program that judges, or of the rule."""
-        ...
-
-    def judge(self, flows: Sequence[Flow], pcap: Path) -> Judgement:
-        """Say how many of the flows it flags."""
-        ...
 
 
 def upper_bound(hits: int, sample: int) -> float:
