@@ -37,7 +37,10 @@ FIGURES: Final = 3.0
 
 
 class Supervisor:
-    """Keeps `count` workers going. `spawn` starts the worker with the given number."""
+    """Keeps `count` workers going. `spawn` starts the worker with the given number.
+
+    It is to tell the worker what `paused` holds at that moment.
+    """
 
     def __init__(
         self,
@@ -55,6 +58,7 @@ class Supervisor:
         self._drain = drain
         self._past = Snapshot()  # what lost workers have counted
         self._reload_due: set[Slot] = set()
+        self._shut_at_start: dict[int, frozenset[str]] = {}  # by the worker's number: what `spawn` told it
         self._decided = asyncio.Event()
         self._stopping = asyncio.Event()
 
@@ -132,8 +136,10 @@ class Supervisor:
         if slot.losses:
             seconds = round(asyncio.get_running_loop().time() - slot.since, 3)
             _log.info("a worker is back", extra={"worker": slot.index, "started_in": seconds})
-        for reason in self.paused:
+        for reason in sorted(self.paused):
             slot.order(Do.PAUSE, reason)
+        for reason in sorted(self._shut_at_start[slot.index] - self.paused):
+            slot.order(Do.RESUME, reason)  # nobody could tell it while it started
         if slot in self._reload_due:
             self._reload_due.discard(slot)
             slot.order(Do.RELOAD)
@@ -168,6 +174,7 @@ class Supervisor:
             delay = min(max(delay * 2, FIRST_DELAY), LAST_DELAY)
 
     async def _start(self, index: int) -> Process:
+        self._shut_at_start[index] = frozenset(self.paused)
         process = await self._spawn(index)
         if self.stopping:
             process.send_signal(signal.SIGTERM)

@@ -274,6 +274,21 @@ async def test_a_pause_is_for_those_to_come_as_well_until_every_reason_is_gone()
 
 
 @on_virtual_time
+async def test_one_that_starts_while_a_reason_goes_is_told_that_it_has_gone() -> None:
+    stage = Stage(lambda index, life: ScriptedWorker(index, *[Ready()] * (life == 0)), 1)
+    await asyncio.sleep(1)
+    stage.supervisor.pause("memory")
+    stage.supervisor.pause("load")
+    stage.workers[0].end(1)
+    await asyncio.sleep(1)
+    stage.supervisor.resume("load")
+    stage.workers[1].say(encoded(Ready()))
+    await asyncio.sleep(1)
+    assert stage.workers[1].told == [("pause", "memory"), ("resume", "load")]
+    await stage.stop()
+
+
+@on_virtual_time
 async def test_figures_are_those_of_all_workers_and_what_is_counted_outlives_them() -> None:
     stage = Stage(ready)
     await asyncio.sleep(1)
