@@ -8,6 +8,7 @@ import click
 
 from headrace.base.errors import OperatorError
 from headrace.cli.server_place import config_option, data_option
+from headrace.server.early_signals import ignore_orders
 
 __all__ = ["run"]
 
@@ -27,6 +28,7 @@ def run(config: Path, data_directory: Path | None, listen: str | None, workers: 
     \b
     headrace server run --config my-server/psiphond.config
     """
+    ignore_orders()
     from headrace.net.loop import run as run_loop
     from headrace.server.control import answer_questions
     from headrace.server.control_messages import CONTROL_SOCKET

@@ -1,6 +1,6 @@
 """The server: listens, tells clients from strangers, and forwards what clients ask for.
 
-service, startup, sd_notify  the server as a whole: before its workers start, and beside them
+service, startup, sd_notify, early_signals  the server as a whole: before its workers start, and beside them
 supervisor, worker_slot      the parent of the processes
 worker_process, worker_link  one of them as its child, and the line between the two
 observation, metrics_page    what the server as a whole tells of itself; stats/ is what it knows

@@ -18,6 +18,7 @@ from headrace.base.clock import SYSTEM_CLOCK
 from headrace.base.errors import DocumentError, HeadraceError, OperatorError
 from headrace.documents.server_config import ServerConfig
 from headrace.net.loop import run as run_loop
+from headrace.server.early_signals import ignore_orders
 from headrace.server.findings import with_line
 from headrace.server.load.descriptors import raise_limit
 from headrace.server.shared import Shared
@@ -137,6 +138,7 @@ class Process:
 
 def main(config: str, data_directory: str, listen: str, *shut: str) -> int:
     """Run a worker for the supervisor that started this process; return the exit code. No address is ""."""
+    ignore_orders()
     return run_loop(Process(Path(config), Path(data_directory), listen or None, shut).run())
 
 

@@ -1,9 +1,11 @@
 """`headrace server`: what `generate` writes and says, and what it makes of ports."""
 
+import signal
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from tests.unit.cli.running import run
 
 from headrace.base.errors import OperatorError
 from headrace.cli import server_generate, server_run
@@ -51,3 +53,14 @@ def test_addresses_to_listen_on(text: str | None, address: str | None) -> None:
 def test_the_worker_is_no_command_for_people() -> None:
     assert CliRunner().invoke(headrace, ["server", "worker"]).exit_code == 2
     assert "worker " not in CliRunner().invoke(headrace, ["server", "--help"]).output
+
+
+def test_orders_that_come_while_it_still_starts_do_not_end_it(tmp_path: Path) -> None:
+    orders = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTSTP)
+    before = {number: signal.getsignal(number) for number in orders}
+    try:
+        assert run("server", "run", "--config", tmp_path / "none").code == 2
+        assert {signal.getsignal(number) for number in orders} == {signal.SIG_IGN}
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -5,11 +5,13 @@ import json
 import os
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.interop.programs import unused_port
 from tests.server_files import configuration, logged, own_logging
@@ -18,7 +20,7 @@ from tests.worker_line import WorkerLine, worker_line
 from headrace.server.generate import TRAFFIC_RULES_FILE
 from headrace.server.process import SEED_FILE, Process
 from headrace.server.worker import Worker
-from headrace.server.worker_link import Do, Failed, Ready
+from headrace.server.worker_link import Do, Done, Failed, Order, Ready, parse_report
 
 
 @pytest.fixture(autouse=True)
@@ -152,3 +154,24 @@ async def test_a_supervisor_that_makes_no_sense_is_as_good_as_none(tmp_path: Pat
     async with running(configuration(tmp_path)) as (line, task, _):
         line.write(b"nonsense\n")
         assert await task == 0
+
+
+async def test_a_persons_orders_to_the_whole_service_do_not_end_its_workers(tmp_path: Path) -> None:
+    """`systemctl kill -s USR2` sends them to all processes, and only the supervisor is meant."""
+    arguments = ["-m", "headrace.server.process", str(configuration(tmp_path)), str(tmp_path), "127.0.0.1"]
+    pipe = asyncio.subprocess.PIPE
+    worker = await asyncio.create_subprocess_exec(sys.executable, *arguments, stdin=pipe, stdout=pipe)
+    assert worker.stdin is not None and worker.stdout is not None
+    try:
+        assert isinstance(parse_report(await worker.stdout.readline()), Ready)
+        for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTSTP):
+            worker.send_signal(number)
+        worker.stdin.write(msgspec.json.encode(Order(Do.SNAPSHOT, 1)) + b"\n")
+        assert isinstance(parse_report(await worker.stdout.readline()), Done)
+        worker.stdin.close()
+        async with asyncio.timeout(30):
+            assert await worker.wait() == 0
+    finally:
+        if worker.returncode is None:
+            worker.kill()
+            await worker.wait()
