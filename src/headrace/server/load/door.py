@@ -20,8 +20,9 @@ __all__ = ["DESCRIPTORS", "Door"]
 
 _log = logging.getLogger(__name__)
 
-#: The reason that is a lack of file descriptors.
+#: The reason that is a lack of file descriptors, and that a port could not be had when no other was left.
 DESCRIPTORS: Final = "descriptors"
+PORT: Final = "port"
 
 
 class Door:
@@ -46,16 +47,27 @@ class Door:
             _log.info("no new connections", extra={"reason": reason})
 
     def resume(self, reason: str) -> None:
-        """Give up one reason, and let people in again if it was the last."""
-        if self.reasons == {reason}:
-            try:
-                for listener in self.listeners:
-                    listener.open()
-            except OperatorError as error:
-                _log.error("still no new connections", extra={"reason": str(error)})
-                return
-            _log.info("new connections again")
+        """Give up one reason, and let people in again if it was the last.
+
+        If a port cannot be had then, that is a reason by itself, for as long: whoever had this one says it once.
+        """
+        if reason not in self.reasons:
+            return
         self.reasons.discard(reason)
+        if self.reasons:
+            return
+        try:
+            for listener in self.listeners:
+                listener.open()
+        except OperatorError as error:
+            for listener in self.listeners:
+                listener.close()
+            self.reasons.add(PORT)
+            if reason != PORT:  # else it has been told
+                self._counts[f"paused.{PORT}"] += 1
+                _log.error("still no new connections", extra={"reason": str(error)})
+            return
+        _log.info("new connections again")
 
     def close(self) -> None:
         """Let nobody in any more."""
@@ -64,7 +76,8 @@ class Door:
             listener.close()
 
     def look(self) -> None:
-        """See now and then whether there are descriptors again."""
+        """See now and then whether there are descriptors again, or a port that could not be had."""
+        self.resume(PORT)
         if DESCRIPTORS in self.reasons and self._descriptors.relieved():
             self.resume(DESCRIPTORS)
 

@@ -13,7 +13,7 @@ from tests.memory_network import settle
 from headrace.net.listener import RELIEF, Listener
 from headrace.server.load.accept_rate import AcceptRate
 from headrace.server.load.descriptors import Descriptors
-from headrace.server.load.door import DESCRIPTORS, Door
+from headrace.server.load.door import DESCRIPTORS, PORT, Door
 
 pytestmark = pytest.mark.virtual_time
 LOOPBACK = "127.0.0.1"
@@ -100,10 +100,25 @@ async def test_a_port_taken_meanwhile_is_told_and_tried_again(
     house.door.pause("operator")
     with socket.create_server((LOOPBACK, house.listener.port)), caplog.at_level(logging.ERROR):
         house.door.resume("operator")
-    assert house.door.reasons == {"operator"}
+        house.door.look()
+        assert house.door.reasons == {PORT}
     (record,) = caplog.records
     assert f"OSSH cannot listen on port {house.listener.port}" in vars(record)["reason"]
-    house.door.resume("operator")
+    assert house.counts == {"paused.operator": 1, "paused.port": 1}
+    house.door.look()  # nobody says again that the operator has no objections
+    assert house.open
+    assert not house.door.reasons
+
+
+async def test_with_one_port_of_two_it_is_shut(house: House) -> None:
+    second = Listener(asyncio.Protocol, (LOOPBACK,), 0, what="SSH", keeper=house.door, spawn=house._spawn)
+    house.door.listeners.append(second)
+    second.open()
+    house.door.pause("load")
+    with socket.create_server((LOOPBACK, second.port)):
+        house.door.resume("load")
+        assert not house.open
+    house.door.look()
     assert house.open
 
 
