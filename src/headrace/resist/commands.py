@@ -37,6 +37,7 @@ _BROWSER: Final = (
     "--no-first-run",
     "--ignore-certificate-errors",
     "--host-resolver-rules=MAP *.example.com 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--virtual-time-budget=10000",  # the page has so many ms of its own time, which stands still for answers
     "--dump-dom",
 )
 #: Has the requests of a list made one after the other, those of several lists at the same time.
