@@ -11,6 +11,6 @@ __all__ = ["ignore_orders"]
 
 
 def ignore_orders() -> None:
-    """Let such orders pass from now on, until there are handlers. What a server starts with it reads anyway."""
+    """Let such orders pass from now on, until there are handlers: who starts reads its files anyway."""
     for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTSTP):
         signal.signal(number, signal.SIG_IGN)

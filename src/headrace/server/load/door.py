@@ -49,7 +49,7 @@ class Door:
     def resume(self, reason: str) -> None:
         """Give up one reason, and let people in again if it was the last.
 
-        If a port cannot be had then, that is a reason by itself, for as long: whoever had this one says it once.
+        If a port cannot be had then, that is a reason by itself: nobody gives up another one twice.
         """
         if reason not in self.reasons:
             return
