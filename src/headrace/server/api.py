@@ -44,6 +44,8 @@ _DAY: Final = 86_400  # seconds
 _MAX_NOISE: Final = 256  # random bytes behind a keep-alive's answer
 #: Most statistics of one client's that are written to the event log during a tunnel.
 _MAX_STATISTICS: Final = 1024
+#: Most domains of which one client's bytes are counted during a tunnel: each becomes a line there.
+_MAX_DOMAINS: Final = 1024
 
 _Parameters = Mapping[str, object]
 
@@ -75,6 +77,7 @@ class ApiSession:
         "_checksum",
         "_connected",
         "_counts",
+        "_domains",
         "_origin",
         "_peer",
         "_rules",
@@ -105,6 +108,7 @@ class ApiSession:
         self._connected = 0  # the hour of the latest connected request that counted, seconds since 1970
         self._checksum = b""  # of the expressions by which the client sorts bytes; empty if it has none
         self._statistics = 0  # written so far
+        self._domains: set[str] = set()  # of which bytes have been counted
         self.handshaken = False
         self.failed = False  #: the handshake was malformed: the tunnel must end
         self.parameters: _Parameters = {}  #: the handshake's, checked; connected requests add some
@@ -208,7 +212,7 @@ class ApiSession:
         _, checksum = services.psinet.https_request_regexes(self.audience.sponsor_id)
         if self._checksum and self._checksum == checksum:  # else the domains are not those that are wanted
             for domain, count in report.host_bytes.items():
-                services.count_domain(domain, self._origin.place, self.parameters, count)
+                self._count_domain(domain, count)
         room = _MAX_STATISTICS - self._statistics
         for name, fields in report.events[:room]:
             self._write(name, fields)
@@ -221,6 +225,15 @@ class ApiSession:
             )
         tags = report.invalid_tags
         return _reply(request, {"invalid_server_entry_tags": tags} if tags else {})
+
+    def _count_domain(self, domain: str, count: int) -> None:
+        """Count bytes by a label that the sponsor's rules gave, if the client keeps to them: they are few."""
+        if domain not in self._domains:
+            if len(self._domains) >= _MAX_DOMAINS:
+                self._counts["event_dropped.too_many"] += 1
+                return
+            self._domains.add(domain)
+        self.services.count_domain(domain, self._origin.place, self.parameters, count)
 
     def _write(self, name: str, fields: _Parameters) -> None:
         access_types = self._rules.access_types

@@ -493,6 +493,19 @@ def test_bytes_by_domain_are_taken_from_who_was_asked_for_them() -> None:
     assert told.domains == {"a": 7}
 
 
+def test_a_client_may_make_up_only_so_many_domains_during_a_tunnel() -> None:
+    told = Told()
+    counts: Counter[str] = Counter()
+    api = session(services(psinet=PSINET, told=told), counts=counts)
+    greeted(api)
+    for first in range(0, 3000, 1000):
+        reported(api, host_bytes={f"domain-{number}": 1 for number in range(first, first + 1000)})
+    reported(api, host_bytes={"domain-7": 1})  # one that is known counts on
+    assert len(told.domains) == 1024
+    assert told.domains["domain-7"] == 2
+    assert counts["event_dropped.too_many"] == 3000 - 1024
+
+
 def test_bytes_by_domains_that_are_wanted_no_more_are_not_taken() -> None:
     told = Told()
     api = handshaken(services(psinet=PSINET, told=told))
