@@ -62,9 +62,9 @@ class ClientTunnel:
     # ---- requests -------------------------------------------------------------------------------------
 
     def _answer(self, name: bytes, payload: memoryview) -> bytes | None:
-        before = self.api.handshaken
+        before, failed = self.api.handshaken, self.api.failed
         reply = self.api.answer(name, bytes(payload))
-        if self.api.failed:
+        if self.api.failed and not failed:  # what comes after it neither counts nor hastens the end
             self._session.end_soon("bad_handshake")
         elif self.api.handshaken and not before:
             self._begin()

@@ -173,6 +173,16 @@ async def test_a_failed_handshake_is_answered_and_ends_the_tunnel(
     assert server.sessions == set()
 
 
+async def test_what_follows_a_failed_handshake_neither_counts_nor_hastens_the_end(
+    server: MemoryServer,
+) -> None:
+    tunnel = await logged_in(server)
+    requests = [tunnel.request(b"psiphon-handshake", b"{}") for _ in range(5)]
+    assert await asyncio.gather(*requests) == [None] * 5
+    await settle()
+    assert server.worker.counts["closed.bad_handshake"] == 1
+
+
 async def test_other_requests_out_of_turn_are_refused_and_change_nothing(server: MemoryServer) -> None:
     tunnel = await logged_in(server)
     for name in (b"psiphon-connected", b"psiphon-status", b"tcpip-forward", b"", b"psiphon-nonsense"):
