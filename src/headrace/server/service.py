@@ -57,6 +57,7 @@ class Service:
         self._notifier = notifier or Notifier()
         self.load_wanted = asyncio.Event()  #: set when the load is to be told now
         self._started = 0.0
+        self._announced = False
         self._tasks: set[asyncio.Task[None]] = set()
         self.supervisor = Supervisor(
             lambda index: WorkerProcess.start([*command, *sorted(self.supervisor.paused)]),
@@ -93,7 +94,8 @@ class Service:
 
     async def reload(self) -> dict[int, str]:
         """Have the files read again; return for each worker what was wrong, "" where nothing was."""
-        self._notifier.reloading()
+        if self._serving:  # else the service manager would take the end of a reload for that of the start
+            self._notifier.reloading()
         outcome = await self.supervisor.reload()
         failed = {index: error for index, error in outcome.items() if error}
         for error in dict.fromkeys(failed.values()):
@@ -101,7 +103,8 @@ class Service:
             _log.error("not reloaded, the old state stays", extra={"workers": workers, "reason": error})
         if len(failed) < len(outcome):
             _log.info("reloaded", extra={"workers": len(outcome) - len(failed)})
-        self._notifier.ready("not reloaded, the old state stays: see the log" if failed else "serving")
+        if self._serving:
+            self._notifier.ready("not reloaded, the old state stays: see the log" if failed else "serving")
         return outcome
 
     async def _reload(self) -> None:
@@ -137,7 +140,12 @@ class Service:
             return State.STARTING
         return State.PAUSED if self.supervisor.paused else State.SERVING
 
+    @property
+    def _serving(self) -> bool:
+        return self._announced and not self.supervisor.stopping
+
     def _ready(self, text: str) -> None:
+        self._announced = True
         self._announce(text)
         self._notifier.ready("serving")
         if self._notifier.watchdog:
