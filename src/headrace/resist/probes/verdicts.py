@@ -27,6 +27,8 @@ ALPHA: Final = 0.01
 #: Probes to either side of a length that are looked at, and the fewest that say something.
 _WINDOW: Final = 100
 _LEAST: Final = 15
+#: Seconds that nobody can tell apart.
+_RESOLUTION: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +93,7 @@ def _step(
     free = len(place) - int(rank)
     errors = times[near] - design @ fit
     variance = float(errors @ errors) / free * np.linalg.pinv(design.T @ design)[2, 2]
-    if variance <= 0:
-        return 0.0 if fit[2] else 1.0
-    return float(2 * stats.t.sf(abs(fit[2]) / np.sqrt(variance), free))
+    return float(2 * stats.t.sf(abs(fit[2]) / max(np.sqrt(variance), _RESOLUTION), free))
 
 
 def rows(
