@@ -36,6 +36,7 @@ _BROWSER: Final = (
     "--disable-sync",
     "--no-first-run",
     "--ignore-certificate-errors",
+    "--disable-features=LocalNetworkAccessChecks,HttpsUpgrades,HttpsFirstBalancedModeAutoEnable",
     "--host-resolver-rules=MAP *.example.com 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     "--virtual-time-budget=10000",  # the page has so many ms of its own time, which stands still for answers
     "--dump-dom",

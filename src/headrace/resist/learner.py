@@ -65,7 +65,7 @@ def separation_on(
 
 
 def _scores(known: _Features, kinds: NDArray[Any], unknown: _Features, seed: int) -> NDArray[np.float64]:
-    trees = HistGradientBoostingClassifier(random_state=seed, early_stopping=False)
+    trees = HistGradientBoostingClassifier(max_iter=50, random_state=seed, early_stopping=False)
     with threadpool_limits(1):  # the result is the same on every machine, however busy it is
         return np.asarray(trees.fit(known, kinds).predict_proba(unknown)[:, 1])
 

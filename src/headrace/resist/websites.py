@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from ssl import TLSVersion
 from typing import Final
 
 from aiohttp import web
@@ -28,7 +29,7 @@ __all__ = ["SIZES", "TLS_VERSIONS", "TlsSite", "Websites", "running_websites", "
 SIZES: Final = tuple(round(200 * 25_000 ** (i / 249)) for i in range(250))
 
 #: Versions of TLS as nginx calls them.
-TLS_VERSIONS: Final = {ssl.TLSVersion.TLSv1_2: "TLSv1.2", ssl.TLSVersion.TLSv1_3: "TLSv1.3"}
+TLS_VERSIONS: Final = {TLSVersion.TLSv1_2: "TLSv1.2", TLSVersion.TLSv1_3: "TLSv1.3"}
 
 _CONFIG = """
 daemon off;
@@ -94,7 +95,7 @@ class TlsSite:
     """A site over TLS of one version, with one kind of certificate chain, with HTTP/2 or without."""
 
     port: int
-    version: ssl.TLSVersion
+    version: TLSVersion
     certificate: str
     http2: bool
 
@@ -108,7 +109,7 @@ class Websites:
     tls: tuple[TlsSite, ...]
 
 
-def trusting(newest: ssl.TLSVersion) -> ssl.SSLContext:
+def trusting(newest: TLSVersion) -> ssl.SSLContext:
     """Return the context of a client that takes these sites' certificates, as it would any."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
@@ -138,7 +139,7 @@ async def running_websites(directory: Path, askers: int) -> AsyncIterator[Websit
             http2=" http2" if site.http2 else "",
             chain=chains[site.certificate].chain,
             key=chains[site.certificate].key,
-            curves="X25519:prime256v1" if site.http2 else "prime256v1:X25519",
+            curves="prime256v1" if site.version is TLSVersion.TLSv1_2 and site.http2 else "X25519:prime256v1",
             headers=_locations(),
         )
         for site in sites
