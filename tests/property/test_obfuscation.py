@@ -19,6 +19,7 @@ from headrace.obfuscation import (
     SeedMemory,
     ServerObfuscator,
 )
+from headrace.obfuscation.framing import LAST_CHUNK, Deframer, frame
 from headrace.obfuscation.padding_lines import padding_lines
 from headrace.obfuscation.regex_sample import longest, sample
 from headrace.obfuscation.regex_syntax import parse
@@ -210,3 +211,24 @@ def test_history_on_disk_follows_the_rule(capacity: int, steps: list[tuple[int, 
         seed = bytes((number,)) * 16
         assert history.seen(seed) is memory.seen(seed, time.now)
     history.close()
+
+
+@given(
+    writes=st.lists(st.binary(min_size=1, max_size=400), max_size=12),
+    cuts=st.lists(st.integers(0, 5000), max_size=12),
+    kept=st.binary(max_size=30),
+    inside=st.booleans(),
+)
+def test_frames_are_taken_apart_under_any_cutting(
+    writes: list[bytes], cuts: list[int], kept: bytes, inside: bool
+) -> None:
+    stream = b"".join([b"\r\n" * inside, *(frame([data]) for data in writes), LAST_CHUNK])
+    deframer = Deframer(inside=inside)
+    found = b""
+    for piece in pieces(stream, cuts):
+        buffer = bytearray(kept + piece)
+        end = deframer.strip(memoryview(buffer), len(kept), len(buffer))
+        assert buffer[: len(kept)] == kept
+        found += buffer[len(kept) : end]
+    assert found == b"".join(writes)
+    assert deframer.ended

@@ -4,6 +4,7 @@
     padding_lines    what a server says before its SSH identification
     prefix           specs: prefixes drawn from regular expressions; regex_syntax and regex_sample serve it
     default_prefix   the spec pairs we ship
+    framing          what follows an HTTP head as the chunks of its body
     client, server   the two machines: ClientObfuscator and ServerObfuscator
     veil             the pair of RC4 streams the SSH transport uses until NEWKEYS
     seed_history     the rule by which a replayed seed is known
