@@ -50,6 +50,7 @@ class LazyGroup(click.Group):
         "lists": "headrace.cli.lists:lists",
         "authorizations": "headrace.cli.authorizations:authorizations",
         "demo": "headrace.cli.demo:demo",
+        "resist": "headrace.cli.resist:resist",
     },
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

@@ -64,7 +64,10 @@ class Nfstream:
 
 
 class Tshark:
-    """F2c: Wireshark's dissectors. What they wait for the rest of is "Unknown"."""
+    """F2c: Wireshark's dissectors. What they wait for the rest of is "Unknown".
+
+    Only HTTP can be malformed: others are guessed at by the client's port, which the system chooses.
+    """
 
     id = "F2c"
     knows = ("HTTP", "SSH")
@@ -73,10 +76,8 @@ class Tshark:
         return f"tshark {_run('tshark', '--version').split()[2]}"
 
     def classes(self, sample: Sample) -> list[str]:
-        streams = [
-            self._streams(sample, shown)
-            for shown in ("http.request", "http.response", "ssh", "_ws.malformed")
-        ]
+        shown = ("http.request", "http.response", "ssh", "http and _ws.malformed")
+        streams = [self._streams(sample, each) for each in shown]
         request, response, ssh, malformed = streams
         return [
             "malformed" if number in malformed

@@ -1,0 +1,130 @@
+"""`headrace resist`: what an observer can tell of our traffic, measured on this machine."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from headrace.base.errors import OperatorError
+from headrace.cli.progress import progress
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from headrace.resist.report import Row
+
+__all__ = ["resist"]
+
+_SIZES = {"ci": 300, "release": 10_000}
+
+
+def _size(context: click.Context, parameter: click.Parameter, value: str) -> int:
+    if value in _SIZES:
+        return _SIZES[value]
+    if value.isascii() and value.isdigit() and 0 < int(value) <= 1_000_000:
+        return int(value)
+    raise click.BadParameter(f"{value!r} is neither ci, nor release, nor a number of connections")
+
+
+def _names(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
+    return tuple(name.strip() for name in value.split(",")) if value else ()
+
+
+@click.command()
+@click.option(
+    "--size",
+    default="ci",
+    show_default=True,
+    callback=_size,
+    help="Connections of each mode: ci (300), release (10,000), or a number.",
+)
+@click.option("--only", callback=_names, help="Detectors, such as F1,F2a,F7. All if not given.")
+@click.option("--modes", callback=_names, help="How connections begin, such as bare,http-post.")
+@click.option("--seed", default=1, show_default=True, help="Of what is drawn; the keys are new each time.")
+@click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Keep the captures there.")
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the rows, too."
+)
+def resist(
+    size: int,
+    only: tuple[str, ...],
+    modes: tuple[str, ...],
+    seed: int,
+    keep: Path | None,
+    json_file: Path | None,
+) -> None:
+    """Look at our own traffic as a censor would.
+
+    A server is started on this machine, clients connect to it over loopback in each mode, and tcpdump
+    captures it all. Detectors judge the captures: rules that censors are known to use, and DPI programs. Each
+    must first recognise traffic that it has to; one that does not is "not run". Nothing leaves this machine.
+
+    Capturing needs root. The packages of the extra `dev` are needed, and tcpdump, tshark and ndpiReader
+    (Debian: apt install tcpdump tshark libndpi-bin).
+
+    The exit code is 0 if every bar is met, and 1 if one is not, or could not be looked at.
+
+    \b
+    headrace resist
+    headrace resist --size release --only F1,F7 --json table.json
+    """
+    try:
+        from headrace.resist.subjects import MODES
+        from headrace.resist.suite import MEASURES, Wanted, measure
+    except ImportError as error:
+        raise OperatorError(
+            f"{error.name} is not installed: install headrace with the extra dev, headrace[dev]"
+        ) from error
+    for name, known, kind in (
+        *((name, MEASURES, "detector") for name in only),
+        *((m, MODES, "mode") for m in modes),
+    ):
+        if name not in known:
+            raise OperatorError(f"there is no {kind} {name}: there are {', '.join(known)}")
+    wanted = Wanted(size, modes or MODES, frozenset(only or MEASURES), seed, keep)
+    with progress("connections", in_bytes=False) as bar:
+        told = ""
+
+        def tell(what: str, done: int, total: int) -> None:
+            nonlocal told
+            if what != told:
+                told = what
+                bar.tell(what)
+            bar(done, total)
+
+        rows = asyncio.run(measure(wanted, tell))
+    if json_file is not None:
+        import msgspec
+
+        json_file.write_bytes(msgspec.json.format(msgspec.json.encode(rows)) + b"\n")
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else 200).print(table(rows))
+    sys.exit(0 if all(row.met is not False and (row.ran or not row.bar) for row in rows) else 1)
+
+
+def table(rows: "list[Row]") -> "Table":
+    """Return the rows as they are shown."""
+    from rich.table import Table
+
+    shown = Table(
+        "detector", "traffic", "sample", "hits", "at most", "bar", "met", "control", "version", "seed", "note"
+    )
+    for row in rows:
+        met = "not run" if not row.ran else "" if row.met is None else "yes" if row.met else "NO"
+        shown.add_row(
+            row.detector,
+            row.subject,
+            f"{row.sample:,}",
+            f"{row.hits:,}",
+            f"{100 * row.bound:.3g} %" if row.sample else "",
+            row.bar,
+            met,
+            row.control,
+            row.version,
+            str(row.seed),
+            row.note,
+        )
+    return shown
