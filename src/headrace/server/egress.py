@@ -6,15 +6,19 @@ resolves to something else the second time gains nothing. Sources: the IANA spec
 (RFC 6890) and the transition formats that carry an IPv4 address inside an IPv6 one.
 """
 
+import asyncio
 import ipaddress
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
 from headrace.net.addresses import Address, parse_address
 
-__all__ = ["Egress", "local_addresses", "reached"]
+__all__ = ["LOOK", "Egress", "follow_own_addresses", "local_addresses", "reached"]
+
+#: Seconds between two looks at which addresses are our own: temporary IPv6 ones come and go.
+LOOK: Final = 60.0
 
 _SPECIAL_V4: Final = (
     "0.0.0.0/8",  # this network
@@ -79,7 +83,11 @@ class Egress:
 
     def __init__(self, *, allow_bogons: bool, own_addresses: Iterable[str] = ()) -> None:
         self._allow_bogons = allow_bogons
-        own = [ipaddress.ip_address(address) for address in own_addresses]
+        self.own(own_addresses)
+
+    def own(self, addresses: Iterable[str]) -> None:
+        """From now on these are the server's."""
+        own = [ipaddress.ip_address(address) for address in addresses]
         self._own_v4 = frozenset(int(address) for address in own if address.version == 4)
         self._own_v6 = frozenset(int(address) for address in own if address.version == 6)
 
@@ -130,6 +138,20 @@ def local_addresses(proc: Path = Path("/proc/net")) -> list[str]:
     for line in _lines(proc / "if_inet6"):
         found[str(ipaddress.IPv6Address(bytes.fromhex(line[:32])))] = None
     return list(found)
+
+
+async def follow_own_addresses(
+    egress: Egress, always: str, look: Callable[[], list[str]] = local_addresses
+) -> None:
+    """Keep to what the machine's addresses are, and to `always`, without an end.
+
+    Routes are listed along with them, and may be many: that is read in a thread. Where nothing can be read,
+    such as for want of descriptors, those that are known stay.
+    """
+    while True:
+        await asyncio.sleep(LOOK)
+        if found := await asyncio.to_thread(look):
+            egress.own([always, *found])
 
 
 def _lines(file: Path) -> list[str]:

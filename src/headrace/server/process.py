@@ -19,6 +19,7 @@ from headrace.base.errors import DocumentError, HeadraceError, OperatorError
 from headrace.documents.server_config import ServerConfig
 from headrace.net.loop import run as run_loop
 from headrace.server.early_signals import ignore_orders
+from headrace.server.egress import follow_own_addresses
 from headrace.server.findings import with_line
 from headrace.server.load.descriptors import raise_limit
 from headrace.server.shared import Shared
@@ -83,6 +84,7 @@ class Process:
                 gc.collect()
                 gc.freeze()  # what is there by now stays: no collection need look at it again
                 worker.spawn(self._obey(worker, link))
+                worker.spawn(follow_own_addresses(worker.shared.egress, config.server_ip_address))
                 link.tell(Ready(", ".join(f"{name} on port {port}" for name, port in worker.ports.items())))
                 await self._stopping.wait()
                 _log.info("stopping", extra={"tunnels": worker.tunnels})

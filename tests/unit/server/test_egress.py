@@ -1,10 +1,12 @@
 """Which addresses the server may dial."""
 
+import asyncio
 import ipaddress
 from pathlib import Path
 
 import pytest
 
+from headrace.server import egress as egress_module
 from headrace.server.egress import Egress, local_addresses
 
 PUBLIC = Egress(allow_bogons=False)
@@ -105,3 +107,23 @@ def test_reads_the_interfaces_addresses_from_linux(tmp_path: Path) -> None:
 
 def test_without_proc_no_local_addresses_are_known(tmp_path: Path) -> None:
     assert local_addresses(tmp_path) == []
+
+
+async def test_an_address_that_the_machine_gets_later_is_its_own_as_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(egress_module, "LOOK", 0)
+    egress = Egress(allow_bogons=False, own_addresses=["5.6.7.8", "2a01:4f8::7"])
+    looks = iter([["2a01:4f8::8"], []])  # the second time nothing can be read
+
+    def look() -> list[str]:
+        for found in looks:
+            return found
+        raise OSError  # ends it
+
+    task = asyncio.create_task(egress_module.follow_own_addresses(egress, "5.6.7.8", look))
+    await asyncio.wait([task])
+    assert isinstance(task.exception(), OSError)
+    assert not egress.permitted("5.6.7.8")
+    assert not egress.permitted("2a01:4f8::8")
+    assert egress.permitted("2a01:4f8::7")
