@@ -28,6 +28,8 @@ _CONNECTING: Final = 50
 #: How many clients are recorded, of each form.
 _RECORDINGS: Final = 8
 _SHORT_PADDING: Final = 64
+#: Seconds until a server that took no connection is asked for one again.
+_BUSY: Final = 1.0
 _RESET: Final = struct.pack("ii", 1, 0)
 
 
@@ -134,19 +136,35 @@ class _Stranger:
 
     async def run(self, connecting: asyncio.Semaphore) -> ProbeResult:
         probe, target = self._probe, self._target
-        with _stream() as stream:
-            if probe.source:
-                stream.bind((probe.source, 0))
-            if probe.then is Then.SMALL_WINDOW:
-                stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
-            async with connecting:
-                await self._loop.sock_connect(stream, (target.host, target.port))
+        async with connecting:
+            stream = await self._connect()
+        with stream:
             begun = time.monotonic()
             ending = Ending.NONE
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(target.patience):
                     ending = await self._watch(stream)
             return ProbeResult(probe, self._received, ending, time.monotonic() - begun)
+
+    async def _connect(self) -> socket.socket:
+        """Return a connection. A server may be too busy to take one, for a while."""
+        probe, target = self._probe, self._target
+        async with asyncio.timeout(target.patience):
+            while True:
+                stream = _stream()
+                try:
+                    if probe.source:
+                        stream.bind((probe.source, 0))
+                    if probe.then is Then.SMALL_WINDOW:
+                        stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+                    await self._loop.sock_connect(stream, (target.host, target.port))
+                    return stream
+                except ConnectionRefusedError:
+                    stream.close()
+                    await asyncio.sleep(_BUSY)
+                except BaseException:
+                    stream.close()
+                    raise
 
     async def _watch(self, stream: socket.socket) -> Ending:
         saying = asyncio.create_task(self._say(stream))
