@@ -9,12 +9,18 @@ import os
 import socket
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Final
 
 from headrace.base.errors import OperatorError
 
 __all__ = ["unix_socket"]
+
+#: Seconds that others may take with the directory, and between two looks whether they are done.
+_PATIENCE: Final = 1.0
+_PAUSE: Final = 0.01
 
 
 @contextmanager
@@ -70,12 +76,22 @@ def _bind(unbound: socket.socket, path: str) -> os.stat_result:
 
 @contextmanager
 def _alone_in(directory: str) -> Iterator[None]:
-    """Let no other client at the directory: what has been bound and does not listen yet looks stale to it."""
+    """Let no other client at the directory: what has been bound and does not listen yet looks stale to it.
+
+    That takes no time, and everybody who can read the directory can hold its lock: it is not waited for long.
+    """
     import fcntl
 
     place = os.open(directory, os.O_RDONLY)
     try:
-        fcntl.flock(place, fcntl.LOCK_EX)
+        until = time.monotonic() + _PATIENCE
+        while True:
+            with suppress(BlockingIOError):
+                fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            if time.monotonic() >= until:
+                break
+            time.sleep(_PAUSE)
         yield
     finally:
         os.close(place)

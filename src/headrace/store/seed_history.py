@@ -19,10 +19,11 @@ was meant for it. Addresses are never stored, and times only in whole seconds.
 """
 
 import logging
+import os
 import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from headrace.base.clock import Clock
@@ -210,8 +211,13 @@ def _connect(path: Path | str, *, suspect: bool = False) -> sqlite3.Connection:
 
 @contextmanager
 def _exclusive(path: Path) -> Iterator[None]:
-    """Let one process at a time open or replace the file: two must not each set it aside."""
-    with open(f"{path}.lock", "ab") as lock:
+    """Let one process at a time open or replace the file: two must not each set it aside.
+
+    Whoever can open the lock's file can hold it, and a server waits: so it is its owner's alone.
+    """
+    with open(f"{path}.lock", "ab", opener=lambda file, flags: os.open(file, flags, 0o600)) as lock:
         if sys.platform != "win32":  # pragma: no branch (there, workers cannot share a port anyway)
+            with suppress(PermissionError):
+                os.fchmod(lock.fileno(), 0o600)  # one that an earlier version made
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -1,5 +1,6 @@
 """Unix sockets to listen on: whose they are, what they replace, and what they leave."""
 
+import fcntl
 import os
 import socket
 import stat
@@ -133,3 +134,17 @@ def test_two_at_once_do_not_take_one_another_for_stale(path: Path) -> None:
             pass
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(str(path))
+
+
+def test_who_holds_the_directorys_lock_keeps_nobody_from_listening(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headrace.net.unix_socket._PATIENCE", 0.0)
+    holder = os.open(".", os.O_RDONLY)  # which every user can who may look into the directory
+    try:
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        with unix_socket(str(path), what="the proxy"):
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(str(path))
+    finally:
+        os.close(holder)

@@ -380,6 +380,7 @@ def test_the_file_is_for_its_owner_only(history: SeedHistory, path: Path) -> Non
     history.seen(seed(1))
     assert path.stat().st_mode & 0o777 == 0o600
     assert Path(f"{path}-wal").stat().st_mode & 0o777 == 0o600
+    assert Path(f"{path}.lock").stat().st_mode & 0o777 == 0o600  # else others could hold it, and us up
 
 
 def test_what_is_stored_is_seeds_and_whole_seconds(history: SeedHistory, path: Path, time: Time) -> None:
