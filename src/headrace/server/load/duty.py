@@ -27,17 +27,21 @@ def load_duty(
     async def hold_to_limits(service: "Service") -> None:
         loop, supervisor = asyncio.get_running_loop(), service.supervisor
         begun = loop.time()
-        while True:
-            figures = await supervisor.snapshot()
-            before = limiter.reasons
-            readings = machine.read(now := loop.time())
-            if now - begun < AVERAGED:
-                readings = replace(readings, load_per_core=None)
-            reasons = limiter.judge(readings, tunnels=figures.established, connecting=figures.dialing)
-            for reason in sorted(reasons - before):
-                supervisor.pause(reason)
-            for reason in sorted(before - reasons):
+        try:
+            while True:
+                figures = await supervisor.snapshot()
+                before = limiter.reasons
+                readings = machine.read(now := loop.time())
+                if now - begun < AVERAGED:
+                    readings = replace(readings, load_per_core=None)
+                reasons = limiter.judge(readings, tunnels=figures.established, connecting=figures.dialing)
+                for reason in sorted(reasons - before):
+                    supervisor.pause(reason)
+                for reason in sorted(before - reasons):
+                    supervisor.resume(reason)
+                await asyncio.sleep(PERIOD)
+        finally:  # should it ever fail, nobody else would take its orders back
+            for reason in sorted(limiter.reasons):
                 supervisor.resume(reason)
-            await asyncio.sleep(PERIOD)
 
     return hold_to_limits

@@ -79,3 +79,17 @@ async def test_a_minutes_average_says_nothing_before_there_was_a_minute() -> Non
     await asyncio.sleep(2)
     assert rig.orders == [("pause", "load")]
     rig.task.cancel()
+
+
+async def test_what_it_ordered_is_taken_back_should_it_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig(LoadLimits(tunnels=100))
+    rig.supervisor.figures = Snapshot(tunnels={"OSSH/CH/1": 120})
+    await asyncio.sleep(1)
+
+    def fail(now: float) -> Readings:
+        raise ValueError
+
+    monkeypatch.setattr(rig.machine, "read", fail)
+    await asyncio.wait([rig.task])
+    assert isinstance(rig.task.exception(), ValueError)
+    assert rig.orders == [("pause", "tunnels"), ("resume", "tunnels")]
