@@ -14,6 +14,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Final
 
 from headrace.base.errors import OperatorError
@@ -142,7 +143,7 @@ class Supervisor:
             slot.order(Do.RESUME, reason)  # nobody could tell it while it started
         if slot in self._reload_due:
             self._reload_due.discard(slot)
-            slot.order(Do.RELOAD)
+            slot.order(Do.RELOAD).add_done_callback(partial(_tell_late, slot.index))
 
     def _judge(self, reports: Sequence[Ready | Failed]) -> None:
         ready = [report for report in reports if isinstance(report, Ready)]
@@ -200,6 +201,12 @@ async def _outcome(answer: Awaitable[Done]) -> str:
         return (await answer).error
     except WorkerGone:
         return "the worker has ended; the next one reads its files anyway"
+
+
+def _tell_late(index: int, answer: asyncio.Future[Done]) -> None:
+    """Log what was wrong in a reload that nobody has waited for."""
+    if not answer.cancelled() and answer.exception() is None and (error := answer.result().error):
+        _log.error("not reloaded, the old state stays", extra={"workers": [index], "reason": error})
 
 
 def default_worker_count() -> int:

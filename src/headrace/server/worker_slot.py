@@ -174,4 +174,8 @@ class Slot:
 def _how_it_ended(code: int) -> str:
     if code >= 0:
         return f"a worker process ended with exit code {code} before it was ready; its log says why"
-    return f"a worker process was ended by {signal.Signals(-code).name} before it was ready"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:  # a real-time signal has no name
+        name = f"signal {-code}"
+    return f"a worker process was ended by {name} before it was ready"

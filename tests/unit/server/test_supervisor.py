@@ -158,7 +158,8 @@ async def test_if_none_can_start_the_reason_is_given_once_and_nothing_is_tried_a
 
 
 @pytest.mark.parametrize(
-    ("code", "text", "exit_code"), [(3, "exit code 3", 3), (0, "exit code 0", 1), (-11, "SIGSEGV", 1)]
+    ("code", "text", "exit_code"),
+    [(3, "exit code 3", 3), (0, "exit code 0", 1), (-11, "SIGSEGV", 1), (-40, "signal 40", 1)],
 )
 def test_ending_without_a_word(code: int, text: str, exit_code: int) -> None:
     async def test() -> None:
@@ -241,6 +242,23 @@ async def test_reload_goes_to_those_who_are_ready_and_later_to_those_who_are_not
     await asyncio.sleep(1)
     assert [worker.told for worker in stage.workers] == [[("reload", "")]] * 2
     await stage.stop()
+
+
+def test_what_was_wrong_in_a_reload_that_nobody_waited_for_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def test() -> None:
+        stage = Stage(lambda index, life: ScriptedWorker(index), 1)
+        await asyncio.sleep(1)
+        assert await stage.supervisor.reload() == {}
+        stage.workers[0].error = "rules.json: not JSON"
+        stage.workers[0].say(encoded(Ready()))
+        await asyncio.sleep(1)
+        await stage.stop()
+
+    run(test())
+    reasons = [vars(record).get("reason") for record in caplog.records]
+    assert reasons == ["rules.json: not JSON"]
 
 
 @on_virtual_time
