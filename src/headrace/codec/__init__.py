@@ -4,6 +4,7 @@
     socks              SOCKS4, 4a and 5, as spoken to the local proxy; socks_udp is what goes before datagrams
     http_head          heads of HTTP messages, as the local proxy rewrites them; http_fields are theirs
     http_body          where the bodies behind them end; hop_by_hop is what of a head goes on
+    request_watch      whether what arrives is a request, and all of it
     http_basic         who an application says it is
     hls_playlist       playlists whose addresses are to lead somewhere else
     negotiation        what it means to ask a proxy for a connection; the two after it are ways to

@@ -85,6 +85,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     destination_bytes_asns: list[str] = msgspec.field(default=[], name="DestinationBytesASNs")
     metrics_address: str = ""  # "": no page
     metrics_minimum_clients: int = 10
+    http_front: str = msgspec.field(default="", name="HTTPFront")  # "": strangers hear nothing
 
     unknown_fields: list[str] = msgspec.field(default=[], name="")
 
@@ -114,6 +115,11 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     def metrics_place(self) -> tuple[str, int] | None:
         """Where the metrics are shown, None when they are not."""
         return _split_address(self.metrics_address)
+
+    @property
+    def front_place(self) -> tuple[str, int] | str | None:
+        """Where the web server for strangers is, or its Unix socket; None when there is none."""
+        return self.http_front if self.http_front.startswith("/") else _split_address(self.http_front)
 
     @property
     def testing_settings(self) -> list[str]:
@@ -253,6 +259,20 @@ def _check(config: ServerConfig) -> list[tuple[str, str]]:
         "MetricsAddress",
         "write a loopback address and a port, for instance 127.0.0.1:9464: a page that others can reach "
         "tells them what this machine is",
+    )
+    front = config.front_place
+    insist(
+        not config.http_front
+        or isinstance(front, str)
+        or (front is not None and ipaddress.ip_address(front[0]).is_loopback),
+        "HTTPFront",
+        "write a loopback address and a port, for instance 127.0.0.1:8080, or the path of a Unix socket: "
+        "a web server elsewhere would be reached in the open",
+    )
+    insist(
+        not isinstance(front, tuple) or front[1] not in config.protocol_ports.values(),
+        "HTTPFront",
+        "is one of this server's own ports: write that of a web server",
     )
     resolver = config.dns_resolver_ip_address
     insist(not resolver or _is_address(resolver), "DNSResolverIPAddress", "is not an IP address")

@@ -21,7 +21,7 @@ from headrace.base.errors import (
 )
 from headrace.net.device import connected_socket
 
-__all__ = ["cannot_listen", "dial", "half_close", "insist_on_free", "listen", "reset"]
+__all__ = ["cannot_listen", "dial", "dial_local", "half_close", "insist_on_free", "listen", "reset"]
 
 _NO_LINGER = struct.pack("ii", 1, 0)
 
@@ -62,6 +62,23 @@ async def dial(host: str, port: int, factory: Callable[[], P], timeout: float, d
         raise _failure(error) from error
     except UnicodeError as error:  # a label of the name is empty, too long or of letters no name has
         raise NameNotFound("no host has such a name") from error
+    return protocol
+
+
+async def dial_local(place: tuple[str, int] | str, factory: Callable[[], P], timeout: float) -> P:
+    """Connect to a program on this machine: at an address literal and port, or at a Unix socket's path.
+
+    Raises NetworkError, as `dial` does.
+    """
+    if not isinstance(place, str):
+        return await dial(*place, factory, timeout)
+    try:
+        async with asyncio.timeout(timeout):
+            _, protocol = await asyncio.get_running_loop().create_unix_connection(factory, place)
+    except TimeoutError as error:
+        raise ConnectTimeout(f"no connection within {timeout:g} s") from error
+    except OSError as error:
+        raise _failure(error) from error
     return protocol
 
 

@@ -4,6 +4,9 @@
 
 All connections of a thread receive into one buffer. What is left of a packet is kept per connection and
 copied to the front for the next read.
+
+A layer may have all that follows it framed as the body of an HTTP message. Then each flush is one chunk, and a
+connection ends like a message, with the last chunk.
 """
 
 import asyncio
@@ -15,6 +18,7 @@ from typing import Final, Protocol, cast
 from headrace.base.errors import HeadraceError, NetworkError, RemoteProtocolError
 from headrace.net.dial import half_close
 from headrace.net.scratch import Scratch
+from headrace.obfuscation.framing import LAST_CHUNK, Deframer, frame
 from headrace.ssh import numbers
 from headrace.ssh.clear import Veil
 from headrace.ssh.protection import MAX_PACKET
@@ -49,13 +53,15 @@ FIN_GRACE: Final = 10.0
 class Opening:
     """The layer is through: what to write before SSH, how to veil it, and SSH bytes that came along.
 
-    Of several segments the first is sent alone and the others `delay` seconds later.
+    Of several segments the first is sent alone and the others `delay` seconds later. With `framing` all that
+    is sent behind the segments, and received behind `leftover`, is framed.
     """
 
     segments: Sequence[bytes] = ()
     veil: Veil | None = None
     leftover: bytes = b""
     delay: float = 0.0
+    framing: Deframer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +136,7 @@ class TunnelSocket(asyncio.BufferedProtocol):
         self._tcp: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
         self._partial = b""
+        self._framing: Deframer | None = None
         self._receiving = False
         self._scheduled = False
         self._corked = False
@@ -168,9 +175,9 @@ class TunnelSocket(asyncio.BufferedProtocol):
             self._loop.call_soon(self._resume_reading)
         if self._discarding:
             return
-        end = len(self._partial) + nbytes
+        kept = len(self._partial)
         self._partial = b""
-        self._take(_BUFFER.view[:end])
+        self._take(_BUFFER.view[: kept + nbytes], kept)
         assert self._tcp is not None
         if self._tcp.get_write_buffer_size() > STUCK and not self._stuck:
             self._stuck = True
@@ -219,11 +226,15 @@ class TunnelSocket(asyncio.BufferedProtocol):
 
     # ---- receiving ------------------------------------------------------------------------------------
 
-    def _take(self, data: memoryview) -> None:
+    def _take(self, data: memoryview, kept: int) -> None:
+        """Pass on what has come; the first `kept` bytes came before, and are not framed any more."""
         self._receiving = True
+        framing = self._framing
         try:
             if self._layer is not None:
                 data = self._through_layer(self._layer, data)
+            elif framing is not None:
+                data = data[: framing.strip(data, kept, len(data))]
             if len(data) and self._core is not None:
                 used = self._core.receive(data)
                 if used < len(data):
@@ -233,6 +244,8 @@ class TunnelSocket(asyncio.BufferedProtocol):
         finally:
             self._receiving = False
         self._flush()
+        if framing is not None and framing.ended:
+            self.close()
 
     def _through_layer(self, layer: Layer, data: memoryview) -> memoryview:
         answer = layer.receive(bytes(data))
@@ -262,11 +275,12 @@ class TunnelSocket(asyncio.BufferedProtocol):
         self._tcp.resume_reading()
         self._start(opening)
         if opening.leftover:
-            self._take(memoryview(opening.leftover))
+            self._take(memoryview(opening.leftover), len(opening.leftover))
         else:
             self._flush()
 
     def _start(self, opening: Opening) -> None:
+        self._framing = opening.framing
         self._core = self._owner.make_transport(self._wake, opening.veil)
         if opening.segments:
             self._write(opening.segments[0])
@@ -329,7 +343,9 @@ class TunnelSocket(asyncio.BufferedProtocol):
         size = core.pending
         small = size < FLUSH_AT
         output = core.take_output()
-        if small and len(output) > 1:
+        if self._framing is not None:
+            output = [frame(output)]
+        elif small and len(output) > 1:
             output = [b"".join(output)]
         for piece in output:
             self._write(piece)
@@ -429,6 +445,37 @@ class TunnelSocket(asyncio.BufferedProtocol):
             return ""
         return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
 
+    # ---- another owner --------------------------------------------------------------------------------
+
+    def hold(self) -> None:
+        """Read nothing for now: whose connection this is will be known in a moment."""
+        self._waiting = True
+        self._pause_reading()
+
+    def take_back(self, refusal: Refusal | None) -> None:
+        """Go on after `hold`: it is ours, or nobody's if it is to be refused."""
+        if self._discarding:
+            return
+        self._waiting = False
+        self._resume_reading()
+        if refusal is not None:
+            self._refuse(refusal.reason)
+
+    def hand_over(self, protocol: asyncio.BaseProtocol) -> bool:
+        """Put `protocol` in charge of the connection after `hold`; return whether there is one still.
+
+        Whose socket this was hears no more of it.
+        """
+        tcp = self._tcp
+        if self._discarding or tcp is None or tcp.is_closing():
+            return False
+        self._discarding = True
+        self._tcp = self._layer = None
+        tcp.set_protocol(protocol)
+        protocol.connection_made(tcp)
+        tcp.resume_reading()
+        return True
+
     def disconnect(self, text: str = "") -> None:
         """Leave politely: say goodbye if SSH is up, write what is pending, close."""
         if self._core is not None:
@@ -456,8 +503,20 @@ class TunnelSocket(asyncio.BufferedProtocol):
         else:
             tcp.close()
 
+    def leave(self, error: HeadraceError) -> None:
+        """The peer said goodbye: drop the connection, but no message in the middle."""
+        if self._framing is None:
+            self.abort(error)
+        else:
+            self._error = self._error or error
+            self.close()
+
     def close(self) -> None:
         """Close after writing what is pending."""
+        if self._framing is not None:
+            self._write(LAST_CHUNK)
+            self.finish()  # the peer's message may not be over yet
+            return
         self._discarding = True
         if self._tcp is not None:
             self._tcp.close()

@@ -9,6 +9,7 @@ check, findings, oddities    what is wrong with the files of one that does not r
 process, worker, shared      one of them, its sessions, and what these share; load/ is what it bears
 session, login, clients      one client's connection, what it says of itself, and who has been here before
 patience                     how long it may take to log in, and a stranger stay
+front                        the web server that strangers who speak HTTP are led to
 client_tunnel                what it has once it is logged in
 origin, discovery            where it comes from, and whom it is told of for that
 client_rules, authorizations what rules it is under, and what it may do beyond others

@@ -1,6 +1,7 @@
 """One client's tunnel on the server: from the accepted connection to its end.
 
 accepted ──► preamble checked ──► keys ──► password ──► API handshake ──► port forwards
+    ├─ stranger who speaks HTTP, where there is a front: led to the web server
     └─ stranger: read and discard until the handshake's time is up, then close
 """
 
@@ -8,12 +9,13 @@ import asyncio
 import hmac
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from headrace.documents.traffic_rules import ClientTraits
 from headrace.net.tunnel_socket import TunnelSocket
 from headrace.server.client_rules import ClientRules
 from headrace.server.client_tunnel import ClientTunnel
+from headrace.server.front import FrontedLayer
 from headrace.server.login import Login, read_login
 from headrace.server.origin import UNKNOWN_ORIGIN, Origin
 from headrace.server.rates import Rates
@@ -30,6 +32,10 @@ __all__ = ["Session"]
 
 _log = logging.getLogger(__name__)
 
+#: Part of the time for a log-in that a client may leave between its prefix and the rest of its preamble, when
+#: strangers who speak HTTP are led to a web server: what is no client's then is theirs.
+FRONT_WAIT: Final = 0.1
+
 
 class Session:
     """The owner of one tunnel socket."""
@@ -38,12 +44,14 @@ class Session:
         self._worker = worker
         self._protocol = protocol
         shared = worker.shared
-        self.socket = TunnelSocket(
-            protocol.server_layer(
-                ServerSide(shared.keyword, shared.rng, shared.prefixes, shared.seen, shared.config.padding)
-            ),
-            self,
+        self._patience = shared.patience.draw(shared.rng)
+        layer = protocol.server_layer(
+            ServerSide(shared.keyword, shared.rng, shared.prefixes, shared.seen, shared.config.padding)
         )
+        self._fronted: FrontedLayer | None = None
+        if worker.front is not None and protocol.hide_lengths:
+            layer = self._fronted = FrontedLayer(layer, worker.front, self, FRONT_WAIT * self._patience)
+        self.socket = TunnelSocket(layer, self)
         self.socket.stay = self._peer_left
         self._transport: Transport | None = None
         self._rules: ClientRules | None = None
@@ -55,8 +63,7 @@ class Session:
         self._silent = 0.0
         self._leaving = False
         self._began = asyncio.get_running_loop().time()
-        self.state = "handshake"  #: handshake, refused, tunnel
-        self._patience = shared.patience.draw(shared.rng)
+        self.state = "handshake"  #: handshake, refused, tunnel, visit
         self._deadline = asyncio.get_running_loop().call_later(self._patience, self._time_is_up)
 
     @property
@@ -141,8 +148,17 @@ class Session:
         self._worker.released(self)
         self._worker.stats.refused(self, reason)
 
+    def led_on(self, reason: str) -> None:
+        """The connection is a visitor's, and no longer ours."""
+        self.state = "visit"
+        if reason:
+            self._worker.stats.refused(self, reason)
+        self.lost(None)
+
     def lost(self, error: Exception | None) -> None:
         self._deadline.cancel()
+        if self._fronted is not None:
+            self._fronted.forget()
         tunnel = self.tunnel
         if tunnel is not None:
             tunnel.lost(error)
@@ -223,6 +239,8 @@ class Session:
         """A stranger's FIN is answered a moment later: how long we work at what came before tells of it."""
         if self._transport is not None and self.state != "refused":
             return False
+        if self._fronted is not None and self._fronted.finished():
+            return True
         patience = self._worker.shared.patience
         asyncio.get_running_loop().call_later(patience.linger(self._worker.shared.rng), self.socket.close)
         return True

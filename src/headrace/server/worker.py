@@ -17,6 +17,7 @@ from headrace.net.listener import Listener
 from headrace.net.resolve import Resolver
 from headrace.server.authorizations import Authorizations
 from headrace.server.clients import Clients
+from headrace.server.front import Front
 from headrace.server.load.accept_rate import AcceptRate
 from headrace.server.load.admission import Admission
 from headrace.server.load.descriptors import Descriptors
@@ -41,6 +42,8 @@ SILENCE: Final = 300.0
 #: Most connections that are held without being logged in, and that as a part of the descriptors there are.
 MAX_NEWCOMERS: Final = 10_000
 NEWCOMERS_SHARE: Final = 4
+#: Visitors at the web server, each with two descriptors, as a part of those there are.
+FRONT_SHARE: Final = 16
 
 
 class Worker:
@@ -67,6 +70,10 @@ class Worker:
             min(MAX_NEWCOMERS, self._descriptors.limit // NEWCOMERS_SHARE),
             lambda session: session.socket.finish(),
             lambda session: session.socket.close(),
+        )
+        place = shared.config.front_place
+        self.front = (
+            Front(place, self._descriptors.limit // FRONT_SHARE, self.counts, self.spawn) if place else None
         )
         self._tasks: set[asyncio.Task[None]] = set()
         self._drained: asyncio.Event | None = None
@@ -205,6 +212,8 @@ class Worker:
                 except Exception:  # whatever is wrong with one, the others are to be looked after
                     _log.exception("a session cannot be looked after")
                     session.socket.abort()
+            if self.front is not None:
+                self.front.sweep(asyncio.get_running_loop().time())
             self._look_at_memory()
             self.door.look()
 

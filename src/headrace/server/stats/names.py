@@ -25,6 +25,7 @@ FAMILIES: Final[Mapping[str, Family]] = {
     "accepted": Family("connections_accepted", "protocol", "Connections accepted."),
     "rejected": Family("connections_rejected", "reason", "Connections closed for want of room for them."),
     "stranger": Family("strangers_met", "reason", "Connections whose peer turned out not to be a client."),
+    "front": Family("visits", "outcome", "Strangers' HTTP requests, by what became of them."),
     "handshake_failed": Family(
         "handshakes_failed", "reason", "Connections that ended before it was clear what they were."
     ),
