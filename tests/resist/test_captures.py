@@ -1,4 +1,4 @@
-"""Our own connections, captured and judged: all bars and controls, at the size that is run on every change."""
+"""Our own connections, captured and judged: all bars and controls, at the size run on every change."""
 
 import os
 import shutil

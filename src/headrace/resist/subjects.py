@@ -6,7 +6,6 @@ Ours is a server as an operator runs it, and tunnels dialled in this process: te
 
 import asyncio
 import json
-import os
 import secrets
 import sys
 from abc import ABC, abstractmethod
@@ -26,6 +25,7 @@ from headrace.establishment.dial_parameters import choose
 from headrace.establishment.dial_settings import DialSettings
 from headrace.obfuscation.default_prefix import CLIENT_SPECS
 from headrace.obfuscation.prefix import PrefixSpecs
+from headrace.resist.children import running
 from headrace.resist.ports import unused_ports
 from headrace.server.generate import CONFIG_FILE, generate_server
 from headrace.ssh.liveness import LivenessRequest
@@ -37,9 +37,6 @@ UP: Final = (5_000, 15_000)
 DOWN: Final = (105_000, 115_000)
 #: Connections that are open at once.
 AT_ONCE: Final = 8
-#: Seconds for a server to start, and to end.
-_START: Final = 30.0
-_END: Final = 10.0
 #: Ours without a prefix.
 BARE: Final = "bare"
 #: How our connections may begin.
@@ -84,44 +81,10 @@ async def running_server(directory: Path, **settings: object) -> AsyncIterator[O
     settings = {"AllowBogons": True, "LoadLimits": {"LoadPerCore": 0, "AvailableMemoryBytes": 0}, **settings}
     config.write_text(json.dumps({**json.loads(config.read_text()), **settings}))
     words = ("server", "run", "--config", str(config), "--listen", "127.0.0.1", "--workers", "1")
-    with (directory / "log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "headrace", *words),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=log,
-            process_group=0,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        )
-    try:
-        await _listening(process, directory / "log")
+    async with running(sys.executable, "-m", "headrace", *words, directory=directory) as process:
+        await process.says("OSSH on port")
+        process.ignore()
         yield OurServer(ServerEntry.decode(generated.entry), directory)
-    finally:
-        await _end(process)
-
-
-async def _listening(process: asyncio.subprocess.Process, log: Path) -> None:
-    assert process.stdout is not None
-    try:
-        async with asyncio.timeout(_START):
-            async for line in process.stdout:
-                if b"OSSH on port" in line:
-                    return
-    except TimeoutError:
-        pass
-    said = log.read_text(errors="replace").strip().rpartition("\n")[2]
-    raise OperatorError(f"the server did not start: {said}")
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is None:
-        process.terminate()
-    try:
-        async with asyncio.timeout(_END):
-            await process.communicate()
-    except TimeoutError:
-        process.kill()
-        await process.communicate()
 
 
 class Ours(Subject):

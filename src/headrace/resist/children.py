@@ -1,0 +1,98 @@
+"""Programs that a measurement starts, and always ends."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from headrace.base.errors import OperatorError
+
+__all__ = ["Child", "complete", "running"]
+
+#: Seconds for a program to say what it is expected to say, and to end.
+PATIENCE: Final = 30.0
+_END: Final = 10.0
+_LONGEST_LINE: Final = 1 << 20
+
+
+class Child:
+    """A program that runs. What it prints, on either stream, is read line by line."""
+
+    def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
+        self._name = name
+        self._process = process
+        self._last = ""
+        self._drain: asyncio.Task[None] | None = None
+
+    async def says(self, text: str) -> str:
+        """Return the next line that has `text` in it. Raises OperatorError if it ends, or takes too long."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while line := await self._line():
+                    if text in line:
+                        return line
+        except TimeoutError:
+            raise OperatorError(f"{self._name} did not get ready; it said last: {self._last}") from None
+        raise OperatorError(f"{self._name} ended; it said last: {self._last}")
+
+    def ignore(self) -> None:
+        """What else it prints is of no interest, and must not fill its pipe."""
+        self._drain = asyncio.get_running_loop().create_task(self._read_on())
+
+    async def end(self) -> None:
+        """Ask it to end; insist if that does not help."""
+        for ask in (self._process.terminate, self._process.kill):
+            with suppress(ProcessLookupError):
+                ask()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_END):
+                    if self._drain is not None:
+                        await asyncio.shield(self._drain)
+                    await self._process.communicate()
+                    return
+
+    async def _line(self) -> str:
+        assert self._process.stdout is not None
+        line = (await self._process.stdout.readline()).decode("utf-8", "replace")
+        self._last = line.strip() or self._last
+        return line
+
+    async def _read_on(self) -> None:
+        while await self._line():
+            pass
+
+
+@asynccontextmanager
+async def running(*command: str | Path, directory: Path) -> AsyncIterator[Child]:
+    """Run a command in `directory` while the block does. Raises OperatorError if there is no such program."""
+    child = Child(Path(command[0]).name, await _start(*command, directory=directory))
+    try:
+        yield child
+    finally:
+        await child.end()
+
+
+async def complete(*command: str | Path, directory: Path) -> None:
+    """Run a command to its end. Raises OperatorError with what it said if it fails."""
+    process = await _start(*command, directory=directory)
+    told, _ = await process.communicate()
+    if process.returncode:
+        raise OperatorError(f"{Path(command[0]).name} failed: {told.decode(errors='replace').strip()[-300:]}")
+
+
+async def _start(*command: str | Path, directory: Path) -> asyncio.subprocess.Process:
+    try:
+        return await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            cwd=directory,
+            process_group=0,  # a Ctrl-C is for us: we end the others in order
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            limit=_LONGEST_LINE,
+        )
+    except OSError as error:
+        raise OperatorError(f"{command[0]} cannot be started: {error.strerror}") from error
