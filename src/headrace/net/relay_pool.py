@@ -37,12 +37,21 @@ class RelayPool:
         self._idle[relay] = 0.0
 
     def make_room(self, most: int) -> None:
-        """If `most` relays are open (0: any number may be), close those that have been idle longest."""
+        """If `most` relays are open (0: any number may be), close those that have been idle longest.
+
+        Those that are closing do not count, but each holds a socket until that has taken what is unwritten,
+        which the far side decides: so there may be as many again, and of more the longest idle go.
+        """
         if most and len(self._idle) >= most:
-            open_ = [relay for relay in self._idle if not relay.closing]
-            open_.sort(key=lambda relay: (relay.busy, -self._idle[relay]))
+            open_ = self._longest_idle(closing=False)
+            for relay in self._longest_idle(closing=True)[: max(0, len(self._idle) - len(open_) - most)]:
+                relay.abort()
             for relay in open_[: max(0, len(open_) - most + 1)]:  # several if more were allowed before
                 relay.close()
+
+    def _longest_idle(self, *, closing: bool) -> list[Relay]:
+        relays = [relay for relay in self._idle if relay.closing is closing]
+        return sorted(relays, key=lambda relay: (relay.busy, -self._idle[relay]))
 
     def sweep(self, elapsed: float) -> None:
         """Note who was idle for the last `elapsed` seconds; close who was for too long.

@@ -138,6 +138,22 @@ async def test_the_busy_go_last() -> None:
     assert [tcp.log for tcp in sockets] == [[], ["close"]]
 
 
+async def test_those_that_only_close_hold_no_more_sockets_than_those_that_are_open_may() -> None:
+    """Else a client could get past its limit: its destinations read a byte now and then, and it closes."""
+    pool = RelayPool(idle_limit=30)
+    relays, sockets = opened(pool, 6)
+    for relay, tcp in zip(relays[:5], sockets, strict=False):
+        tcp.stuck = True
+        tcp.write(bytes(1000))
+        relay.close()
+    pool.sweep(5)
+    sockets[0].buffered -= 1
+    pool.sweep(5)
+    pool.make_room(3)
+    assert [tcp.log[-1:] for tcp in sockets] == [["close"], ["abort"], ["abort"], ["close"], ["close"], []]
+    await asyncio.sleep(0)
+
+
 async def test_an_empty_pool_has_room() -> None:
     RelayPool().make_room(1)
 
