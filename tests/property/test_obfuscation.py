@@ -43,6 +43,7 @@ def pieces(data: bytes, cuts: Iterable[int]) -> list[bytes]:
     seed=st.integers(),
     prefix=st.none() | st.tuples(NAMES, st.binary(max_size=200)),
     known=st.booleans(),
+    framed=st.booleans(),
     cuts=st.lists(st.integers(0, 9000), max_size=8),
     talk=st.tuples(st.binary(max_size=50), st.binary(max_size=50)),
 )
@@ -51,33 +52,45 @@ def test_any_client_meets_any_server(
     seed: int,
     prefix: tuple[str, bytes] | None,
     known: bool,
+    framed: bool,
     cuts: list[int],
     talk: tuple[bytes, bytes],
 ) -> None:
-    chosen = ClientPrefix(*prefix) if prefix else None
+    expression = r"[\x00-\xff]{0,60}"
+    if framed and prefix:  # what follows a head only
+        prefix = (prefix[0], b"POST /something HTTP/1.1\r\n" + prefix[1] + b"\r\n\r\n")
+        expression, known = r"HTTP/1\.1 200 OK\r\n[a-z]{6,60}\r\n\r\n", True
+    chosen = ClientPrefix(*prefix, framed=framed) if prefix else None
     client = ClientObfuscator(keyword, SeededRng(seed), prefix=chosen)
-    specs = PrefixSpecs.compile({prefix[0]: r"[\x00-\xff]{0,60}"} if prefix and known else {})
+    specs = PrefixSpecs.compile({prefix[0]: expression} if prefix and known else {})
     server = ServerObfuscator(keyword, SeededRng(seed + 1), lambda seed: False, specs)
     up, down = talk
 
     outcome: Accepted | Reject | None = None
     leftover = b""
-    for piece in pieces(b"".join(client.opening) + client.veil.hide(up), cuts):
-        if isinstance(outcome, Accepted):
-            leftover += piece
-        else:
+    for piece in pieces(b"".join(client.opening) + wrapped(client.veil.hide(up), client.framing), cuts):
+        if not isinstance(outcome, Accepted):
             outcome = server.receive(piece)
+        elif outcome.framing is not None:
+            leftover += outcome.framing.receive(piece)
+        else:
+            leftover += piece
     assert isinstance(outcome, Accepted)
     assert outcome.veil.reveal(outcome.leftover + leftover) == up
     assert outcome.padding_length == client.padding_length
     assert outcome.prefix_name == (None if prefix is None else prefix[0] if known else "")
 
     heard = b""
-    for piece in pieces(b"".join(outcome.opening) + outcome.veil.hide(down), cuts):
+    for piece in pieces(b"".join(outcome.opening) + wrapped(outcome.veil.hide(down), outcome.framing), cuts):
         heard += client.receive(piece) or b""
     assert client.ready
     clear = client.veil.reveal(heard)
     assert clear.endswith(b"\r\n" + down)
+
+
+def wrapped(data: bytes, framing: Deframer | None) -> bytes:
+    """Return `data` as a chunk if it is to be one."""
+    return data if framing is None or not data else frame([data])
 
 
 @few

@@ -265,7 +265,7 @@ class Tunnel:
     def _on_disconnect(self, code: int, text: str) -> None:
         error: HeadraceError = NetworkError(f"the server disconnected, code {code}")
         if self._socket is not None:
-            self._socket.abort(error)
+            self._socket.leave(error)
 
 
 def _refuse_channel(channel: Channel, kind: bytes, extra: memoryview) -> None:

@@ -5,8 +5,8 @@
 All connections of a thread receive into one buffer. What is left of a packet is kept per connection and
 copied to the front for the next read.
 
-A layer may have all that follows it framed as the body of an HTTP message. Then each flush is one chunk, and a
-connection ends like a message, with the last chunk.
+A layer may have all that follows it framed as the body of an HTTP message. Then each flush is one chunk, and
+the connection ends as such a message does, with the last chunk.
 """
 
 import asyncio
@@ -229,12 +229,11 @@ class TunnelSocket(asyncio.BufferedProtocol):
     def _take(self, data: memoryview, kept: int) -> None:
         """Pass on what has come; the first `kept` bytes came before, and are not framed any more."""
         self._receiving = True
-        framing = self._framing
         try:
             if self._layer is not None:
                 data = self._through_layer(self._layer, data)
-            elif framing is not None:
-                data = data[: framing.strip(data, kept, len(data))]
+            elif self._framing is not None:
+                data = data[: self._framing.strip(data, kept, len(data))]
             if len(data) and self._core is not None:
                 used = self._core.receive(data)
                 if used < len(data):
@@ -244,7 +243,7 @@ class TunnelSocket(asyncio.BufferedProtocol):
         finally:
             self._receiving = False
         self._flush()
-        if framing is not None and framing.ended:
+        if self._framing is not None and self._framing.ended:
             self.close()
 
     def _through_layer(self, layer: Layer, data: memoryview) -> memoryview:

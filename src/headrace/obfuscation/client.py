@@ -1,31 +1,38 @@
 """The client's half of the obfuscation layer (tunnel spec §2 and §3).
 
     with a prefix     write `opening` ──> receive: 24 bytes ──> search the terminator ──> ready
+    framed            write `opening` ──> receive: a head ──> terminator in its body ───> ready
     without           write `opening` ──────────────────────────────────────────────────> ready
 
 Everything is drawn and derived when the object is made, so that it is done before the network is waited
 for.
 """
 
-from headrace.base.errors import LocalProtocolError
+from headrace.base.errors import LocalProtocolError, RemoteProtocolError
 from headrace.base.rng import Rng
 from headrace.crypto import Rc4, derive_key
+from headrace.obfuscation.framing import Deframer, frame
 from headrace.obfuscation.preamble import (
     CLIENT_TO_SERVER,
     HEAD_SIZE,
     MAX_PADDING,
+    MAX_SEARCH,
     MIN_CLIENT_PADDING,
     SEED_SIZE,
     SERVER_TO_CLIENT,
+    TERMINATOR_SIZE,
     TerminatorSearch,
     prefix_end,
     prefix_header,
     seed_message_fields,
+    terminator,
 )
 from headrace.obfuscation.prefix import ClientPrefix
 from headrace.obfuscation.veil import Veil
 
 __all__ = ["ClientObfuscator"]
+
+_END_OF_HEAD = b"\r\n\r\n"
 
 
 class ClientObfuscator:
@@ -34,7 +41,7 @@ class ClientObfuscator:
     `keyword` is the server's obfuscation key as raw text. There are `padding` bytes of padding; None
     draws their number from the field's range. `shape` draws the padding lengths of later packets, and nothing
     else, so that a replayed dial can have the same ones. Raises LocalProtocolError when the padding is not
-    within 0 and 8,192 bytes.
+    within 0 and 8,192 bytes, or a framed prefix is less than 24.
     """
 
     def __init__(
@@ -54,10 +61,14 @@ class ClientObfuscator:
         segments = []
         lead = b""
         if prefix is not None:
-            clear += prefix_header(prefix.name)
+            if prefix.framed and len(prefix.data) < HEAD_SIZE:
+                raise LocalProtocolError(f"a framed prefix has at least {HEAD_SIZE} bytes")
+            clear += prefix_header(prefix.name, framed=prefix.framed)
             segments.append(prefix.data)
             lead = prefix_end(prefix.data, keyword, CLIENT_TO_SERVER, rng)
-        segments.append(lead + seed + to_server.update(clear))
+        message = lead + seed + to_server.update(clear)
+        framed = prefix is not None and prefix.framed
+        segments.append(frame([message]) if framed else message)
 
         self.padding_length = length
         #: The segments to write, in order, `opening_delay` seconds apart.
@@ -66,28 +77,62 @@ class ClientObfuscator:
         #: True once what the server sends is its obfuscated stream.
         self.ready = prefix is None
         self.veil = Veil(to_server, Rc4(derive_key(seed, keyword, SERVER_TO_CLIENT)), shape or rng)
+        #: Takes the server's frames apart once we are ready; None if nothing is framed.
+        self.framing = Deframer() if framed else None
 
         self._keyword = keyword
-        self._head = b""
-        self._search: TerminatorSearch | None = None
+        self._head = bytearray()
+        self._search: TerminatorSearch | _FramedAnswer | None = None
 
     def receive(self, data: bytes) -> bytes | None:
         """Take what the server sent; return its obfuscated bytes, for `veil.reveal`, once they begin.
 
         None means that the server's prefix is not over yet. Raises RemoteProtocolError when it does not end
-        within 65,536 bytes: whoever answers does not have our key.
+        within 65,536 bytes, or is not framed as it should be: whoever answers does not have our key.
         """
         if self.ready:
-            return data
+            return data if self.framing is None else self.framing.receive(data)
         if self._search is None:
             self._head += data
             if len(self._head) < HEAD_SIZE:
                 return None
-            head, data = self._head[:HEAD_SIZE], self._head[HEAD_SIZE:]
-            self._search = TerminatorSearch(self._keyword, head, SERVER_TO_CLIENT)
+            head, data = bytes(self._head[:HEAD_SIZE]), bytes(self._head[HEAD_SIZE:])
+            if self.framing is None:
+                self._search = TerminatorSearch(self._keyword, head, SERVER_TO_CLIENT)
+            else:
+                self._search = _FramedAnswer(self.framing, self._keyword, head)
         leftover = self._search.feed(data)
         self.ready = leftover is not None
         return leftover
+
+
+class _FramedAnswer:
+    """Skips a server's head; the terminator is what its body begins with."""
+
+    def __init__(self, framing: Deframer, keyword: bytes, head: bytes) -> None:
+        self._framing = framing
+        self._wanted = terminator(keyword, head, SERVER_TO_CLIENT)
+        self._head: bytearray | None = bytearray(head)
+        self._body = b""
+
+    def feed(self, data: bytes) -> bytes | None:
+        """Return what the frames hold behind the terminator once it has come, None before."""
+        if self._head is not None:
+            looked_at = len(self._head)
+            self._head += data
+            end = self._head.find(_END_OF_HEAD, max(0, looked_at - len(_END_OF_HEAD)))
+            if end < 0:
+                if len(self._head) >= HEAD_SIZE + MAX_SEARCH:
+                    raise RemoteProtocolError("an answer's head without an end")
+                return None
+            data = bytes(self._head[end + len(_END_OF_HEAD) :])
+            self._head = None
+        self._body += self._framing.receive(data)
+        if len(self._body) < TERMINATOR_SIZE:
+            return None
+        if not self._body.startswith(self._wanted):
+            raise RemoteProtocolError("no prefix terminator")
+        return self._body[TERMINATOR_SIZE:]
 
 
 def _seed_and_stream(keyword: bytes, rng: Rng) -> tuple[bytes, Rc4]:

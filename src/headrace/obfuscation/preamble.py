@@ -5,6 +5,10 @@
 
 The header is version(2) ‖ length(2) ‖ spec name. Numbers are big-endian. A server that answers a prefix sends
 `prefix ‖ terminator` in front of its own obfuscated bytes.
+
+Version 2 of the header, which only our own ends know, says that the prefix is an HTTP head, and that all that
+follows it is framed (`headrace.obfuscation.framing`), in both directions. The client's first chunk ends with
+the header, the server's with its padding lines.
 """
 
 from headrace.base.errors import RemoteProtocolError
@@ -13,6 +17,7 @@ from headrace.crypto import hkdf_sha256
 
 __all__ = [
     "CLIENT_TO_SERVER",
+    "FRAMED_VERSION",
     "HEADER_FIXED_SIZE",
     "HEADER_VERSION",
     "HEAD_SIZE",
@@ -50,6 +55,7 @@ MAX_SEARCH = 65_536  # bytes after the first 24 in which a terminator may stand
 
 HEADER_FIXED_SIZE = 4
 HEADER_VERSION = (1).to_bytes(2, "big")
+FRAMED_VERSION = (2).to_bytes(2, "big")
 MAX_NAME_SIZE = 4096
 
 
@@ -58,10 +64,10 @@ def seed_message_fields(padding: bytes) -> bytes:
     return MAGIC + len(padding).to_bytes(4, "big") + padding
 
 
-def prefix_header(name: str) -> bytes:
+def prefix_header(name: str, *, framed: bool = False) -> bytes:
     """Return the header that names the prefix spec to the server, not yet enciphered."""
     encoded = name.encode()
-    return HEADER_VERSION + len(encoded).to_bytes(2, "big") + encoded
+    return (FRAMED_VERSION if framed else HEADER_VERSION) + len(encoded).to_bytes(2, "big") + encoded
 
 
 def terminator(keyword: bytes, head: bytes, label: bytes) -> bytes:

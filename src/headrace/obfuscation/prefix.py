@@ -30,6 +30,7 @@ class ClientPrefix:
     name: str
     data: bytes
     split_delay: float = 0.0  # seconds between the prefix and what follows it
+    framed: bool = False  # whether it is an HTTP head, and all that follows is framed as its chunked body
 
 
 @dataclass(frozen=True, slots=True)

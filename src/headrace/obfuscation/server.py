@@ -17,9 +17,11 @@ from dataclasses import dataclass
 from headrace.base.errors import LocalProtocolError, RemoteProtocolError
 from headrace.base.rng import Rng
 from headrace.crypto import Rc4, derive_key
+from headrace.obfuscation.framing import Deframer, frame
 from headrace.obfuscation.padding_lines import padding_lines
 from headrace.obfuscation.preamble import (
     CLIENT_TO_SERVER,
+    FRAMED_VERSION,
     HEAD_SIZE,
     HEADER_FIXED_SIZE,
     HEADER_VERSION,
@@ -47,6 +49,7 @@ class RejectReason(enum.Enum):
     REPLAY = "seed seen before"
     BAD_PADDING_LENGTH = "padding length out of range"
     BAD_HEADER = "malformed prefix header"
+    BAD_FRAMING = "malformed chunk behind the prefix header"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class Accepted:
     `leftover` are the obfuscated bytes that came behind it, for `veil.reveal`. `opening` are the segments to
     write first, `opening_delay` seconds apart; the identification follows through `veil.hide`. `prefix_name`
     is the spec as our own table calls it, "" for a prefix our table does not know, None without a prefix.
+    `framing` takes what the client still sends apart, `leftover` already is; None if nothing is framed.
     `padding_prng_seed` are the first 32 bytes of the client's padding, None when it was shorter.
     """
 
@@ -70,6 +74,7 @@ class Accepted:
     opening: list[bytes]
     opening_delay: float
     veil: Veil
+    framing: Deframer | None
     prefix_name: str | None
     padding_prng_seed: bytes | None
     padding_length: int
@@ -112,6 +117,7 @@ class ServerObfuscator:
         self._seed = b""
         self._from_client: Rc4 | None = None
         self._padding = b""
+        self._framed = False
 
     def receive(self, data: bytes) -> Accepted | Reject | None:
         """Take what the client sent; None means that more is needed to tell.
@@ -165,8 +171,9 @@ class ServerObfuscator:
     def _on_header(self, fixed: bytes) -> None:
         clear = self._reveal(fixed)
         size = int.from_bytes(clear[len(HEADER_VERSION) :], "big")
-        if not clear.startswith(HEADER_VERSION) or size > MAX_NAME_SIZE:
+        if not clear.startswith((HEADER_VERSION, FRAMED_VERSION)) or size > MAX_NAME_SIZE:
             return self._reject(RejectReason.BAD_HEADER)
+        self._framed = clear.startswith(FRAMED_VERSION)
         self._expect(size, self._on_name)
 
     def _on_name(self, name: bytes) -> None:
@@ -177,6 +184,13 @@ class ServerObfuscator:
 
     def _accept(self, name: str | None) -> None:
         assert self._from_client is not None
+        leftover, framing = self._take(len(self._buffer)), None
+        if self._framed:
+            framing = Deframer(inside=True)  # the header ends the first chunk
+            try:
+                leftover = framing.receive(leftover)
+            except RemoteProtocolError:
+                return self._reject(RejectReason.BAD_FRAMING)
         rng = self._rng
         to_client = Rc4(derive_key(self._seed, self._keyword, SERVER_TO_CLIENT))
         segments = []
@@ -189,13 +203,15 @@ class ServerObfuscator:
             segments.append(prefix)
             lead = prefix_end(prefix, self._keyword, SERVER_TO_CLIENT, rng)
             delay = self._specs.draw_delay(rng)
-        segments.append(lead + to_client.update(padding_lines(rng.between(*self._padding_range), rng)))
+        message = lead + to_client.update(padding_lines(rng.between(*self._padding_range), rng))
+        segments.append(frame([message]) if self._framed else message)
         padding_seed = self._padding[:PADDING_SEED_SIZE]
         self._outcome = Accepted(
-            leftover=self._take(len(self._buffer)),
+            leftover=leftover,
             opening=[segment for segment in segments if segment],
             opening_delay=delay,
             veil=Veil(to_client, self._from_client, rng),
+            framing=framing,
             prefix_name=name,
             padding_prng_seed=padding_seed if len(padding_seed) == PADDING_SEED_SIZE else None,
             padding_length=len(self._padding),

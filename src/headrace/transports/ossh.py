@@ -19,7 +19,12 @@ class _ClientLayer:
 
     def connected(self) -> Opening:
         obfuscator = self._obfuscator
-        return Opening(obfuscator.opening, obfuscator.veil, delay=obfuscator.opening_delay)
+        return Opening(
+            obfuscator.opening,
+            obfuscator.veil,
+            delay=obfuscator.opening_delay,
+            framing=obfuscator.framing,
+        )
 
     def receive(self, data: bytes) -> Opening | None:
         leftover = self._obfuscator.receive(data)
@@ -42,7 +47,7 @@ class _ServerLayer:
             return None
         if isinstance(answer, Reject):
             return Refusal(answer.reason.value)
-        return Opening(answer.opening, answer.veil, answer.leftover, answer.opening_delay)
+        return Opening(answer.opening, answer.veil, answer.leftover, answer.opening_delay, answer.framing)
 
 
 class _Ossh(TunnelProtocol):

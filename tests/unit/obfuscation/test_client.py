@@ -5,10 +5,14 @@ from headrace.base.errors import LocalProtocolError, RemoteProtocolError
 from headrace.base.rng import SeededRng
 from headrace.crypto import Rc4, derive_key
 from headrace.obfuscation import ClientObfuscator, ClientPrefix
+from headrace.obfuscation.framing import frame
 from headrace.obfuscation.preamble import CLIENT_TO_SERVER, MAX_SEARCH, SERVER_TO_CLIENT, terminator
 
 PREFIX = ClientPrefix("known", b"POST /something HTTP/1.1\r\n\r\n", split_delay=0.01)
 ANSWER = b"HTTP/1.1 200 OK\r\n\r\n with some more"
+FRAMED = ClientPrefix("known", PREFIX.data, framed=True)
+HEAD = b"HTTP/1.1 200 OK\r\nServer: nginx\r\n\r\n"
+MARK = terminator(KEYWORD, HEAD[:24], SERVER_TO_CLIENT)
 SERVER_PREFIX = ANSWER + terminator(KEYWORD, ANSWER[:24], SERVER_TO_CLIENT)
 
 
@@ -120,3 +124,58 @@ def test_the_veil_goes_on_where_the_preamble_ended() -> None:
     stream = Rc4(derive_key(client.opening[1][16:32], KEYWORD, CLIENT_TO_SERVER))
     stream.update(client.opening[1][32:])
     assert stream.update(client.veil.hide(b"SSH-2.0-x\r\n")) == b"SSH-2.0-x\r\n"
+
+
+# ---- framing
+
+
+def test_a_framed_prefix_says_so_in_a_chunk() -> None:
+    client = make_client(FRAMED)
+    first, second = client.opening
+    size, _, chunk = second.partition(b"\r\n")
+    assert first == FRAMED.data
+    assert int(size, 16) == len(chunk) - 2
+    assert chunk.endswith(b"\r\n")
+    assert chunk[:16] == terminator(KEYWORD, first[:24], CLIENT_TO_SERVER)
+    assert clear_fields(chunk[16:-2])[8 + client.padding_length :] == b"\x00\x02\x00\x05known"
+
+
+@pytest.mark.parametrize("cut", [[17, 5], [20, 20, 1]])
+@pytest.mark.parametrize("step", [1, 3, 10_000])
+def test_the_terminator_begins_the_body_of_a_framed_answer(step: int, cut: list[int]) -> None:
+    client = make_client(FRAMED)
+    body = MARK + b"obfuscated stream to the end"
+    stream, at = HEAD, 0
+    for size in [*cut, len(body)]:  # whatever the sizes of the chunks
+        stream += frame([body[at : at + size]]) if body[at : at + size] else b""
+        at += size
+    heard = b""
+    for start in range(0, len(stream), step):
+        assert not client.ready or start
+        heard += client.receive(stream[start : start + step]) or b""
+    assert client.ready
+    assert heard == b"obfuscated stream to the end"
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (HEAD + frame([bytes(16)]), "no prefix terminator"),
+        (HEAD + frame([b"?" + MARK]), "no prefix terminator"),
+        (HEAD + MARK + bytes(20), "malformed chunk"),
+        (HEAD + b"0\r\n\r\n?", "behind the last chunk"),
+        (HEAD[:-4] + b" " * (24 + MAX_SEARCH), "without an end"),
+    ],
+)
+def test_answers_that_are_not_framed_as_they_should_be(answer: bytes, reason: str) -> None:
+    with pytest.raises(RemoteProtocolError, match=reason):
+        make_client(FRAMED).receive(answer)
+    client = make_client(FRAMED)
+    with pytest.raises(RemoteProtocolError, match=reason):
+        for place in range(len(answer)):
+            client.receive(answer[place : place + 1])
+
+
+def test_a_framed_prefix_is_a_head() -> None:
+    with pytest.raises(LocalProtocolError, match="24 bytes"):
+        make_client(ClientPrefix("known", b"POST / HTTP\r\n\r\n", framed=True))

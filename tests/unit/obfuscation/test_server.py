@@ -18,10 +18,12 @@ from headrace.base.errors import LocalProtocolError
 from headrace.base.rng import SeededRng
 from headrace.crypto import Rc4, derive_key
 from headrace.obfuscation import Accepted, Reject, RejectReason, ServerObfuscator
+from headrace.obfuscation.framing import LAST_CHUNK, frame
 from headrace.obfuscation.preamble import MAX_SEARCH, SERVER_TO_CLIENT, terminator
 
 PLAIN = seed_message()
 PREFIXED = prefixed(seed_message(behind=header()))
+FRAMED = PREFIX + frame([prefixed(seed_message(behind=header(version=2)))[len(PREFIX) :]])
 BOTH = pytest.mark.parametrize("preamble", [PLAIN, PREFIXED], ids=["plain", "prefixed"])
 
 
@@ -92,6 +94,43 @@ def test_after_accepting_there_is_nothing_more_to_receive() -> None:
     accept(server, PLAIN)
     with pytest.raises(LocalProtocolError):
         server.receive(b"x")
+
+
+# ---- framing
+
+
+@pytest.mark.parametrize("step", [1, 2, 5, 1000])
+def test_a_framed_body(step: int) -> None:
+    stream = FRAMED + frame([b"one"]) + frame([b"two"]) + LAST_CHUNK
+    server, heard = make_server(), b""
+    outcome: Accepted | Reject | None = None
+    for at in range(0, len(stream), step):
+        piece = stream[at : at + step]
+        if isinstance(outcome, Accepted):
+            assert outcome.framing is not None
+            heard += outcome.framing.receive(piece)
+        elif outcome := server.receive(piece):
+            assert isinstance(outcome, Accepted)
+            heard += outcome.leftover
+    assert isinstance(outcome, Accepted)
+    assert heard == b"onetwo"
+    assert outcome.framing is not None
+    assert outcome.framing.ended
+
+
+def test_the_answer_is_framed_too() -> None:
+    head, body = accept(make_server(), FRAMED).opening
+    size, _, chunk = body.partition(b"\r\n")
+    assert chunk.startswith(terminator(KEYWORD, head[:24], SERVER_TO_CLIENT))
+    assert len(chunk) == int(size, 16) + len(b"\r\n")
+
+
+def test_nothing_is_framed_unless_the_client_does() -> None:
+    assert accept(make_server(), PREFIXED).framing is None
+
+
+def test_what_is_no_chunk_is_a_stranger() -> None:
+    assert refuse(make_server(), FRAMED[:-2] + b"no chunk at all") is RejectReason.BAD_FRAMING
 
 
 # ---- the answer
@@ -227,7 +266,7 @@ def test_replay_behind_another_prefix() -> None:
 
 @pytest.mark.parametrize(
     "bad",
-    [header(version=0), header(version=2), header(version=0x0100), header(size=4097), header(size=0xFFFF)],
+    [header(version=0), header(version=3), header(version=0x0100), header(size=4097), header(size=0xFFFF)],
 )
 def test_bad_prefix_header(bad: bytes) -> None:
     assert refuse(make_server(), prefixed(seed_message(behind=bad))) is RejectReason.BAD_HEADER
@@ -245,7 +284,7 @@ def test_preamble_for_another_key(preamble: bytes) -> None:
         (make_server, bytes(24 + MAX_SEARCH)),
         (make_server, prefixed(seed_message(magic=1))),
         (make_server, seed_message(padding_length=8193)),
-        (make_server, prefixed(seed_message(behind=header(version=2)))),
+        (make_server, prefixed(seed_message(behind=header(version=3)))),
     ],
     ids=["replay", "no-terminator", "bad-magic", "bad-length", "bad-header"],
 )
