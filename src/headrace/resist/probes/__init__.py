@@ -12,8 +12,18 @@ suite        all of it, as rows of the table
 """
 
 from headrace.resist.probes.probe import Ending, Probe, ProbeResult
-from headrace.resist.probes.suite import inner_rows, probe_rows
+from headrace.resist.probes.suite import inner_rows, our_rows, probe_rows
 from headrace.resist.probes.verdicts import rows
 from headrace.resist.probes.wire import ProbeTarget, run_probes
 
-__all__ = ["Ending", "Probe", "ProbeResult", "ProbeTarget", "inner_rows", "probe_rows", "rows", "run_probes"]
+__all__ = [
+    "Ending",
+    "Probe",
+    "ProbeResult",
+    "ProbeTarget",
+    "inner_rows",
+    "our_rows",
+    "probe_rows",
+    "rows",
+    "run_probes",
+]

@@ -4,6 +4,7 @@ A real server waits a minute or two, and so does each probe. Where that takes to
 wait less (`SSHHandshakeTimeoutMilliseconds`); everything else about its times goes with that.
 """
 
+import asyncio
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -19,8 +20,14 @@ from headrace.resist.probes.verdicts import VERSION, rows
 from headrace.resist.probes.wire import ProbeTarget, concurrent_replays, run_probes, send_probes
 from headrace.resist.probes.work import forgeries, work
 from headrace.resist.report import Row
+from headrace.resist.subjects import running_server
+from headrace.server.patience import limit_of
 
-__all__ = ["inner_rows", "probe_rows"]
+__all__ = ["inner_rows", "our_rows", "probe_rows"]
+
+#: Connections of a measurement from which on the full sets are sent, and a server has its own patience.
+_FULL_FROM: Final = 2_000
+_SHORT_LIMIT: Final = 2.0
 
 _CONTROL_LIMIT: Final = 2.0
 _CONTROL_COUNT: Final = 300
@@ -32,6 +39,23 @@ _LEAST: Final = 10
 #: How much dearer a probe may be than a client, and how much later read at the 99th percentile, in seconds.
 _DEARER: Final = 2.0
 _LATER: Final = 0.001
+
+
+async def our_rows(
+    directory: Path, connections: int, *, seed: int = 1, tell: Callable[[int], None] = lambda done: None
+) -> list[Row]:
+    """Run a server of ours with its files in `directory`, send it about so many probes, or the full sets.
+
+    Raises OperatorError if it does not start.
+    """
+    full = connections >= _FULL_FROM
+    share = 1.0 if full else connections / FULL["P1"]
+    shortened = {} if full else {"SSHHandshakeTimeoutMilliseconds": round(_SHORT_LIMIT * 1000)}
+    async with running_server(directory, IrregularTunnelsPerMinute=0, **shortened) as server:
+        limit = limit_of(server.keyword) if full else _SHORT_LIMIT
+        target = ProbeTarget(server.port, server.keyword, limit=limit)
+        table = await probe_rows(target, share=share, seed=seed, tell=tell)
+    return [*table, *await asyncio.to_thread(inner_rows, share=share, seed=seed)]
 
 
 async def probe_rows(
