@@ -15,9 +15,20 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from headrace.resist.learner import Separation, separation_on
+from headrace.resist.flows import Sample
+from headrace.resist.learner import FALSE_POSITIVES, LEARNER_VERSION, Separation, separation_on
+from headrace.resist.report import Row
+from headrace.resist.shapes import on_ethernet
 
-__all__ = ["Flight", "Peculiar", "first_flight", "opaque", "peculiar_sizes", "tell_from_programs"]
+__all__ = [
+    "FirstFlights",
+    "Flight",
+    "Peculiar",
+    "first_flight",
+    "opaque",
+    "peculiar_sizes",
+    "tell_from_programs",
+]
 
 #: How many segments of each direction are looked at.
 SEGMENTS: Final = 5
@@ -28,6 +39,10 @@ OPAQUE_SIZE: Final = 149
 #: A size is peculiar that more than this share of ours has, and so many times as many of ours as of others.
 PECULIAR_SHARE: Final = 0.01
 PECULIAR_FACTOR: Final = 5
+
+#: What the observer that learns may at most achieve: area under the curve, and share caught.
+AUC_LIMIT: Final = 0.6
+CAUGHT_LIMIT: Final = 0.01
 
 #: Sizes of the first segments from the client, then of those from the server; 0 where there is none.
 Flight = tuple[int, ...]
@@ -44,6 +59,10 @@ class Peculiar:
     sizes: tuple[int, ...]
     share: float
     others: float
+
+    def __str__(self) -> str:
+        sizes = " and ".join(map(str, self.sizes))
+        return f"{self.direction} {self.segment}: {sizes} ({self.share:.1%}, others {self.others:.1%})"
 
 
 def first_flight(sizes: Iterable[int]) -> Flight:
@@ -114,3 +133,58 @@ def tell_from_programs(
     kinds = np.repeat([1, 0, 1, 0], sizes)
     first, second = np.split(np.arange(sum(sizes)), [sizes[0] + sizes[1]])
     return separation_on(np.concatenate(rows), kinds, [(first, second), (second, first)], seed=seed)
+
+
+class FirstFlights:
+    """Gathers the connections of one subject, and judges them beside ordinary ones.
+
+    `ordinary` are sizes of flows by the program that made them; `different` those of other flows, which are
+    the control: they must be told from the ordinary ones.
+    """
+
+    def __init__(
+        self, ordinary: Mapping[str, Sequence[Sequence[int]]], different: Sequence[Sequence[int]], seed: int
+    ) -> None:
+        self._programs = {name: [first_flight(flow) for flow in flows] for name, flows in ordinary.items()}
+        self._others = [flight for flights in self._programs.values() for flight in flights]
+        self._different = [first_flight(flow) for flow in different]
+        self._seed = seed
+        self._flights: list[Flight] = []
+        self._opaque = 0
+        control = tell_from_programs(self._different, self._programs, seed=seed)
+        self._learner_control = f"TLS: AUC {control.auc:.3f}", control.auc > 0.9
+        found = len(peculiar_sizes(self._different, self._others))
+        self._sizes_control = f"TLS: {found} found", found > 0
+
+    def take(self, sample: Sample) -> None:
+        """Keep what is needed of some more connections."""
+        self._flights += [first_flight(on_ethernet(flow.sizes)) for flow in sample.flows]
+        self._opaque += sum(opaque(flow.first(up=True)) for flow in sample.flows)
+
+    def rows(self, subject: str) -> list[Row]:
+        """Return a row for each observer. The second's hits are sizes, the third's connections."""
+        sample = len(self._flights)
+        if not sample:
+            return []
+        noise = np.random.default_rng(self._seed).bytes(OPAQUE_SIZE)
+        found = peculiar_sizes(self._flights, self._others)
+        learned = tell_from_programs(self._flights, self._programs, seed=self._seed)
+        reference = f"beside {len(self._others):,} exchanges of {len(self._programs)} programs"
+        return [
+            Row(
+                *("F4 opaque", subject, sample, self._opaque, "none", self._opaque == 0),
+                *("noise: 1 of 1", opaque(noise), f"zlib {zlib.ZLIB_RUNTIME_VERSION}", self._seed),
+            ),
+            Row(
+                *("F4 sizes", subject, sample, len(found), "none", not found),
+                *(*self._sizes_control, "rule", self._seed),
+                "; ".join([reference, *map(str, found[:3])]),
+            ),
+            Row(
+                *("F4 learned", subject, sample, round(learned.caught * sample)),
+                f"AUC {AUC_LIMIT}, {CAUGHT_LIMIT:.0%} caught",
+                learned.auc <= AUC_LIMIT and learned.caught <= CAUGHT_LIMIT,
+                *(*self._learner_control, LEARNER_VERSION, self._seed),
+                f"{reference}: AUC {learned.auc:.3f}, {learned.caught:.1%} caught at {FALSE_POSITIVES:.1%}",
+            ),
+        ]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+import sklearn
 from numpy.typing import NDArray
 from scipy import stats
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -16,7 +17,16 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 from threadpoolctl import threadpool_limits
 
-__all__ = ["FALSE_POSITIVES", "Separation", "caught_at", "separation_by_fold", "separation_on"]
+__all__ = [
+    "FALSE_POSITIVES",
+    "LEARNER_VERSION",
+    "Separation",
+    "caught_at",
+    "separation_by_fold",
+    "separation_on",
+]
+
+LEARNER_VERSION: Final = f"scikit-learn {sklearn.__version__}"
 
 #: The share of innocent flows that an observer can afford to flag.
 FALSE_POSITIVES: Final = 0.001

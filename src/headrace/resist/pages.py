@@ -1,4 +1,4 @@
-"""Page loads over TLS, directly or inside a tunnel: what F5 looks for.
+"""Page loads, directly or inside a tunnel: over TLS, which is what F5 looks for, or without it.
 
 A page is one handshake and a few requests, the next when the last one's answer is there; then, on further
 connections at the same time, some of what belongs to it.
@@ -35,7 +35,9 @@ _BROWSER: Final = (
 )
 
 
-async def visit(connect: Connect, port: int, context: ssl.SSLContext, rng: Rng, *, streams: int) -> None:
+async def visit(
+    connect: Connect, port: int, context: ssl.SSLContext | None, rng: Rng, *, streams: int
+) -> None:
     """Load a page from the site at `port`, with `streams` connections in all. Raises NetworkError."""
     await load_page(connect, port, context, rng)
     if streams > 1:
@@ -44,21 +46,20 @@ async def visit(connect: Connect, port: int, context: ssl.SSLContext, rng: Rng, 
                 group.create_task(load_page(connect, port, context, rng))
 
 
-async def load_page(connect: Connect, port: int, context: ssl.SSLContext, rng: Rng) -> None:
-    """Make one connection, and one to six requests on it."""
+async def load_page(connect: Connect, port: int, context: ssl.SSLContext | None, rng: Rng) -> None:
+    """Make one connection, over TLS if there is a context, and one to six requests on it."""
     stream = await connect(port)
     try:
-        tls = _Tls(stream, context)
-        await tls.shake_hands()
+        way = stream if context is None else await _Tls.shake_hands(stream, context)
         machine = h11.Connection(h11.CLIENT)
         cookie = [("Cookie", f"id={rng.bytes(rng.between(8, 300)).hex()}")] if rng.chance(0.5) else []
         for _ in range(rng.between(1, 6)):
             target = f"/{rng.choice(('', 'a/', 'b/', 'c/'))}{SIZES[rng.between(0, SMALL)]}"
             asked = h11.Request(method="GET", target=target, headers=[*_BROWSER, *cookie])
-            await tls.write((machine.send(asked) or b"") + (machine.send(h11.EndOfMessage()) or b""))
+            await way.write((machine.send(asked) or b"") + (machine.send(h11.EndOfMessage()) or b""))
             while not isinstance(event := machine.next_event(), h11.EndOfMessage):
                 if event is h11.NEED_DATA:
-                    machine.receive_data(await tls.read())
+                    machine.receive_data(await way.read())
             machine.start_next_cycle()
     finally:
         stream.close()
@@ -72,15 +73,18 @@ class _Tls:
         self._received, self._to_send = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._received, self._to_send, server_hostname=_HOST)
 
-    async def shake_hands(self) -> None:
+    @classmethod
+    async def shake_hands(cls, stream: ByteStream, context: ssl.SSLContext) -> "_Tls":
+        tls = cls(stream, context)
         while True:
             try:
-                self._tls.do_handshake()
+                tls._tls.do_handshake()
             except ssl.SSLWantReadError:
-                await self._send()
-                await self._receive()
+                await tls._send()
+                await tls._receive()
             else:
-                return await self._send()
+                await tls._send()
+                return tls
 
     async def write(self, data: bytes) -> None:
         self._tls.write(data)

@@ -24,7 +24,16 @@ from scipy import stats
 from headrace.base.rng import SYSTEM_RNG, Rng, SeededRng
 from headrace.resist.learner import separation_by_fold
 
-__all__ = ["FLAWS", "LEVEL", "Measure", "flawed_streams", "judge_flaws", "judge_streams"]
+__all__ = [
+    "FLAWS",
+    "LEVEL",
+    "MEASURES",
+    "STREAM_MINIMUM",
+    "Measure",
+    "flawed_streams",
+    "judge_flaws",
+    "judge_streams",
+]
 
 #: A stream has p-values of its own from its first bytes, if each value is to be expected 5 times among them.
 STREAM_SIZE: Final = 4096
@@ -33,6 +42,9 @@ STREAM_MINIMUM: Final = 5 * 256
 OFFSETS: Final = 64
 LAGS: Final = (1, 2, 4, 8, 16)
 REPEAT_SIZE: Final = 8
+
+#: How many measures there are, lags counted one by one.
+MEASURES: Final = 6 + len(LAGS)
 
 #: How often a measure fails on true randomness.
 LEVEL: Final = 0.01

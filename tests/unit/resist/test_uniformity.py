@@ -4,7 +4,7 @@ import pytest
 from scipy import stats
 
 from headrace.base.rng import SeededRng
-from headrace.resist.uniformity import FLAWS, flawed_streams, judge_flaws, judge_streams
+from headrace.resist.uniformity import FLAWS, MEASURES, flawed_streams, judge_flaws, judge_streams
 
 COUNT, SIZE = 300, 5000
 
@@ -20,6 +20,7 @@ def test_randomness_passes() -> None:
     lags = ["lag 1", "lag 2", "lag 4", "lag 8", "lag 16"]
     names = [measure.name for measure in measures]
     assert names == ["pooled", "each", "offsets", "bits", *lags, "repeats", "learner"]
+    assert len(names) == MEASURES
 
 
 def test_on_randomness_each_measure_fails_as_often_as_its_level_says() -> None:
