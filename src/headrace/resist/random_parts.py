@@ -20,6 +20,10 @@ __all__ = ["RandomParts", "random_part"]
 #: So much of each direction of a connection is judged.
 SIZE: Final = 10_000
 
+#: So many connections the bar is for; and the level for fewer.
+FULL_SAMPLE: Final = 10_000
+SMALL_LEVEL: Final = 1e-5
+
 #: The prefix that is for networks where HTTP is not liked.
 PRINTABLE_SIZE: Final = 6
 
@@ -52,12 +56,13 @@ def _content(stream: bytes, place: int, most: int) -> bytes:
 class RandomParts:
     """Gathers samples of one subject, and judges them together.
 
-    A row has a dozen measures: each is held to a fraction of `level`, so that a row of true randomness fails
-    as often as that.
+    A row has a dozen measures, and one of true randomness is to fail as often as its level says: each measure
+    is held to a fraction of it. The level is the one of the bar for as many connections as the bar is for; a
+    smaller sample, such as is taken on every change, hardly ever fails by chance.
     """
 
-    def __init__(self, *, level: float = LEVEL, seed: int = 0, rng: Rng = SYSTEM_RNG) -> None:
-        self._level, self._seed, self._rng = level / MEASURES, seed, rng
+    def __init__(self, *, seed: int = 0, rng: Rng = SYSTEM_RNG) -> None:
+        self._seed, self._rng = seed, rng
         self._streams: dict[str, list[bytes]] = {"up": [], "down": []}
 
     def take(self, sample: Sample) -> None:
@@ -68,13 +73,15 @@ class RandomParts:
 
     def rows(self, subject: str) -> list[Row]:
         """Return a row for each direction; its hits are measures that are not met."""
-        missed = judge_flaws(300, 5000, level=self._level, seed=self._seed)
-        return [self._row(way, subject, missed) for way in self._streams]
+        sample = max(len(streams) for streams in self._streams.values())
+        level = (LEVEL if sample >= FULL_SAMPLE else SMALL_LEVEL) / MEASURES
+        missed = judge_flaws(300, 5000, level=level, seed=self._seed)
+        return [self._row(way, subject, level, missed) for way in self._streams]
 
-    def _row(self, way: str, subject: str, missed: list[str]) -> Row:
+    def _row(self, way: str, subject: str, level: float, missed: list[str]) -> Row:
         streams = self._streams[way]
         enough = any(len(stream) >= STREAM_MINIMUM for stream in streams)
-        measures = judge_streams(streams, level=self._level, rng=self._rng) if enough else []
+        measures = judge_streams(streams, level=level, rng=self._rng) if enough else []
         failed = [measure for measure in measures if not measure.met]
         told = failed or sorted(measures, key=lambda measure: measure.p)[:2]
         return Row(
