@@ -243,7 +243,7 @@ class TunnelSocket(asyncio.BufferedProtocol):
         finally:
             self._receiving = False
         self._flush()
-        if self._framing is not None and self._framing.ended:
+        if self._framing is not None and self._framing.ended and not self._discarding:
             self.close()
 
     def _through_layer(self, layer: Layer, data: memoryview) -> memoryview:
@@ -512,7 +512,7 @@ class TunnelSocket(asyncio.BufferedProtocol):
 
     def close(self) -> None:
         """Close after writing what is pending."""
-        if self._framing is not None:
+        if self._framing is not None and not self._discarding:
             self._write(LAST_CHUNK)
             self.finish()  # the peer's message may not be over yet
             return

@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import Callable
 
+import h11
 import pytest
 
-from headrace.base.errors import RemoteProtocolError
+from headrace.base.errors import NetworkError, RemoteProtocolError
 from headrace.base.rng import SeededRng
 from headrace.net import tunnel_socket
 from headrace.net.relay import Relay
 from headrace.net.tunnel_socket import Opening, Refusal, TunnelSocket
+from headrace.obfuscation.framing import LAST_CHUNK, Deframer
 from headrace.ssh.algorithms import PLAIN
 from headrace.ssh.auth import ClientAuth, ServerAuth
 from headrace.ssh.channel import Channel
@@ -52,6 +54,7 @@ class Side:
         self.proceed: Callable[[], None] | None = None
         self.connection: Connection | None = None
         self.accepted: list[RecordingEndpoint] = []
+        self.sent = b""
         self.socket = TunnelSocket(layer or Through(Opening()), self)
         self.tcp = FakeTcp(self.socket)
 
@@ -97,6 +100,7 @@ class Side:
 
     def take(self) -> bytes:
         written = bytes(self.tcp.written)
+        self.sent += written
         self.tcp.written.clear()
         return written
 
@@ -435,3 +439,127 @@ async def test_a_peer_we_do_not_read_is_not_called_silent() -> None:
     assert server.socket.resting
     await asyncio.sleep(2.1)
     assert not server.socket.resting
+
+
+# ---- framing
+
+
+class Framed(Through):
+    """A layer that is through at once, and has all that follows framed."""
+
+    def __init__(self) -> None:
+        self._framing = Deframer()
+        super().__init__(Opening(framing=self._framing))
+
+    def receive(self, data: bytes) -> Opening:
+        return Opening(leftover=self._framing.receive(data))
+
+
+async def framed_pair() -> tuple[Side, Side]:
+    client, server = Side(Role.CLIENT, Framed()), Side(Role.SERVER, Framed())
+    await settle(client, server)
+    assert client.connection is not None
+    assert server.connection is not None
+    return client, server
+
+
+def body(stream: bytes) -> bytes:
+    """Return the body that an HTTP parser sees in what one side sent; it must be complete."""
+    parser = h11.Connection(h11.SERVER)
+    parser.receive_data(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + stream)
+    found = b""
+    while not isinstance(event := parser.next_event(), h11.EndOfMessage):
+        assert isinstance(event, h11.Request | h11.Data)
+        found += event.data if isinstance(event, h11.Data) else b""
+    assert parser.trailing_data == (b"", False)
+    return found
+
+
+@pytest.mark.parametrize("who_leaves", ["client", "server"])
+async def test_what_each_side_sends_is_one_whole_message(who_leaves: str) -> None:
+    client, server = await framed_pair()
+    client.transport.disconnected = lambda code, text: client.socket.leave(NetworkError("goodbye"))
+    server.transport.disconnected = lambda code, text: server.socket.close()
+    assert client.connection is not None
+    endpoint = RecordingEndpoint()
+    client.connection.open(b"direct-tcpip", b"", endpoint)
+    await settle(client, server)
+    endpoint.send(bytes(100_000))
+    await settle(client, server)
+    assert len(server.accepted[0].received) == 100_000
+
+    (client if who_leaves == "client" else server).socket.disconnect()
+    await settle(client, server)
+    assert len(body(client.sent)) > 100_000
+    assert body(server.sent).startswith(b"SSH-2.0-")
+    for side in (client, server):
+        assert side.tcp.log == ["fin"]
+        side.tcp.finish()
+        await asyncio.sleep(0)
+        assert side.tcp.lost
+    assert server.losses == [None]
+    assert isinstance(client.losses[0], NetworkError) == (who_leaves == "server")
+
+
+async def test_a_flush_is_one_chunk_in_one_write() -> None:
+    client, _ = await framed_pair()
+    assert client.connection is not None
+    writes: list[bytes] = []
+    client.tcp.write = lambda data: writes.append(bytes(data))  # type: ignore[method-assign]
+    for _ in range(20):
+        client.connection.open(b"direct-tcpip", b"", RecordingEndpoint())
+    await asyncio.sleep(0)
+    (write,) = writes
+    assert body(write + LAST_CHUNK)
+
+
+async def test_frames_may_be_cut_anywhere() -> None:
+    client, server = await framed_pair()
+    assert client.connection is not None
+    client.connection.open(b"direct-tcpip", b"", RecordingEndpoint())
+    await asyncio.sleep(0)
+    for byte in client.take():
+        server.tcp.arrive(bytes([byte]))
+    assert len(server.accepted) == 1
+
+
+async def test_the_end_of_the_message_is_the_end_of_the_connection() -> None:
+    _, server = await framed_pair()
+    server.tcp.arrive(LAST_CHUNK)
+    assert server.take().endswith(LAST_CHUNK)
+    assert server.tcp.log == ["fin"]
+    server.tcp.arrive(b"whatever")  # is not read any more
+    server.tcp.finish()
+    await asyncio.sleep(0)
+    assert server.losses == [None]
+
+
+async def test_a_peer_that_does_not_end_its_message_is_not_waited_for_long() -> None:
+    _, server = await framed_pair()
+    server.socket.disconnect()
+    assert server.tcp.log == ["fin"]
+    await asyncio.sleep(tunnel_socket.FIN_GRACE + 1)
+    assert server.tcp.lost
+
+
+async def test_what_is_no_chunk_is_an_error_of_the_protocol() -> None:
+    _, server = await framed_pair()
+    server.tcp.arrive(b"this is no chunk at all")
+    assert server.take().endswith(LAST_CHUNK)
+    server.tcp.finish()
+    await asyncio.sleep(0)
+    assert isinstance(server.losses[0], RemoteProtocolError)
+
+
+async def test_what_came_with_the_preamble_is_not_taken_apart_again() -> None:
+    class Queued(Through):
+        def receive(self, data: bytes) -> Opening:
+            return Opening(leftover=data, framing=Deframer())
+
+    server = Side(Role.SERVER, Queued(), admit=False)
+    server.tcp.arrive(b"SSH-2.0-unframed\r\n")
+    assert server.proceed is not None
+    server.proceed()
+    assert server.transport.peer_identification == b"SSH-2.0-unframed"
+    await asyncio.sleep(0)
+    assert body(server.take() + LAST_CHUNK).startswith(b"SSH-2.0-OpenSSH_9.6\r\n")
