@@ -73,6 +73,8 @@ class Supervisor:
 
         Raises OperatorError if none can start.
         """
+        if self.stopping:
+            return  # else nobody would ever report
         keepers = [asyncio.create_task(self._keep(slot)) for slot in self.slots]
         try:
             await asyncio.gather(*(slot.reported.wait() for slot in self.slots))

@@ -392,6 +392,15 @@ async def test_stopping_before_they_are_ready_is_no_failure() -> None:
 
 
 @on_virtual_time
+async def test_stopping_before_it_runs_is_the_end() -> None:
+    stage = Stage(ready)
+    stage.supervisor.stop()
+    async with asyncio.timeout(60):
+        await stage.task
+    assert stage.workers == []
+
+
+@on_virtual_time
 async def test_cancelling_leaves_no_process_behind() -> None:
     stage = Stage(ready)
     await asyncio.sleep(1)
