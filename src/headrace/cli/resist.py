@@ -42,6 +42,17 @@ def _names(context: click.Context, parameter: click.Parameter, value: str | None
 )
 @click.option("--only", callback=_names, help="Detectors, such as F1,F2a,F7. All if not given.")
 @click.option("--modes", callback=_names, help="How connections begin, such as bare,http-post.")
+@click.option(
+    "--peer-server", type=click.Path(path_type=Path, exists=True), help="psiphond, to be judged alike."
+)
+@click.option("--peer-client", type=click.Path(path_type=Path, exists=True), help="ConsoleClient, likewise.")
+@click.option(
+    "--peer-size",
+    default=100,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Connections of each such pair.",
+)
 @click.option("--seed", default=1, show_default=True, help="Of what is drawn; the keys are new each time.")
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Keep the captures there.")
 @click.option(
@@ -51,6 +62,9 @@ def resist(
     size: int,
     only: tuple[str, ...],
     modes: tuple[str, ...],
+    peer_server: Path | None,
+    peer_client: Path | None,
+    peer_size: int,
     seed: int,
     keep: Path | None,
     json_file: Path | None,
@@ -69,10 +83,15 @@ def resist(
     \b
     headrace resist
     headrace resist --size release --only F1,F7 --json table.json
+    headrace resist --peer-server ./psiphond --peer-client ./ConsoleClient
     """
+    if (peer_server is None) != (peer_client is None):
+        raise OperatorError(
+            "the deployed programs are judged together: name both --peer-server and --peer-client"
+        )
     try:
         from headrace.resist.subjects import MODES
-        from headrace.resist.suite import MEASURES, Wanted, measure
+        from headrace.resist.suite import MEASURES, Peers, Wanted, measure
     except ImportError as error:
         raise OperatorError(
             f"{error.name} is not installed: install headrace with the extra dev, headrace[dev]"
@@ -83,7 +102,10 @@ def resist(
     ):
         if name not in known:
             raise OperatorError(f"there is no {kind} {name}: there are {', '.join(known)}")
-    wanted = Wanted(size, modes or MODES, frozenset(only or MEASURES), seed, keep)
+    peers = None
+    if peer_server is not None and peer_client is not None:
+        peers = Peers(peer_server.resolve(), peer_client.resolve(), peer_size)
+    wanted = Wanted(size, modes or MODES, frozenset(only or MEASURES), seed, keep, peers)
     with progress("connections", in_bytes=False) as bar:
         told = ""
 

@@ -118,5 +118,5 @@ def _run(program: str, *arguments: str, allow: tuple[int, ...] = (0,)) -> str:
         [path, *arguments], capture_output=True, text=True, errors="replace", timeout=_TIMEOUT, check=False
     )
     if done.returncode not in allow:
-        raise OperatorError(f"{program} failed: {done.stderr.strip()[-300:]}")
+        raise OperatorError(f"{program} failed ({done.returncode}): {done.stderr.strip()[-300:]}")
     return done.stdout

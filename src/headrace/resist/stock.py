@@ -2,9 +2,9 @@
 
 import asyncio
 import json
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +12,7 @@ from headrace.base.errors import OperatorError
 from headrace.base.rng import Rng
 from headrace.documents.server_entry import ServerEntry
 from headrace.obfuscation.default_prefix import CLIENT_SPECS, DEFAULT_SPEC, SERVER_SPECS
+from headrace.resist.at_once import at_once
 from headrace.resist.children import complete, running
 from headrace.resist.ports import unused_ports
 from headrace.resist.subjects import DOWN, OurServer, Progress, Subject
@@ -56,35 +57,30 @@ class StockClients(Subject):
     """Deployed clients, with a prefix or without. Each fetches something through its tunnel."""
 
     def __init__(
-        self, name: str, program: Path, server: OurServer, directory: Path, rng: Rng, *, http: bool
+        self, name: str, program: Path, server: OurServer, directory: Path, rng: Rng, *, http: bool = False
     ) -> None:
         self.name, self.port, self.http = name, server.port, http
         self._program = program
         self._server = server
         self._directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
         self._rng = rng
-        self._numbers = count()
 
     async def connect(self, count: int, done: Progress) -> None:
-        limit = asyncio.Semaphore(AT_ONCE)
         origin = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         port = int(origin.sockets[0].getsockname()[1])
 
         async def one() -> None:
-            async with limit:
-                await self._one(port)
-                done()
+            with tempfile.TemporaryDirectory(dir=self._directory) as directory:
+                await self._one(port, Path(directory))
+            done()
 
         try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(count):
-                    group.create_task(one())
+            await at_once(count, AT_ONCE, one)
         finally:
             origin.close()
 
-    async def _one(self, origin: int) -> None:
-        directory = self._directory / f"client-{next(self._numbers)}"
-        directory.mkdir(parents=True)
+    async def _one(self, origin: int, directory: Path) -> None:
         prefix = {
             "OSSHPrefixSpecs": CLIENT_SPECS,
             "OSSHPrefixScopedSpecNames": {"": [DEFAULT_SPEC]},

@@ -25,6 +25,7 @@ from headrace.establishment.dial_parameters import choose
 from headrace.establishment.dial_settings import DialSettings
 from headrace.obfuscation.default_prefix import CLIENT_SPECS
 from headrace.obfuscation.prefix import PrefixSpecs
+from headrace.resist.at_once import at_once
 from headrace.resist.children import running
 from headrace.resist.ports import unused_ports
 from headrace.server.generate import CONFIG_FILE, generate_server
@@ -90,8 +91,8 @@ async def running_server(directory: Path, **settings: object) -> AsyncIterator[O
 class Ours(Subject):
     """Our client and our server, with one of MODES."""
 
-    def __init__(self, server: OurServer, mode: str, rng: Rng) -> None:
-        self.name, self.port = mode, server.port
+    def __init__(self, server: OurServer, mode: str, rng: Rng, *, name: str = "") -> None:
+        self.name, self.port = name or mode, server.port
         self.http = mode.startswith("http")
         self._entry = server.entry
         self._rng = rng
@@ -106,16 +107,11 @@ class Ours(Subject):
         self._identity = Identity.from_config(read_client_config(config.encode()))
 
     async def connect(self, count: int, done: Progress) -> None:
-        limit = asyncio.Semaphore(AT_ONCE)
-
         async def one() -> None:
-            async with limit:
-                await self._one()
-                done()
+            await self._one()
+            done()
 
-        async with asyncio.TaskGroup() as group:
-            for _ in range(count):
-                group.create_task(one())
+        await at_once(count, AT_ONCE, one)
 
     async def _one(self) -> None:
         rng = self._rng

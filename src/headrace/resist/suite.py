@@ -4,7 +4,6 @@ Captures are kept only as long as their batch is judged, so that ten thousand co
 """
 
 import contextlib
-import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -16,23 +15,42 @@ from headrace.resist.capture import capture
 from headrace.resist.controls import capture_controls
 from headrace.resist.flows import Sample, read_flows
 from headrace.resist.judging import DETECTORS, Judge
+from headrace.resist.probes import our_rows
+from headrace.resist.random_parts import RandomParts
 from headrace.resist.report import Row
-from headrace.resist.subjects import BARE, Ours, Subject, running_server
+from headrace.resist.stock import StockClients, running_stock_server
+from headrace.resist.subjects import BARE, Ours, OurServer, Subject, running_server
 
-__all__ = ["MEASURES", "Wanted", "measure"]
+__all__ = ["MEASURES", "Peers", "Wanted", "measure"]
 
 #: Connections that are captured and judged together.
 BATCH: Final = 250
-#: What can be asked for.
-MEASURES: Final = tuple(dict.fromkeys(detector.split()[0] for detector in DETECTORS))
-#: What has a bar for each of our modes; and what else has one where the connection is to pass for HTTP.
+#: What can be asked for: detectors by their first word, and all probes.
+MEASURES: Final = (*dict.fromkeys(detector.split()[0] for detector in DETECTORS), "F3", "P")
+
+#: What must find nothing: always, with any prefix, and where a connection is to pass for HTTP.
 _ALWAYS: Final = frozenset(("F2e", "F2g", "F7", "F8"))
-_PREFIXED: Final = _ALWAYS | {"F1"}
-_DEFAULT: Final = _PREFIXED | {"F2a", "F2b", "F2c", "F2d", "F2f"}
-_BARE: Final = _ALWAYS | {"F2a", "F2b", "F2c", "F2d", "F2f"}
+_CLASSIFIERS: Final = frozenset(("F2a", "F2b", "F2c", "F2d", "F2f"))
+_BARS: Final = {
+    BARE: _ALWAYS | _CLASSIFIERS,
+    "http-post": _ALWAYS | _CLASSIFIERS | {"F1"},
+    "http-chunked": _ALWAYS | _CLASSIFIERS | {"F1"},
+}
+_OTHER_BARS: Final = _ALWAYS | {"F1"}
+#: Between one of ours and one of theirs: what ours can see to.
+_HALF_OURS: Final = frozenset(("F7",))
 
 #: What is being done, how much of it is done, and how much there is.
 Tell = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """The deployed programs, to be judged alike: so many connections of each kind."""
+
+    server: Path
+    client: Path
+    connections: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,60 +62,90 @@ class Wanted:
     measures: frozenset[str] = frozenset(MEASURES)
     seed: int = 1
     keep: Path | None = None
+    peers: Peers | None = None
 
 
 async def measure(wanted: Wanted, tell: Tell) -> list[Row]:
     """Return the table's rows. Raises OperatorError if nothing can be captured or no server starts."""
-    rng = SeededRng(wanted.seed)
     rows = []
-    async with _directory(wanted.keep) as directory:
-        tell("controls", 0, 1)
-        judge = Judge(wanted.measures, await capture_controls(directory, rng), wanted.seed)
-        tell("controls", 1, 1)
-        async with running_server(directory / "server") as server:
-            for mode in wanted.modes:
-                await _watch(Ours(server, mode, rng), judge, wanted, directory, tell)
-                rows += judge.rows(mode, bars(mode))
+    with contextlib.ExitStack() as stack:
+        directory = wanted.keep
+        if directory is None:
+            directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="headrace-resist-")))
+        directory.mkdir(parents=True, exist_ok=True)
+        if wanted.measures - {"P"}:
+            rows += await _Captures(wanted, directory, tell).rows()
+        if "P" in wanted.measures:
+            count = wanted.connections
+            rows += await our_rows(
+                directory / "probed", count, seed=wanted.seed, tell=lambda done: tell("probes", done, 0)
+            )
     return rows
 
 
-async def _watch(subject: Subject, judge: Judge, wanted: Wanted, directory: Path, tell: Tell) -> None:
-    done = 0
+class _Captures:
+    """Everything that is judged on captures."""
 
-    def one_more() -> None:
-        nonlocal done
-        done += 1
-        tell(subject.name, done, wanted.connections)
+    def __init__(self, wanted: Wanted, directory: Path, tell: Tell) -> None:
+        self._wanted = wanted
+        self._directory = directory
+        self._tell = tell
+        self._rng = SeededRng(wanted.seed)
+        self._judge: Judge
 
-    tell(subject.name, 0, wanted.connections)
-    for first in range(0, wanted.connections, BATCH):
-        pcap = directory / f"{subject.name}-{first}.pcap"
-        with capture(pcap, [subject.port]):
-            await subject.connect(min(BATCH, wanted.connections - first), one_more)
-        judge.look(subject.name, Sample(pcap, read_flows(pcap, [subject.port]), subject.http, subject.framed))
-        if wanted.keep is None:
-            pcap.unlink()
+    async def rows(self) -> list[Row]:
+        """Capture all subjects, one after the other; return what is to be told of them."""
+        wanted = self._wanted
+        self._tell("controls", 0, 1)
+        controls = await capture_controls(self._directory, self._rng)
+        self._judge = Judge(wanted.measures, controls, wanted.seed)
+        self._tell("controls", 1, 1)
+        rows = []
+        async with running_server(self._directory / "server") as server:
+            for mode in wanted.modes:
+                bars = _BARS.get(mode, _OTHER_BARS)
+                rows += await self._watch(Ours(server, mode, self._rng), wanted.connections, bars)
+            if (peers := wanted.peers) is not None:
+                async for subject, bars in self._others(server, peers):
+                    rows += await self._watch(subject, peers.connections, bars)
+        return rows
 
+    async def _others(self, ours: OurServer, peers: Peers) -> AsyncIterator[tuple[Subject, frozenset[str]]]:
+        """Yield the deployed pair, as it is and with our prefix, and each of the two with one of ours."""
+        directory, rng = self._directory, self._rng
+        clients = directory / "clients"
+        async with running_stock_server(peers.server, directory / "stock") as theirs:
+            yield StockClients("stock pair", peers.client, theirs, clients, rng), frozenset()
+            yield (
+                StockClients("stock pair, prefix", peers.client, theirs, clients, rng, http=True),
+                frozenset(),
+            )
+            yield StockClients("stock client, our server", peers.client, ours, clients, rng), _HALF_OURS
+            yield Ours(theirs, BARE, rng, name="our client, stock server"), _HALF_OURS
 
-def bars(mode: str) -> frozenset[str]:
-    """Return the detectors that must find nothing in this mode."""
-    if mode == BARE:
-        return _BARE
-    return _DEFAULT if mode in _ALL_SIGNS else _PREFIXED
+    async def _watch(self, subject: Subject, connections: int, bars: frozenset[str]) -> list[Row]:
+        done = 0
 
+        def one_more() -> None:
+            nonlocal done
+            done += 1
+            self._tell(subject.name, done, connections)
 
-#: The modes that every classifier must take for HTTP.
-_ALL_SIGNS: Final = ("http-post", "http-chunked")
-
-
-@contextlib.asynccontextmanager
-async def _directory(keep: Path | None) -> AsyncIterator[Path]:
-    if keep is not None:
-        keep.mkdir(parents=True, exist_ok=True)
-        yield keep
-        return
-    directory = Path(tempfile.mkdtemp(prefix="headrace-resist-"))
-    try:
-        yield directory
-    finally:
-        shutil.rmtree(directory)
+        self._tell(subject.name, 0, connections)
+        parts = RandomParts(seed=self._wanted.seed)
+        for first in range(0, connections, BATCH):
+            pcap = (
+                self._directory / f"{subject.name.replace(', ', '-')}-{first}.pcap"
+            )  # a comma divides names
+            with capture(pcap, [subject.port]):
+                await subject.connect(min(BATCH, connections - first), one_more)
+            sample = Sample(pcap, read_flows(pcap, [subject.port]), subject.http, subject.framed)
+            self._judge.look(subject.name, sample)
+            if "F3" in self._wanted.measures:
+                parts.take(sample)
+            if self._wanted.keep is None:
+                pcap.unlink()
+        rows = self._judge.rows(subject.name, bars)
+        if "F3" in self._wanted.measures:
+            rows += parts.rows(subject.name)
+        return rows
