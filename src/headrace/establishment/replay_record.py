@@ -19,7 +19,7 @@ from headrace.documents.server_entry import ServerEntry
 from headrace.documents.upstream_proxy_url import ProxyURL
 from headrace.establishment.dial_parameters import SEED_SIZE, DialParameters
 from headrace.establishment.latency import LEAST, MOST
-from headrace.obfuscation.preamble import MAX_NAME_SIZE, MAX_PADDING
+from headrace.obfuscation.preamble import HEAD_SIZE, MAX_NAME_SIZE, MAX_PADDING
 from headrace.obfuscation.prefix import MAX_DELAY, MAX_PREFIX, ClientPrefix
 from headrace.ssh.liveness import MAX_BYTES, LivenessRequest
 
@@ -106,7 +106,7 @@ class ReplayRecord(msgspec.Struct, frozen=True, kw_only=True):
                 prefix is None
                 or (
                     0 < len(prefix.name.encode()) <= MAX_NAME_SIZE
-                    and len(prefix.data) <= MAX_PREFIX
+                    and HEAD_SIZE * prefix.framed <= len(prefix.data) <= MAX_PREFIX
                     and 0 <= prefix.split_delay <= MAX_DELAY
                 )
             )

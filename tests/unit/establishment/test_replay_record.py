@@ -22,7 +22,7 @@ NOW = 1_700_000_000.5
 def attempt() -> DialParameters:
     settings = DialSettings(liveness_up=(1, 99), liveness_down=(0, 99))
     fresh = choose(entry(1), "OSSH", SeededRng(1), 4, settings=settings)
-    return replace(fresh, prefix=ClientPrefix("get", b"GET /\xff", 0.25))
+    return replace(fresh, prefix=ClientPrefix("get", b"GET /\xff" + bytes(18), 0.25, framed=True))
 
 
 def record(**changes: Any) -> bytes:
@@ -77,6 +77,8 @@ def test_what_may_be_missing() -> None:
         {"prefix": {"name": "x" * 4097, "data": ""}},
         {"prefix": {"name": "x", "data": "A" * 4 * 22_000}},
         {"prefix": "GET"},
+        {"prefix": {"name": "x", "data": "", "framed": True}},
+        {"prefix": {"name": "x", "data": "", "framed": 1}},
         {"liveness": {"u": -1}},
         {"liveness": {"d": 10 * 1024 * 1024 + 1}},
     ],
