@@ -7,6 +7,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from ssl import SSLError, TLSVersion
 from typing import Final
@@ -24,13 +25,16 @@ from headrace.resist.headers import HEADERS, read_sizes
 from headrace.resist.shapes import on_ethernet
 from headrace.resist.websites import Websites, running_websites
 
-__all__ = ["Corpus", "Sizes", "gather_exchanges", "gather_handshakes", "kept"]
+__all__ = ["KEPT_SEGMENTS", "Corpus", "Reference", "Sizes", "Tell", "gather_reference"]
 
 #: Signed sizes of a flow's segments, none larger than on Ethernet.
 Sizes = list[int]
 
 #: Flows by the program that made them, or by the kind of handshake.
 Corpus = dict[str, list[Sizes]]
+
+#: What is being done, how much of it is done, and how much there is.
+Tell = Callable[[str, int, int], object]
 
 #: Of a long flow so many segments are kept.
 KEPT_SEGMENTS: Final = 1000
@@ -46,7 +50,42 @@ BATCH: Final = 500
 _MISHAPS: Final = (OSError, NetworkError, SSLError, httpx.HTTPError, requests.RequestException)
 
 
-async def kept(file: Path, gather: Callable[[], Awaitable[Corpus]]) -> Corpus:
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Ordinary flows by the program that made them, and direct handshakes by kind."""
+
+    ordinary: Corpus
+    handshakes: Corpus
+
+    @property
+    def ordinary_flows(self) -> list[Sizes]:
+        return [sizes for flows in self.ordinary.values() for sizes in flows]
+
+    @property
+    def direct(self) -> list[Sizes]:
+        return [sizes for flows in self.handshakes.values() for sizes in flows]
+
+
+async def gather_reference(
+    directory: Path, *, exchanges: int, handshakes: int, rng: Rng, tell: Tell
+) -> Reference:
+    """Return the reference that is kept in the directory, made anew if there is none of this size.
+
+    Raises OperatorError without nginx or tcpdump.
+    """
+    return Reference(
+        await _kept(
+            directory / f"exchanges-{exchanges}.json",
+            lambda: _exchanges(directory, exchanges, rng, tell),
+        ),
+        await _kept(
+            directory / f"handshakes-{handshakes}.json",
+            lambda: _handshakes(directory, handshakes, rng, tell),
+        ),
+    )
+
+
+async def _kept(file: Path, gather: Callable[[], Awaitable[Corpus]]) -> Corpus:
     """Return what is in the file; if it is not there, what `gather` returns, which is then kept in it."""
     with suppress(FileNotFoundError):
         return dict(json.loads(file.read_text()))
@@ -57,19 +96,14 @@ async def kept(file: Path, gather: Callable[[], Awaitable[Corpus]]) -> Corpus:
     return corpus
 
 
-async def gather_exchanges(
-    directory: Path, count: int, rng: Rng, progress: Callable[[int], object] = lambda done: None
-) -> Corpus:
-    """Make at least `count` connections for HTTP exchanges, as many by each program; return their sizes.
-
-    `progress` is called with the number of connections of each batch. Raises OperatorError without nginx or
-    tcpdump.
-    """
+async def _exchanges(directory: Path, count: int, rng: Rng, tell: Tell) -> Corpus:
+    """Make at least `count` connections for HTTP exchanges, as many by each program; return their sizes."""
     names = [*PROGRAMS, "chromium"]
     corpus: Corpus = {name: [] for name in names}
-    async with running_websites(directory / "websites", len(names)) as sites:
+    async with running_websites(len(names)) as sites:
         owner = {port: names[i] for ports in (sites.nginx, sites.python) for i, port in enumerate(ports)}
-        while sum(map(len, corpus.values())) < count:
+        while (done := _size(corpus)) < count:
+            tell("ordinary exchanges", done, count)
             file = directory / "exchanges.pcap"
             with capture(file, list(owner), kept=HEADERS):
                 for i, name in enumerate(names):
@@ -79,7 +113,6 @@ async def gather_exchanges(
                 if flow.sizes:
                     corpus[owner[flow.port]].append(on_ethernet(flow.sizes)[:KEPT_SEGMENTS])
             file.unlink()
-            progress(BATCH)
     return {name: flows for name, flows in corpus.items() if flows}
 
 
@@ -93,19 +126,16 @@ async def _exchange(name: str, bases: list[str], count: int, rng: Rng) -> None:
     await _at_once(program(one) for one in asked)
 
 
-async def gather_handshakes(
-    directory: Path, count: int, rng: Rng, progress: Callable[[int], object] = lambda done: None
-) -> Corpus:
+async def _handshakes(directory: Path, count: int, rng: Rng, tell: Tell) -> Corpus:
     """Make at least `count` direct connections over TLS, and tell their sizes by kinds as F5 has them."""
     corpus: Corpus = {"TLS 1.2": [], "TLS 1.3": [], "TLS 1.3 with ML-KEM": []}
-    async with running_websites(directory / "websites", 1) as sites:
-        while sum(map(len, corpus.values())) < count:
-            before = sum(map(len, corpus.values()))
+    async with running_websites(1) as sites:
+        while (done := _size(corpus)) < count:
+            tell("direct handshakes", done, count)
             chosen = [rng.choice(sites.tls) for _ in range(BATCH)]
             await _record(directory, sites, corpus, _at_once(shake_hands(site, rng) for site in chosen))
             newest = [site for site in sites.tls if site.version is TLSVersion.TLSv1_3]
             await _record(directory, sites, corpus, browse_sites(newest, BROWSER_HOSTS, rng), browser=True)
-            progress(sum(map(len, corpus.values())) - before)
     return corpus
 
 
@@ -122,6 +152,10 @@ async def _record(
         if flow.sizes:
             corpus[kind].append(on_ethernet(flow.sizes)[:KEPT_SEGMENTS])
     file.unlink()
+
+
+def _size(corpus: Corpus) -> int:
+    return sum(map(len, corpus.values()))
 
 
 async def _at_once(work: Iterable[Awaitable[None]]) -> None:

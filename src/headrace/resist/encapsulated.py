@@ -36,6 +36,9 @@ FIRST_SEGMENTS: Final = 25
 #: A ClientHello's burst has at most so many segments.
 HELLO_SEGMENTS: Final = 3
 
+#: A burst so many times as long as is usual is more than a handshake.
+USUAL: Final = 4
+
 #: What a port forward's data message adds to a burst, with ChaCha20-Poly1305 and the least padding.
 SSH_ADDS: Final = 36
 
@@ -103,11 +106,13 @@ def windows(sizes: Sequence[int], segments: int | None = None) -> _Vectors:
 def fit_models(handshakes: Mapping[str, Sequence[Sequence[int]]], more: int = 0) -> list[Model]:
     """Return models of direct flows by kind, each a key of PUBLISHED, from the spread of their first bursts.
 
-    `more` is what the observer knows the tunnel to add to a burst.
+    `more` is what the observer knows the tunnel to add to a burst. Handshakes whose last burst runs on into a
+    long answer would make everything near, and are left out.
     """
     models = []
     for kind, flows in handshakes.items():
         first = np.concatenate([windows(sizes, FIRST_SEGMENTS)[:1] for sizes in flows])
+        first = first[(first <= USUAL * np.median(first, axis=0)).all(axis=1)]
         precision = np.linalg.pinv(np.cov(first, rowvar=False))
         published = PUBLISHED[kind]
         models.append(Model(np.array(published.mean) + more, precision, published.least, published.limit))

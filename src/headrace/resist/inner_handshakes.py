@@ -1,72 +1,154 @@
 """F5 measured: pages loaded through our tunnels, and who notices that there is TLS inside.
 
-Three observers of `encapsulated` and `handshake_learner`: the published one, one that looks at all of a flow,
-and one that learns. Each is told what share of ordinary flows it may flag, and says how many of the tunnels
-with TLS inside it flags then. Each must first notice direct handshakes.
+Three observers, of `encapsulated` and `handshake_learner`: the published one and one that learns, which may
+flag a thousandth of ordinary flows, and one that looks for handshakes in all of a flow, with the published
+limit. Each must first notice direct handshakes.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from pathlib import Path
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from headrace.resist.corpus import Corpus, Sizes
-from headrace.resist.encapsulated import FIRST_SEGMENTS, SSH_ADDS, Caught, compare, fit_models, nearness
+from headrace.base.rng import Rng
+from headrace.resist.capture import capture
+from headrace.resist.corpus import KEPT_SEGMENTS, Reference, Sizes, Tell
+from headrace.resist.encapsulated import (
+    FIRST_SEGMENTS,
+    SSH_ADDS,
+    Caught,
+    Model,
+    compare,
+    fit_models,
+    nearness,
+)
 from headrace.resist.handshake_learner import HandshakeLearner
+from headrace.resist.headers import HEADERS, read_sizes
 from headrace.resist.learner import FALSE_POSITIVES, LEARNER_VERSION
+from headrace.resist.page_loads import PageLoads
 from headrace.resist.report import Row
+from headrace.resist.shapes import on_ethernet
+from headrace.resist.subjects import OurServer
+from headrace.resist.websites import running_websites
 
-__all__ = ["Background", "handshake_rows"]
+__all__ = ["PageFlows", "handshake_rows", "load_pages", "page_rows"]
+
+#: How many streams a page has that has several, and how many pages are captured together.
+SEVERAL: Final = 3
+BATCH: Final = 250
 
 #: The share of our tunnels that may be caught at one false alarm in a thousand.
 CAUGHT_LIMIT: Final = 0.05
 
-_Nearness = NDArray[np.float64]
-
 
 @dataclass(frozen=True, slots=True)
-class Background:
-    """What the observers know: ordinary flows, direct handshakes by kind, and tunnels without TLS inside."""
+class PageFlows:
+    """Tunnels in which pages were loaded: over TLS by one stream or by several, and without TLS."""
 
-    ordinary: Sequence[Sizes]
-    handshakes: Corpus
-    tunnels: Sequence[Sizes]
-
-    @property
-    def direct(self) -> list[Sizes]:
-        return [sizes for flows in self.handshakes.values() for sizes in flows]
+    single: list[Sizes]
+    several: list[Sizes]
+    plain: list[Sizes]
 
 
-def handshake_rows(subject: str, flows: Sequence[Sizes], background: Background, seed: int) -> list[Row]:
-    """Return a row for each observer of tunnels with TLS inside, given by the sizes of their segments."""
-    models = fit_models(background.handshakes)
-    knowing = models + fit_models(background.handshakes, SSH_ADDS)
-    ordinary, direct = background.ordinary, background.direct
-    rows = []
-    for name, chosen, first in (("published", models, FIRST_SEGMENTS), ("anywhere", knowing, None)):
-        others = nearness(ordinary, chosen, first)
-        control = compare(nearness(direct, chosen, first), others)
-        found = compare(nearness(flows, chosen, first), others)
-        rows.append(_row(name, subject, len(flows), found, control, "rule", seed))
-    learned = _learned(flows, background, knowing, seed)
-    control = _learned(direct, background, models, seed)
-    rows.append(_row("learned", subject, len(flows), learned, control, LEARNER_VERSION, seed))
-    return rows
+async def load_pages(
+    server: OurServer, mode: str, count: int, directory: Path, rng: Rng, tell: Tell
+) -> PageFlows:
+    """Load `count` pages of each kind through tunnels of their own. Raises OperatorError."""
+    kinds = {"single": (True, 1), "several": (True, SEVERAL), "plain": (False, SEVERAL)}
+    flows: dict[str, list[Sizes]] = {kind: [] for kind in kinds}
+    async with running_websites(1) as websites:
+        for kind, (tls, streams) in kinds.items():
+            clients = PageLoads(server, mode, rng, websites, tls=tls, streams=streams)
+            while (done := len(flows[kind])) < count:
+                tell(f"pages, {mode}", done, count)
+                file = directory / "pages.pcap"
+                with capture(file, [server.port], kept=HEADERS):
+                    await clients.connect(min(BATCH, count - done), lambda: None)
+                flows[kind] += [
+                    on_ethernet(flow.sizes)[:KEPT_SEGMENTS] for flow in read_sizes(file, [server.port])
+                ]
+                file.unlink()
+    return PageFlows(**flows)
 
 
-def _learned(flows: Sequence[Sizes], background: Background, models: list[Any], seed: int) -> Caught:
+def page_rows(subject: str, pages: PageFlows, reference: Reference, seed: int) -> list[Row]:
+    """Return the rows of all observers, for pages of one stream and of several."""
+    several = f"{subject}, {SEVERAL} streams"
+    return [
+        *handshake_rows(subject, pages.single, pages.plain, reference, seed),
+        *handshake_rows(several, pages.several, pages.plain, reference, seed),
+    ]
+
+
+def handshake_rows(
+    subject: str, flows: Sequence[Sizes], plain: Sequence[Sizes], reference: Reference, seed: int
+) -> list[Row]:
+    """Return a row for each observer of tunnels with TLS inside; the `plain` ones have none."""
+    models = fit_models(reference.handshakes)
+    knowing = models + fit_models(reference.handshakes, SSH_ADDS)
+    ordinary, direct = reference.ordinary_flows, reference.direct
+    published = _compared(flows, ordinary, models, FIRST_SEGMENTS)
+    anywhere = _compared(flows, ordinary, knowing)
+    seen = _compared(direct, ordinary, knowing)
+    return [
+        _row(
+            "published",
+            subject,
+            len(flows),
+            published,
+            _compared(direct, ordinary, models, FIRST_SEGMENTS),
+            seed,
+        ),
+        Row(
+            detector="F5 anywhere",
+            subject=subject,
+            sample=len(flows),
+            hits=round(anywhere.flagged * len(flows)),
+            bar="twice the share of ordinary flows",
+            met=anywhere.flagged <= 2 * anywhere.falsely,
+            control=f"direct TLS: {seen.flagged:.1%} flagged",
+            control_ok=seen.flagged > 0.5,
+            version="rule",
+            seed=seed,
+            note=f"AUC {anywhere.auc:.3f}; within the published limit are {anywhere.falsely:.1%} of ordinary flows",
+        ),
+        _row(
+            "learned",
+            subject,
+            len(flows),
+            _learned(flows, ordinary, plain, knowing, seed),
+            _learned(direct, ordinary, [], models, seed),
+            seed,
+            LEARNER_VERSION,
+        ),
+    ]
+
+
+def _compared(
+    flows: Sequence[Sizes], ordinary: Sequence[Sizes], models: Sequence[Model], segments: int | None = None
+) -> Caught:
+    return compare(nearness(flows, models, segments), nearness(ordinary, models, segments))
+
+
+def _learned(
+    flows: Sequence[Sizes],
+    ordinary: Sequence[Sizes],
+    plain: Sequence[Sizes],
+    models: Sequence[Model],
+    seed: int,
+) -> Caught:
     """Learn from a half of everything and judge the other, and the other way round."""
     chance = np.random.default_rng(seed)
     guilty = _halves(flows, chance)
-    ordinary = _halves(background.ordinary, chance)
+    innocent = _halves(ordinary, chance)
     ours, others = [], []
     for known, judged in ((0, 1), (1, 0)):
         learner = HandshakeLearner(models, seed=seed)
-        learner.learn(guilty[known], [*ordinary[known], *background.tunnels])
+        learner.learn(guilty[known], [*innocent[known], *plain])
         ours.append(learner.suspicion(guilty[judged]))
-        others.append(learner.suspicion(ordinary[judged]))
+        others.append(learner.suspicion(innocent[judged]))
     return compare(-np.concatenate(ours), -np.concatenate(others))
 
 
@@ -76,19 +158,19 @@ def _halves(flows: Sequence[Sizes], chance: np.random.Generator) -> tuple[list[S
 
 
 def _row(
-    name: str, subject: str, sample: int, found: Caught, control: Caught, version: str, seed: int
+    name: str, subject: str, sample: int, found: Caught, control: Caught, seed: int, version: str = "rule"
 ) -> Row:
-    told = f"; the published limit flags {found.flagged:.1%} (others {found.falsely:.1%})"
+    """Return the row of an observer whose limit is one that flags a thousandth of ordinary flows."""
     return Row(
         detector=f"F5 {name}",
         subject=subject,
         sample=sample,
         hits=round(found.caught * sample),
-        bar=f"{CAUGHT_LIMIT:.0%} caught at {FALSE_POSITIVES:.1%}",
+        bar=f"{CAUGHT_LIMIT:.0%} at {FALSE_POSITIVES:.1%} false alarms",
         met=found.caught <= CAUGHT_LIMIT,
         control=f"direct TLS: AUC {control.auc:.3f}, {control.caught:.1%} caught",
-        control_ok=control.auc > 0.8,
+        control_ok=control.caught > 2 * CAUGHT_LIMIT,
         version=version,
         seed=seed,
-        note=f"AUC {found.auc:.3f}" + ("" if name == "learned" else told),
+        note=f"AUC {found.auc:.3f}",
     )

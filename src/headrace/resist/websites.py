@@ -10,6 +10,7 @@ import asyncio
 import os
 import shutil
 import ssl
+import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -119,8 +120,15 @@ def trusting(newest: TLSVersion) -> ssl.SSLContext:
 
 
 @asynccontextmanager
-async def running_websites(directory: Path, askers: int) -> AsyncIterator[Websites]:
-    """Run the sites from a new directory while the block runs. Raises OperatorError if nginx is not there."""
+async def running_websites(askers: int) -> AsyncIterator[Websites]:
+    """Run the sites while the block runs. Raises OperatorError if nginx is not there."""
+    with tempfile.TemporaryDirectory() as directory:
+        async with _running(Path(directory), askers) as sites:
+            yield sites
+
+
+@asynccontextmanager
+async def _running(directory: Path, askers: int) -> AsyncIterator[Websites]:
     files = directory / "files"
     for place in ("", *_HEADERS):
         (files / place).mkdir(parents=True)
@@ -169,7 +177,9 @@ def _locations() -> str:
 async def _running_nginx(directory: Path, port: int) -> AsyncIterator[None]:
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if program is None:
-        raise OperatorError("nginx is needed for reference traffic", exit_code=2)
+        raise OperatorError(
+            "nginx is needed for reference traffic: install it (Debian: apt install nginx-light)"
+        )
     process = await asyncio.create_subprocess_exec(
         program, "-p", directory, "-e", "stderr", "-c", "nginx.conf", stderr=asyncio.subprocess.DEVNULL
     )
