@@ -23,6 +23,7 @@ from headrace.resist.shapes import on_ethernet
 __all__ = [
     "FirstFlights",
     "Flight",
+    "Ordinary",
     "Peculiar",
     "first_flight",
     "opaque",
@@ -43,6 +44,9 @@ PECULIAR_FACTOR: Final = 5
 #: What the observer that learns may at most achieve: area under the curve, and share caught.
 AUC_LIMIT: Final = 0.6
 CAUGHT_LIMIT: Final = 0.01
+
+#: What it must achieve with flows that are none of HTTP.
+CONTROL_AUC: Final = 0.9
 
 #: Sizes of the first segments from the client, then of those from the server; 0 where there is none.
 Flight = tuple[int, ...]
@@ -135,26 +139,33 @@ def tell_from_programs(
     return separation_on(np.concatenate(rows), kinds, [(first, second), (second, first)], seed=seed)
 
 
-class FirstFlights:
-    """Gathers the connections of one subject, and judges them beside ordinary ones.
+class Ordinary:
+    """What ours are compared with: flows by the program that made them, and other flows for the control.
 
-    `ordinary` are sizes of flows by the program that made them; `different` those of other flows, which are
-    the control: they must be told from the ordinary ones.
+    The latter must be told from the ordinary ones, or nothing is proved. Flows are their signed sizes.
     """
 
     def __init__(
-        self, ordinary: Mapping[str, Sequence[Sequence[int]]], different: Sequence[Sequence[int]], seed: int
+        self, programs: Mapping[str, Sequence[Sequence[int]]], others: Sequence[Sequence[int]], seed: int
     ) -> None:
-        self._programs = {name: [first_flight(flow) for flow in flows] for name, flows in ordinary.items()}
-        self._others = [flight for flights in self._programs.values() for flight in flights]
-        self._different = [first_flight(flow) for flow in different]
-        self._seed = seed
+        self.programs = {name: [first_flight(flow) for flow in flows] for name, flows in programs.items()}
+        self.flights = [flight for flights in self.programs.values() for flight in flights]
+        self.seed = seed
+        control = [first_flight(flow) for flow in others]
+        self.learner_control = tell_from_programs(control, self.programs, seed=seed)
+        self.sizes_control = len(peculiar_sizes(control, self.flights))
+
+    def __str__(self) -> str:
+        return f"beside {len(self.flights):,} exchanges of {len(self.programs)} programs"
+
+
+class FirstFlights:
+    """Gathers the connections of one subject, and judges them beside ordinary ones."""
+
+    def __init__(self, ordinary: Ordinary) -> None:
+        self._ordinary = ordinary
         self._flights: list[Flight] = []
         self._opaque = 0
-        control = tell_from_programs(self._different, self._programs, seed=seed)
-        self._learner_control = f"TLS: AUC {control.auc:.3f}", control.auc > 0.9
-        found = len(peculiar_sizes(self._different, self._others))
-        self._sizes_control = f"TLS: {found} found", found > 0
 
     def take(self, sample: Sample) -> None:
         """Keep what is needed of some more connections."""
@@ -166,25 +177,48 @@ class FirstFlights:
         sample = len(self._flights)
         if not sample:
             return []
-        noise = np.random.default_rng(self._seed).bytes(OPAQUE_SIZE)
-        found = peculiar_sizes(self._flights, self._others)
-        learned = tell_from_programs(self._flights, self._programs, seed=self._seed)
-        reference = f"beside {len(self._others):,} exchanges of {len(self._programs)} programs"
+        ordinary = self._ordinary
+        seed = ordinary.seed
+        found = peculiar_sizes(self._flights, ordinary.flights)
+        learned = tell_from_programs(self._flights, ordinary.programs, seed=seed)
+        noise = opaque(np.random.default_rng(seed).bytes(OPAQUE_SIZE))
         return [
             Row(
-                *("F4 opaque", subject, sample, self._opaque, "none", self._opaque == 0),
-                *("noise: 1 of 1", opaque(noise), f"zlib {zlib.ZLIB_RUNTIME_VERSION}", self._seed),
+                detector="F4 opaque",
+                subject=subject,
+                sample=sample,
+                hits=self._opaque,
+                bar="",
+                met=None,
+                control=f"noise: {noise:d} of 1",
+                control_ok=noise,
+                version=f"zlib {zlib.ZLIB_RUNTIME_VERSION}",
+                seed=seed,
             ),
             Row(
-                *("F4 sizes", subject, sample, len(found), "none", not found),
-                *(*self._sizes_control, "rule", self._seed),
-                "; ".join([reference, *map(str, found[:3])]),
+                detector="F4 sizes",
+                subject=subject,
+                sample=sample,
+                hits=len(found),
+                bar="none",
+                met=not found,
+                control=f"direct TLS: {ordinary.sizes_control} found",
+                control_ok=ordinary.sizes_control > 0,
+                version="rule",
+                seed=seed,
+                note="; ".join([str(ordinary), *map(str, found[:3])]),
             ),
             Row(
-                *("F4 learned", subject, sample, round(learned.caught * sample)),
-                f"AUC {AUC_LIMIT}, {CAUGHT_LIMIT:.0%} caught",
-                learned.auc <= AUC_LIMIT and learned.caught <= CAUGHT_LIMIT,
-                *(*self._learner_control, LEARNER_VERSION, self._seed),
-                f"{reference}: AUC {learned.auc:.3f}, {learned.caught:.1%} caught at {FALSE_POSITIVES:.1%}",
+                detector="F4 learned",
+                subject=subject,
+                sample=sample,
+                hits=round(learned.caught * sample),
+                bar=f"AUC {AUC_LIMIT}, {CAUGHT_LIMIT:.0%} at {FALSE_POSITIVES:.1%} false alarms",
+                met=learned.auc <= AUC_LIMIT and learned.caught <= CAUGHT_LIMIT,
+                control=f"direct TLS: AUC {ordinary.learner_control.auc:.3f}",
+                control_ok=ordinary.learner_control.auc > CONTROL_AUC,
+                version=LEARNER_VERSION,
+                seed=seed,
+                note=f"{ordinary}: AUC {learned.auc:.3f}",
             ),
         ]

@@ -112,7 +112,7 @@ def handshake_rows(
             control_ok=seen.flagged > 0.5,
             version="rule",
             seed=seed,
-            note=f"AUC {anywhere.auc:.3f}; within the published limit are {anywhere.falsely:.1%} of ordinary flows",
+            note=f"AUC {anywhere.auc:.3f}; ordinary flows flagged: {anywhere.falsely:.1%}",
         ),
         _row(
             "learned",

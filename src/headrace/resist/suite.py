@@ -13,7 +13,10 @@ from typing import Final
 from headrace.base.rng import SeededRng
 from headrace.resist.capture import capture
 from headrace.resist.controls import capture_controls
+from headrace.resist.corpus import Reference, gather_reference
+from headrace.resist.first_flight import FirstFlights, Ordinary
 from headrace.resist.flows import Sample, read_flows
+from headrace.resist.inner_handshakes import load_pages, page_rows
 from headrace.resist.judging import DETECTORS, Judge
 from headrace.resist.probes import our_rows
 from headrace.resist.random_parts import RandomParts
@@ -21,12 +24,21 @@ from headrace.resist.report import Row
 from headrace.resist.stock import StockClients, running_stock_server
 from headrace.resist.subjects import BARE, Ours, OurServer, Subject, running_server
 
-__all__ = ["MEASURES", "Peers", "Wanted", "measure"]
+__all__ = ["MEASURES", "QUICK", "Peers", "Wanted", "measure"]
 
 #: Connections that are captured and judged together.
 BATCH: Final = 250
 #: What can be asked for: detectors by their first word, and all probes.
-MEASURES: Final = (*dict.fromkeys(detector.split()[0] for detector in DETECTORS), "F3", "P")
+MEASURES: Final = (*dict.fromkeys(detector.split()[0] for detector in DETECTORS), "F3", "F4", "F5", "P")
+#: What needs ordinary traffic to compare with, and the least of it: exchanges, direct handshakes.
+_COMPARED: Final = frozenset(("F4", "F5"))
+_EXCHANGES: Final = 2000
+_HANDSHAKES: Final = 1000
+#: What is measured on every change.
+QUICK: Final = frozenset(MEASURES) - _COMPARED
+#: F5 is measured in the mode that is the default, with at most so many pages of each kind.
+_PAGES_MODE: Final = "http-post"
+_PAGES: Final = 1000
 
 #: What must find nothing: always, with any prefix, and where a connection is to pass for HTTP.
 _ALWAYS: Final = frozenset(("F2e", "F2g", "F7", "F8"))
@@ -59,7 +71,7 @@ class Wanted:
 
     connections: int
     modes: tuple[str, ...]
-    measures: frozenset[str] = frozenset(MEASURES)
+    measures: frozenset[str] = QUICK
     seed: int = 1
     keep: Path | None = None
     peers: Peers | None = None
@@ -92,6 +104,8 @@ class _Captures:
         self._tell = tell
         self._rng = SeededRng(wanted.seed)
         self._judge: Judge
+        self._reference: Reference | None = None
+        self._ordinary: Ordinary | None = None
 
     async def rows(self) -> list[Row]:
         """Capture all subjects, one after the other; return what is to be told of them."""
@@ -100,11 +114,25 @@ class _Captures:
         controls = await capture_controls(self._directory, self._rng)
         self._judge = Judge(wanted.measures, controls, wanted.seed)
         self._tell("controls", 1, 1)
+        if wanted.measures & _COMPARED:
+            self._reference = await gather_reference(
+                self._directory,
+                exchanges=max(_EXCHANGES, wanted.connections),
+                handshakes=_HANDSHAKES,
+                rng=self._rng,
+                tell=self._tell,
+            )
+            if "F4" in wanted.measures:
+                self._ordinary = Ordinary(self._reference.ordinary, self._reference.direct, wanted.seed)
         rows = []
         async with running_server(self._directory / "server") as server:
             for mode in wanted.modes:
                 bars = _BARS.get(mode, _OTHER_BARS)
                 rows += await self._watch(Ours(server, mode, self._rng), wanted.connections, bars)
+            if "F5" in wanted.measures and self._reference is not None:
+                count = min(_PAGES, wanted.connections)
+                pages = await load_pages(server, _PAGES_MODE, count, self._directory, self._rng, self._tell)
+                rows += page_rows(_PAGES_MODE, pages, self._reference, wanted.seed)
             if (peers := wanted.peers) is not None:
                 async for subject, bars in self._others(server, peers):
                     rows += await self._watch(subject, peers.connections, bars)
@@ -132,7 +160,11 @@ class _Captures:
             self._tell(subject.name, done, connections)
 
         self._tell(subject.name, 0, connections)
-        parts = RandomParts(seed=self._wanted.seed)
+        gathered: list[RandomParts | FirstFlights] = []
+        if "F3" in self._wanted.measures:
+            gathered.append(RandomParts(seed=self._wanted.seed))
+        if self._ordinary is not None:
+            gathered.append(FirstFlights(self._reference.ordinary, self._reference.direct, self._wanted.seed))
         for first in range(0, connections, BATCH):
             pcap = (
                 self._directory / f"{subject.name.replace(', ', '-')}-{first}.pcap"
@@ -141,11 +173,11 @@ class _Captures:
                 await subject.connect(min(BATCH, connections - first), one_more)
             sample = Sample(pcap, read_flows(pcap, [subject.port]), subject.http, subject.framed)
             self._judge.look(subject.name, sample)
-            if "F3" in self._wanted.measures:
-                parts.take(sample)
+            for each in gathered:
+                each.take(sample)
             if self._wanted.keep is None:
                 pcap.unlink()
         rows = self._judge.rows(subject.name, bars)
-        if "F3" in self._wanted.measures:
-            rows += parts.rows(subject.name)
+        for each in gathered:
+            rows += each.rows(subject.name)
         return rows
