@@ -164,7 +164,7 @@ class _Captures:
         if "F3" in self._wanted.measures:
             gathered.append(RandomParts(seed=self._wanted.seed))
         if self._ordinary is not None:
-            gathered.append(FirstFlights(self._reference.ordinary, self._reference.direct, self._wanted.seed))
+            gathered.append(FirstFlights(self._ordinary))
         for first in range(0, connections, BATCH):
             pcap = (
                 self._directory / f"{subject.name.replace(', ', '-')}-{first}.pcap"
