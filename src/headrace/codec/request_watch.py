@@ -53,12 +53,14 @@ class RequestWatch:
     def __init__(self) -> None:
         self._sight = Sight.UNCLEAR
         self._head = bytearray()
-        self._body: Body | None = None  # None: nobody knows where it ends
+        self._body: Body | None = None  # None: where it ends cannot be told
         self._behind = 0  # bytes behind the head
         self._following = b""  # of these, the first that the request does not cover
 
     def receive(self, data: bytes) -> Sight:
         """Take what arrived. What is whole, or no request, stays that."""
+        if not data:
+            return self._sight
         if self._sight is Sight.UNCLEAR:
             self._sight = self._look_at_head(data)
         elif self._sight is Sight.UNFINISHED:
@@ -86,28 +88,26 @@ class RequestWatch:
         head.clear()
         if any(name == b"expect" for name, _ in fields):
             return Sight.WHOLE  # the client waits for a word
-        self._body = _body(fields)
-        return self._look_behind(rest)
+        body = self._body = _body(fields)
+        return Sight.WHOLE if body is None else self._look_behind(rest)
 
     def _look_behind(self, data: bytes) -> Sight:
         self._behind += len(data)
         body = self._body
         if body is not None:
-            rest = data
-            if not body.done:
-                try:
-                    rest = data[len(body.take(memoryview(data))) :]
-                except RemoteProtocolError:
-                    body = self._body = None
-            if body is not None and body.done:
+            try:
+                rest = data if body.done else data[len(body.take(memoryview(data))) :]
+            except RemoteProtocolError:
+                self._body = None
+            else:
                 self._following = (self._following + rest)[:_ENOUGH]
-                if not self._following or _FURTHER.match(self._following):
+                if body.done and (not self._following or _FURTHER.match(self._following)):
                     return Sight.WHOLE
         return Sight.WHOLE if self._behind >= MAX_BEHIND else Sight.UNFINISHED
 
 
 def _body(fields: list[tuple[bytes, bytes]]) -> Body | None:
-    """Return the body that these fields announce; None if they are at odds."""
+    """Return the body that these fields announce; None if they are at odds, and no answer needs it."""
     if not fields:
         return ByLength(0)
     (name, value), *others = fields

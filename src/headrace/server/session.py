@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from headrace.documents.traffic_rules import ClientTraits
 from headrace.net.tunnel_socket import TunnelSocket
+from headrace.obfuscation.server import RejectReason
 from headrace.server.client_rules import ClientRules
 from headrace.server.client_tunnel import ClientTunnel
 from headrace.server.front import FrontedLayer
@@ -64,7 +65,7 @@ class Session:
         self._leaving = False
         self._began = asyncio.get_running_loop().time()
         self.state = "handshake"  #: handshake, refused, tunnel, visit
-        self._deadline = asyncio.get_running_loop().call_later(self._patience, self._time_is_up)
+        self._deadline = asyncio.get_running_loop().call_later(self._patience, self.finish)
 
     @property
     def protocol_name(self) -> str:
@@ -151,7 +152,7 @@ class Session:
     def led_on(self, reason: str) -> None:
         """The connection is a visitor's, and no longer ours."""
         self.state = "visit"
-        if reason:
+        if reason and reason != RejectReason.NO_TERMINATOR.value:  # which is what every long upload is
             self._worker.stats.refused(self, reason)
         self.lost(None)
 
@@ -231,9 +232,10 @@ class Session:
 
     # ---- time -----------------------------------------------------------------------------------------
 
-    def _time_is_up(self) -> None:
+    def finish(self) -> None:
         """The handshake took too long, or this was a stranger all along: end with FIN, never with RST."""
-        self.socket.finish()
+        shared = self._worker.shared
+        self.socket.finish(shared.patience.grace(shared.rng))
 
     def _peer_left(self) -> bool:
         """A stranger's FIN is answered a moment later: how long we work at what came before tells of it."""
