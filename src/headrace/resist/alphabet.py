@@ -5,6 +5,7 @@ position. A position is suspect with an alphabet of four to ten values, or if on
 chance would have it once in a million. Prefixes and HTTP framing are not looked at: they are to be found.
 """
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Final
@@ -22,6 +23,9 @@ ENOUGH: Final = 40
 FEWEST, MOST = 4, 10
 LEVEL: Final = 1e-6
 
+#: Ours writes whole chunks, so that a segment begins with a size or within what is in one.
+_CHUNK_HEAD: Final = re.compile(rb"[0-9a-f]{1,8}\r\n")
+
 
 class Alphabet:
     """The detector."""
@@ -34,10 +38,7 @@ class Alphabet:
 
     def flags(self, sample: Sample) -> list[bool]:
         """Say of each connection whether any position is suspect, in either direction."""
-        return [
-            any(suspect(_payloads(flow, up=up, prefixed=sample.http)) for up in (True, False))
-            for flow in sample.flows
-        ]
+        return [any(suspect(_payloads(flow, sample, up=up)) for up in (True, False)) for flow in sample.flows]
 
 
 def suspect(payloads: Sequence[bytes]) -> bool:
@@ -52,6 +53,10 @@ def suspect(payloads: Sequence[bytes]) -> bool:
     return False
 
 
-def _payloads(flow: Flow, *, up: bool, prefixed: bool) -> list[bytes]:
+def _payloads(flow: Flow, sample: Sample, *, up: bool) -> list[bytes]:
     payloads = [segment.payload for segment in flow.segments if segment.up == up]
-    return payloads[1:] if prefixed else payloads
+    if sample.framed:
+        payloads = [
+            payload[head.end() :] if (head := _CHUNK_HEAD.match(payload)) else payload for payload in payloads
+        ]
+    return payloads[1:] if sample.http else payloads

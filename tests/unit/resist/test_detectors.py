@@ -109,6 +109,12 @@ def test_a_prefix_is_not_counted() -> None:
     assert Alphabet().flags(sample(one, http=True)) == [False]
 
 
+def test_the_sizes_of_chunks_are_not_counted() -> None:
+    one = flow(*(b"30\r\n" + RNG.bytes(30) for _ in range(60)))
+    assert Alphabet().flags(Sample(Path("nowhere.pcap"), [one], framed=True)) == [False]
+    assert Alphabet().flags(sample(one)) == [True]
+
+
 HTTP, SSH = "HTTP", "SSH"
 POST = b"POST /up HTTP/1.1\r\nHost: a\r\n\r\n"
 GET = b"GET /down HTTP/1.1\r\nHost: a\r\n\r\n"
