@@ -23,6 +23,7 @@ KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 SETTINGS = EstablishmentSettings()
 CONFIG = ServerConfig(server_ip_address="")
 HANDSHAKE = "{:.0f}, {:.0f} or {:.0f}".format(*sorted(patience.REFERENCE))
+GRACE = "{:.0f} to {:.0f}".format(*(60 * part for part in patience.GRACE))
 QUEUE = CONFIG.ssh_begin_handshake_timeout_milliseconds // 1000
 
 PHRASES = {
@@ -44,6 +45,7 @@ PHRASES = {
         f"client: until it is logged in | {tunnel.CONNECT_TIMEOUT:.0f} |",
         f"an API request | {tunnel.REQUEST_TIMEOUT:.0f} |",
         f"reads on for {tunnel_socket.FIN_GRACE:.0f} seconds",
+        f"reads on for {GRACE} seconds",
         f"at most {api_parameters._MAX_PADDING:,})",
         f"{liveness.MAX_BYTES // MIB} MiB at most each",
         f"too many channels, {connection.MAX_CHANNELS:,} in one tunnel",
@@ -115,7 +117,6 @@ WORDS = {
     },
     "docs/attacks.md": {
         "has five seconds": local_connection.NEGOTIATION_TIMEOUT == 5.0,
-        "for ten seconds after": tunnel_socket.FIN_GRACE == 10.0,
         "longer than a second": QUEUE == 1,
         "Six attempts": auth.MAX_ATTEMPTS == 6,
     },

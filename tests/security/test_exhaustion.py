@@ -17,9 +17,8 @@ from headrace.base.rng import SeededRng
 from headrace.client.local_connection import NEGOTIATION_TIMEOUT
 from headrace.client.local_socks import SocksConnection
 from headrace.client.tunnel import Tunnel
-from headrace.net.tunnel_socket import FIN_GRACE
 from headrace.server.load.memory import Memory
-from headrace.server.patience import JITTER
+from headrace.server.patience import GRACE, JITTER
 from headrace.ssh import numbers
 from headrace.ssh.channel import INITIAL_WINDOW, MAX_WINDOW
 from headrace.ssh.forwarding import DIRECT_TCPIP
@@ -32,6 +31,7 @@ from headrace.testing.peers import RecordingEndpoint
 pytestmark = pytest.mark.virtual_time
 
 TIMEOUT = HANDSHAKE_TIMEOUT * (1 + JITTER)
+THE_END = TIMEOUT + HANDSHAKE_TIMEOUT * GRACE[1] + 1
 ORIGIN = ("8.8.8.8", 80)
 Attack = Callable[[MemoryServer, int], FakeTcp]
 
@@ -111,7 +111,7 @@ async def test_five_thousand_idle_probes_do_not_keep_an_honest_client_out(
     await settle()
     assert endpoint.events == [("opened",)]
     assert now() < 1
-    await asyncio.sleep(TIMEOUT + FIN_GRACE + 1)
+    await asyncio.sleep(THE_END)
     assert not any(tcp.written for tcp in probes)
     assert all(tcp.is_closing() for tcp in probes)
     assert not tunnel.ended.done()
@@ -132,7 +132,7 @@ async def test_a_stranger_costs_little_and_nothing_is_left_of_him(
         probes = [attack(server, warm_up + number) for number in range(count)]
         each = (memory() - before) / count
         assert each < 4 * 1024
-        await asyncio.sleep(TIMEOUT + FIN_GRACE + 1)
+        await asyncio.sleep(THE_END)
         assert all(tcp.is_closing() for tcp in probes)
         probes.clear()
         assert server.sessions == set()
@@ -156,7 +156,7 @@ async def test_who_has_the_entry_costs_more_but_not_for_long(server: MemoryServe
         answered = sum(len(tcp.written) for tcp in probes)
         assert all(tcp.written for tcp in probes)
         assert (memory() - before - answered) / count < 16 * 1024
-        await asyncio.sleep(TIMEOUT + FIN_GRACE + 1)
+        await asyncio.sleep(THE_END)
         assert server.sessions == set()
     finally:
         tracemalloc.stop()
@@ -190,7 +190,7 @@ async def test_a_handshake_that_stops_after_the_keys_ends_at_the_deadline_too(
     while not far.written:  # noqa: ASYNC110
         await asyncio.sleep(0)
     near.stuck = True  # the client's half of the key exchange never arrives
-    await asyncio.sleep(TIMEOUT + FIN_GRACE + 1)
+    await asyncio.sleep(THE_END)
     assert far.log[-1] in ("close", "reset")
     assert server.sessions == set()
     connecting.cancel()

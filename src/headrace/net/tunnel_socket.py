@@ -45,7 +45,7 @@ TURN: Final = 128 * 1024
 STUCK: Final = 4 * 1024 * 1024
 #: A server whose SSH is in the open answers what is none as the commonest server does.
 _WHAT_OPENSSH_SAYS: Final = b"Invalid SSH identification string.\r\n"
-#: Seconds between our FIN to a stranger and the end of our patience with what it still sends.
+#: Seconds between our FIN and the end of our patience with what the peer still sends.
 FIN_GRACE: Final = 10.0
 
 
@@ -482,8 +482,8 @@ class TunnelSocket(asyncio.BufferedProtocol):
             self._flush()
         self.close()
 
-    def finish(self) -> None:
-        """End a connection whose peer never became a client: FIN first, so that unread bytes cause no RST."""
+    def finish(self, grace: float = FIN_GRACE) -> None:
+        """Send FIN and read on for `grace` seconds, so that no unread bytes make a RST of the end."""
         self._discarding = True
         self._core = self._layer = None
         tcp = self._tcp
@@ -492,7 +492,7 @@ class TunnelSocket(asyncio.BufferedProtocol):
         if self._waiting or self._resting or self._stuck:
             tcp.resume_reading()  # what stays unread makes a RST of the end
         half_close(tcp)
-        self._loop.call_later(FIN_GRACE, self._end, tcp)
+        self._loop.call_later(grace, self._end, tcp)
 
     @staticmethod
     def _end(tcp: asyncio.Transport) -> None:

@@ -24,13 +24,16 @@ from typing import Final
 
 from headrace.base.rng import Rng
 
-__all__ = ["JITTER", "REFERENCE", "Patience", "limit_of"]
+__all__ = ["GRACE", "JITTER", "REFERENCE", "Patience", "limit_of"]
 
 #: Seconds that web servers wait for a request's head, and the share of servers that do. 60: nginx, lighttpd,
 #: Node.js, Tomcat; 120: HTTP.sys, under IIS; 30: Jetty, and gateways in front of others.
 REFERENCE: Final = {60.0: 0.7, 120.0: 0.15, 30.0: 0.15}
 #: Part of the limit by which a connection may last longer.
 JITTER: Final = 1 / 60
+#: Least and most part of the limit for which a stranger is read on after our FIN: 5 to 15 s of 60. Web
+#: servers that linger do so for 5 to 30.
+GRACE: Final = (1 / 12, 1 / 4)
 
 _LABEL: Final = b"patience"
 _QUANTILES: Final = 2**64
@@ -45,6 +48,11 @@ class Patience:
     def draw(self, rng: Rng) -> float:
         """Return the seconds that one connection has to log in."""
         return self.limit + self.linger(rng)
+
+    def grace(self, rng: Rng) -> float:
+        """Return the seconds that we read on after our FIN, which is not the same each time either."""
+        least, most = GRACE
+        return self.limit * (least + (most - least) * rng.uniform())
 
     def linger(self, rng: Rng) -> float:
         """Return the seconds until a stranger who closed his side sees us close ours.

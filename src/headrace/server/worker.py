@@ -68,7 +68,7 @@ class Worker:
         self._sessions: set[Session] = set()
         self.newcomers: Newcomers[Session] = Newcomers(
             min(MAX_NEWCOMERS, self._descriptors.limit // NEWCOMERS_SHARE),
-            lambda session: session.socket.finish(),
+            lambda session: session.finish(),
             lambda session: session.socket.close(),
         )
         place = shared.config.front_place
@@ -183,7 +183,7 @@ class Worker:
 
     def _turn_away(self, session: Session, reason: str) -> None:
         self.counts[f"rejected.{reason}"] += 1
-        session.socket.finish()
+        session.finish()
 
     def released(self, session: Session) -> None:
         """A handshake is over: let the next one begin."""

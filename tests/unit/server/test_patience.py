@@ -86,3 +86,10 @@ def test_a_connection_gets_its_limit_and_up_to_a_sixtieth_more(limit: float) -> 
     extra = [seconds / limit - 1 for seconds in drawn]
     assert all(-1e-12 < part < JITTER for part in extra)
     assert stats.kstest(extra, stats.uniform(0, JITTER).cdf).pvalue > 0.01
+
+
+def test_how_long_we_read_on_is_no_constant_either() -> None:
+    rng = SeededRng(6)
+    drawn = [Patience(60.0).grace(rng) for _ in range(1000)]
+    assert 5 <= min(drawn) < 5.1
+    assert 14.9 < max(drawn) <= 15
