@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binom
 
 from headrace.resist.flows import Sample
 from headrace.resist.learner import FALSE_POSITIVES, LEARNER_VERSION, Separation, separation_on
@@ -40,6 +41,7 @@ OPAQUE_SIZE: Final = 149
 #: A size is peculiar that more than this share of ours has, and so many times as many of ours as of others.
 PECULIAR_SHARE: Final = 0.01
 PECULIAR_FACTOR: Final = 5
+PECULIAR_LEVEL: Final = 1e-3
 
 #: What the observer that learns may at most achieve: area under the curve, and share caught.
 AUC_LIMIT: Final = 0.6
@@ -86,12 +88,15 @@ def opaque(payload: bytes) -> bool:
 
 
 def peculiar_sizes(ours: Sequence[Flight], others: Sequence[Flight]) -> list[Peculiar]:
-    """Return the sizes and pairs that more than 1 % of our flows have, and five times the share of others."""
+    """Return the sizes and pairs that more than 1 % of our flows have, and five times the share of others.
+
+    It must be more than chance would have it of a size with a share of 1 %: in a small sample that is much.
+    """
     here, there = _counted(ours), _counted(others)
     found = []
     for (direction, segment, sizes), count in here.most_common():
         share = count / len(ours)
-        if share <= PECULIAR_SHARE:
+        if binom.sf(count - 1, len(ours), PECULIAR_SHARE) > PECULIAR_LEVEL:
             break
         elsewhere = there[direction, segment, sizes] / len(others)
         if share >= PECULIAR_FACTOR * elsewhere:

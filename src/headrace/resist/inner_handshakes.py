@@ -1,8 +1,8 @@
 """F5 measured: pages loaded through our tunnels, and who notices that there is TLS inside.
 
-Three observers, of `encapsulated` and `handshake_learner`: the published one and one that learns, which may
-flag a thousandth of ordinary flows, and one that looks for handshakes in all of a flow, with the published
-limit. Each must first notice direct handshakes.
+Three observers, of `encapsulated` and `handshake_learner`: the published one and one that looks for
+handshakes in all of a flow, both with the published limit, and one that learns, and may flag a thousandth of
+ordinary flows. Each must first notice most direct handshakes.
 """
 
 from collections.abc import Sequence
@@ -41,6 +41,9 @@ BATCH: Final = 250
 
 #: The share of our tunnels that may be caught at one false alarm in a thousand.
 CAUGHT_LIMIT: Final = 0.05
+
+#: The share of direct handshakes that an observer must notice.
+CONTROL: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,41 +92,55 @@ def handshake_rows(
     models = fit_models(reference.handshakes)
     knowing = models + fit_models(reference.handshakes, SSH_ADDS)
     ordinary, direct = reference.ordinary_flows, reference.direct
-    published = _compared(flows, ordinary, models, FIRST_SEGMENTS)
-    anywhere = _compared(flows, ordinary, knowing)
-    seen = _compared(direct, ordinary, knowing)
+    learned = _learned(flows, ordinary, plain, knowing, seed)
+    control = _learned(direct, ordinary, [], models, seed)
     return [
-        _row(
-            "published",
-            subject,
-            len(flows),
-            published,
-            _compared(direct, ordinary, models, FIRST_SEGMENTS),
-            seed,
+        *(
+            _within_limit(
+                name,
+                subject,
+                len(flows),
+                _compared(flows, ordinary, chosen, segments),
+                _compared(direct, ordinary, chosen, segments),
+                seed,
+            )
+            for name, chosen, segments in (
+                ("published", models, FIRST_SEGMENTS),
+                ("anywhere", knowing, None),
+            )
         ),
         Row(
-            detector="F5 anywhere",
+            detector="F5 learned",
             subject=subject,
             sample=len(flows),
-            hits=round(anywhere.flagged * len(flows)),
-            bar="twice the share of ordinary flows",
-            met=anywhere.flagged <= 2 * anywhere.falsely,
-            control=f"direct TLS: {seen.flagged:.1%} flagged",
-            control_ok=seen.flagged > 0.5,
-            version="rule",
+            hits=round(learned.caught * len(flows)),
+            bar=f"{CAUGHT_LIMIT:.0%} at {FALSE_POSITIVES:.1%} false alarms",
+            met=learned.caught <= CAUGHT_LIMIT,
+            control=f"direct TLS: {control.caught:.1%} caught",
+            control_ok=control.caught > CONTROL,
+            version=LEARNER_VERSION,
             seed=seed,
-            note=f"AUC {anywhere.auc:.3f}; ordinary flows flagged: {anywhere.falsely:.1%}",
-        ),
-        _row(
-            "learned",
-            subject,
-            len(flows),
-            _learned(flows, ordinary, plain, knowing, seed),
-            _learned(direct, ordinary, [], models, seed),
-            seed,
-            LEARNER_VERSION,
+            note=f"AUC {learned.auc:.3f}",
         ),
     ]
+
+
+def _within_limit(name: str, subject: str, sample: int, found: Caught, control: Caught, seed: int) -> Row:
+    """Return the row of an observer who flags what is within the published limit."""
+    return Row(
+        detector=f"F5 {name}",
+        subject=subject,
+        sample=sample,
+        hits=round(found.flagged * sample),
+        bar="twice the share of ordinary flows",
+        met=found.flagged <= 2 * found.falsely,
+        control=f"direct TLS: {control.flagged:.1%} flagged",
+        control_ok=control.flagged > CONTROL,
+        version="rule",
+        seed=seed,
+        note=f"ordinary flows flagged: {found.falsely:.1%}; AUC {found.auc:.3f}; {found.caught:.1%} "
+        f"at {FALSE_POSITIVES:.1%} false alarms (direct TLS {control.caught:.1%})",
+    )
 
 
 def _compared(
@@ -155,22 +172,3 @@ def _learned(
 def _halves(flows: Sequence[Sizes], chance: np.random.Generator) -> tuple[list[Sizes], list[Sizes]]:
     order = chance.permutation(len(flows))
     return [flows[i] for i in order[::2]], [flows[i] for i in order[1::2]]
-
-
-def _row(
-    name: str, subject: str, sample: int, found: Caught, control: Caught, seed: int, version: str = "rule"
-) -> Row:
-    """Return the row of an observer whose limit is one that flags a thousandth of ordinary flows."""
-    return Row(
-        detector=f"F5 {name}",
-        subject=subject,
-        sample=sample,
-        hits=round(found.caught * sample),
-        bar=f"{CAUGHT_LIMIT:.0%} at {FALSE_POSITIVES:.1%} false alarms",
-        met=found.caught <= CAUGHT_LIMIT,
-        control=f"direct TLS: AUC {control.auc:.3f}, {control.caught:.1%} caught",
-        control_ok=control.caught > 2 * CAUGHT_LIMIT,
-        version=version,
-        seed=seed,
-        note=f"AUC {found.auc:.3f}",
-    )
