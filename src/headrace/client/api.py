@@ -10,6 +10,7 @@ from headrace.base.rng import Rng
 from headrace.codec.packed_parameters import pack, to_json
 from headrace.documents.client_config import ClientConfig
 from headrace.establishment.dial_parameters import DialParameters
+from headrace.ssh.shaping import CAPABILITY as SHAPING
 
 __all__ = [
     "Circumstances",
@@ -65,7 +66,7 @@ def password(identity: Identity, dial: DialParameters) -> str:
     members = {
         "SessionId": identity.session_id,
         "SshPassword": dial.entry.ssh_password,
-        "ClientCapabilities": ["server-requests"],
+        "ClientCapabilities": ["server-requests", *([SHAPING] if dial.shaping is not None else [])],
         "SponsorId": identity.config.sponsor_id,
     }
     return json.dumps(members, separators=(",", ":"))

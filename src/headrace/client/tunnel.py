@@ -26,6 +26,7 @@ from headrace.ssh.channel import Channel, Endpoint
 from headrace.ssh.clear import Veil
 from headrace.ssh.connection import Connection
 from headrace.ssh.forwarding import DIRECT_TCPIP, Destination
+from headrace.ssh.shaper import ClientShaper
 from headrace.ssh.transport import Role, Transport, TransportConfig
 from headrace.transports import ClientSide, tunnel_protocol
 
@@ -73,6 +74,7 @@ class Tunnel:
         self._deadline: asyncio.TimerHandle | None = None  # of the server's silence before log-in
         self._transport: Transport | None = None
         self._connection: Connection | None = None
+        self._shaper: ClientShaper | None = None
         self._keyed = self._live = self._active = False
 
     @property
@@ -179,7 +181,10 @@ class Tunnel:
         """Open a port forward. Raises NetworkError if the tunnel is gone, or nothing has such an address."""
         if not destination.possible:
             raise NetworkError("no host has such an address")
-        return self.open_channel(DIRECT_TCPIP, destination.encode(), endpoint)
+        channel = self.open_channel(DIRECT_TCPIP, destination.encode(), endpoint)
+        if self._shaper is not None:
+            self._shaper.begin(channel)
+        return channel
 
     def open_channel(self, kind: bytes, extra: bytes, endpoint: Endpoint) -> Channel:
         """Open a channel of any type. Raises NetworkError if the tunnel is gone."""
@@ -259,6 +264,8 @@ class Tunnel:
         assert self._transport is not None and self._socket is not None
         self._connection = Connection(self._transport, _refuse_channel, self._on_server_request)
         self._socket.block = self._connection.block
+        if (policy := self.dial_parameters.shaping) is not None:
+            self._shaper = ClientShaper(self._transport, policy)
         if not self._logged_in.done():
             self._logged_in.set_result(None)
 

@@ -188,6 +188,8 @@ class ClientConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     min_padding: int = msgspec.field(default=MIN_CLIENT_PADDING, name="ObfuscatedSSHMinPadding")
     max_padding: int = msgspec.field(default=MAX_PADDING, name="ObfuscatedSSHMaxPadding")
 
+    disable_stream_shaping: bool = False  # ours
+
     migrate_data_store_directory: str = ""
     migrate_remote_server_list_download_filename: str = ""
     migrate_obfuscated_server_list_download_directory: str = ""

@@ -85,6 +85,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     destination_bytes_asns: list[str] = msgspec.field(default=[], name="DestinationBytesASNs")
     metrics_address: str = ""  # "": no page
     metrics_minimum_clients: int = 10
+    disable_stream_shaping: bool = False
     http_front: str = msgspec.field(default="", name="HTTPFront")  # "": strangers hear nothing
 
     unknown_fields: list[str] = msgspec.field(default=[], name="")

@@ -17,6 +17,7 @@ from headrace.establishment.dial_settings import DialSettings
 from headrace.establishment.latency import draw_multiplier
 from headrace.obfuscation.prefix import ClientPrefix
 from headrace.ssh.liveness import LivenessRequest
+from headrace.ssh.shaping import Policy
 
 __all__ = ["SEED_SIZE", "DialParameters", "choose"]
 
@@ -47,6 +48,7 @@ class DialParameters:
     padding: int  #: bytes of padding in the first message
     seed: bytes = field(repr=False)  #: what `shape` is made from
     prefix: ClientPrefix | None = None  #: what the connection begins with, if anything
+    shape_streams: bool = False  #: have our own servers shape port forwards with us
     latency_multiplier: float = 1.0  #: how many times as patient as usual to be
     liveness: LivenessRequest | None = None  #: the test to pass once logged in, if any
     candidate_number: int = 1  #: counted over an establishment
@@ -62,6 +64,11 @@ class DialParameters:
     def shape(self) -> Rng:
         """Return what draws the lengths of the handshake's packets, and nothing secret."""
         return SeededRng(self.seed)
+
+    @property
+    def shaping(self) -> Policy | None:
+        """How port forwards are to be shaped, if they are: drawn from the seed."""
+        return Policy.draw(SeededRng(self.seed + b"streams")) if self.shape_streams else None
 
 
 def choose(
@@ -103,6 +110,7 @@ def choose(
         padding=rng.between(*settings.padding),
         seed=rng.bytes(SEED_SIZE),
         prefix=settings.prefixes.draw(port, rng) if prefixed else None,
+        shape_streams=settings.shape_streams,
         latency_multiplier=draw_multiplier(rng, settings.latency_lambda),
         liveness=liveness if liveness.up or liveness.down else None,
         candidate_number=candidate_number,

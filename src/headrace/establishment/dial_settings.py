@@ -43,6 +43,7 @@ class DialSettings:
 
     prefixes: PrefixSpecs = field(default_factory=PrefixSpecs)
     padding: tuple[int, int] = (MIN_CLIENT_PADDING, MAX_PADDING)
+    shape_streams: bool = True
     latency_lambda: float = latency.LAMBDA
     liveness_up: tuple[int, int] = (0, 0)
     liveness_down: tuple[int, int] = (0, 0)
@@ -69,6 +70,7 @@ class DialSettings:
             limit_ports={name: parse_ports(items) for name, items in ports.items()},
             prefixes=config.prefixes(),
             padding=config.padding,
+            shape_streams=not config.disable_stream_shaping,
             latency_lambda=config.network_latency_multiplier_lambda or defaults.latency_lambda,
             liveness_up=(config.liveness_test_min_upstream_bytes, config.liveness_test_max_upstream_bytes),
             liveness_down=(

@@ -24,6 +24,7 @@ from headrace.ssh.channel import Channel
 from headrace.ssh.connection import Connection
 from headrace.ssh.forwarding import DIRECT_TCPIP, DIRECT_TCPIP_UNSPLIT, LIVENESS, Destination, Failure
 from headrace.ssh.liveness import RandomExchange
+from headrace.ssh.shaper import ServerShaper
 from headrace.ssh.transport import Transport
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ class ClientTunnel:
         self._liveness_used = False
         self._connection = Connection(transport, self._accept, self._answer, shared.max_channels)
         session.socket.block = self._connection.block
+        shapes = session.login.shaping and not shared.config.disable_stream_shaping
+        self._shaper = ServerShaper(transport) if shapes else None
 
     # ---- requests -------------------------------------------------------------------------------------
 
@@ -127,6 +130,8 @@ class ClientTunnel:
         elif (destination.host, destination.port) == shared.udpgw:
             self._accept_udpgw(channel)
         else:
+            if self._shaper is not None:
+                self._shaper.begin(channel)
             self.forwards.open(channel, destination, may_split=may_split)
 
     def _accept_udpgw(self, channel: Channel) -> None:

@@ -1,12 +1,14 @@
 """What a client says of itself where SSH has a password (tunnel spec §4).
 
-{"SessionId": <32 hex digits>, "SshPassword": …, "ClientCapabilities": ["server-requests"], …}
+{"SessionId": <32 hex digits>, "SshPassword": …, "ClientCapabilities": ["server-requests", …], …}
 <32 hex digits><password>                                                    the old form
 """
 
 import json
 import re
 from typing import Final, NamedTuple
+
+from headrace.ssh.shaping import CAPABILITY as SHAPING
 
 __all__ = ["Login", "read_login"]
 
@@ -20,6 +22,7 @@ class Login(NamedTuple):
     password: str = ""
     session_id: str = ""  #: random, the same for all tunnels of one run of a client
     server_requests: bool = False  #: the client wants to be asked
+    shaping: bool = False  #: the client can shape its port forwards with us
 
     def __repr__(self) -> str:
         return f"Login(server_requests={self.server_requests})"  # the rest is secret, or tells clients apart
@@ -34,9 +37,11 @@ def read_login(text: str) -> Login:
     except (ValueError, RecursionError):
         return Login()
     password, session_id = members.get("SshPassword"), members.get("SessionId")
-    capabilities = members.get("ClientCapabilities")
+    listed = members.get("ClientCapabilities")
+    capabilities = listed if isinstance(listed, list) else []
     return Login(
         password if isinstance(password, str) else "",
         session_id if isinstance(session_id, str) and _SESSION_ID.fullmatch(session_id) else "",
-        isinstance(capabilities, list) and "server-requests" in capabilities,
+        "server-requests" in capabilities,
+        SHAPING in capabilities,
     )

@@ -9,6 +9,7 @@
     auth               password log-in, both sides
     channel, connection, forwarding, liveness
                        global requests, channels and their windows, what runs on them
+    shaping, shaper    what our two ends do to a port forward's first bursts, and the machine for it
 
 No shells, agents, compression, SHA-1 or CBC. Nothing is exported here: modules are imported by name.
 """

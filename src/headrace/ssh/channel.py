@@ -21,6 +21,7 @@ from headrace.ssh.wire import Reader, string, u32
 
 if TYPE_CHECKING:
     from headrace.ssh.connection import Connection
+    from headrace.ssh.shaper import StreamShape
 
 __all__ = ["AFTER", "BEFORE", "INITIAL_WINDOW", "MAX_DATA", "MAX_WINDOW", "Channel", "Endpoint"]
 
@@ -83,6 +84,7 @@ class Channel:
         "local",
         "open",
         "remote",
+        "shape",
         "waiting",
     )
 
@@ -93,6 +95,7 @@ class Channel:
         self.endpoint = endpoint
         self.open = False
         self.waiting = False  #: the endpoint stopped reading and wants `writable`
+        self.shape: StreamShape | None = None  #: of its first bursts, until they are over
         self._header = b""
         self._limit = 0
         self._window_out = 0
@@ -141,7 +144,10 @@ class Channel:
     @property
     def room(self) -> int:
         """How many bytes may be sent right now."""
-        return 0 if self._connection.paused else self._window_out
+        if self._connection.paused:
+            return 0
+        shape = self.shape
+        return self._window_out if shape is None else min(self._window_out, shape.room)
 
     def send(self, data: bytes | memoryview) -> None:
         """Send a little data, at most the window, whether or not the connection is paused."""
@@ -153,6 +159,8 @@ class Channel:
         for start in range(0, size, self._limit):
             piece = view[start : start + self._limit]
             self._connection.transport.send(self._header + len(piece).to_bytes(4, "big") + piece)
+        if self.shape is not None:
+            self.shape.sent(size)
 
     def send_from(self, scratch: memoryview, start: int, end: int) -> None:
         """Send scratch[start:end], at most `room` bytes, sealing it where it lies.
@@ -166,6 +174,8 @@ class Channel:
         connection = self._connection
         connection.eager.add(self)
         connection.transport.send_from(scratch, start, end, self._limit, self._header)
+        if self.shape is not None:
+            self.shape.sent(size)
 
     def wait(self) -> None:
         """Ask for `writable` once there is room."""
@@ -208,6 +218,8 @@ class Channel:
             raise RemoteProtocolError("data beyond the channel's window or its end")
         self._window_in -= size
         self._consumed += size
+        if self.shape is not None:
+            self.shape.received()
         if not self._close_sent and self.endpoint is not None:
             self.endpoint.data(view)
         if self._consumed * 2 >= self._window_size and not self._held:
@@ -230,16 +242,19 @@ class Channel:
         if self._window_out + grant > _MAX_U32:
             raise RemoteProtocolError("the channel's window exceeds 2^32-1")
         self._window_out += grant
+        self.go_on()
+
+    def go_on(self) -> None:
+        """There may be room again: resume an endpoint that waits, or let it wait with the others."""
         if self.waiting:
-            # Given window while the connection is paused, the channel must be resumed with the others.
             if self._connection.paused:
                 self._connection.waiting[self] = None
             else:
                 self.resume()
 
     def resume(self) -> None:
-        """Let the endpoint read again, if it waits and there is window."""
-        if self.waiting and self._window_out and self.endpoint is not None:
+        """Let the endpoint read again, if it waits and there is room."""
+        if self.waiting and self.room and self.endpoint is not None:
             self.waiting = False
             self._connection.eager.add(self)
             self.endpoint.writable()

@@ -55,10 +55,14 @@ def test_the_platform_is_in_the_form_servers_accept() -> None:
 
 def test_the_password_is_json_with_the_members_in_order() -> None:
     who = identity(SessionID="0" * 32, SponsorId="A" * 16)
-    assert api.password(who, dial()) == (
+    assert api.password(who, dataclasses.replace(dial(), shape_streams=False)) == (
         '{"SessionId":"' + "0" * 32 + '","SshPassword":"pass\\"word",'
         '"ClientCapabilities":["server-requests"],"SponsorId":"' + "A" * 16 + '"}'
     )
+
+
+def test_the_password_tells_that_streams_can_be_shaped() -> None:
+    assert '"ClientCapabilities":["server-requests","shaping-1"]' in api.password(identity(), dial())
 
 
 def test_every_request_carries_the_base_parameters() -> None:
