@@ -1,10 +1,12 @@
 """Everything that is wrong, or strange, with the files of a server, before it is run with them.
 
-Nothing is changed, and nothing is asked of anybody: a server may run with these files meanwhile.
+Nothing is changed, and nobody is asked anything but whether the web server behind the front answers: a server
+may run with these files meanwhile.
 """
 
 import io
 import os
+import socket
 import stat
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -30,6 +32,8 @@ from headrace.ssh.host_keys import HostKey
 
 __all__ = ["check_server"]
 
+#: Seconds that a web server on this machine has to take a connection.
+FRONT_TIMEOUT: Final = 2.0
 #: Seconds after which whoever writes the psinet database is late (operations spec §1.9).
 PSINET_FRESH: Final = 24 * 3600.0
 
@@ -70,6 +74,12 @@ def _check_config(path: Path, now: float) -> Iterator[Finding]:
         *unknown_names(config.unknown_fields, field_names(ServerConfig)),
     ):
         yield _finding(path, text, field, Level.WARNING, find_line(data.decode("utf-8", "replace"), field))
+    place = config.front_place
+    if place is not None and (reason := _deaf(place)):
+        text = f"no web server answers there ({reason}): strangers will hear nothing"
+        yield _finding(
+            path, text, "HTTPFront", Level.WARNING, find_line(data.decode("utf-8", "replace"), "HTTPFront")
+        )
     yield from _secret(path, "the keys of the server")
     yield from _check_files(config, path.parent, now)
 
@@ -125,6 +135,20 @@ def _check_files(config: ServerConfig, directory: Path, now: float) -> Iterator[
     ):
         if name and not _can_be_written(directory / name):
             yield _finding(directory / name, "cannot be written", field)
+
+
+def _deaf(place: tuple[str, int] | str) -> str:
+    """Return why nobody takes connections at an address or a Unix socket, "" if somebody does."""
+    try:
+        if isinstance(place, str):
+            with socket.socket(socket.AF_UNIX) as caller:
+                caller.settimeout(FRONT_TIMEOUT)
+                caller.connect(place)
+        else:
+            socket.create_connection(place, FRONT_TIMEOUT).close()
+    except OSError as error:
+        return error.strerror or "it takes too long"
+    return ""
 
 
 def _check_document(path: Path, field: str, read: _Reader, secret: str) -> Iterator[Finding]:

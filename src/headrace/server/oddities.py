@@ -41,6 +41,8 @@ def in_configuration(config: ServerConfig) -> Iterator[tuple[str, str]]:
         yield "BlocklistActive", "does nothing without a list: name one as BlocklistFilename"
     if config.destination_bytes_asns and not config.geo_ip_database_filenames:
         yield "DestinationBytesASNs", "counts nothing without GeoIPDatabaseFilenames"
+    if config.http_front and "OSSH" not in config.tunnel_protocol_ports:
+        yield "HTTPFront", "does nothing without OSSH among TunnelProtocolPorts"
 
 
 def in_rules(rules: TrafficRules, config: ServerConfig) -> Iterator[tuple[str, str]]:

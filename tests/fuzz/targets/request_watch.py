@@ -1,4 +1,4 @@
-"""The start of a connection: any bytes are a request or none, and however they are cut, the same ones are none."""
+"""The start of a connection: any bytes are a request or none, and none is one only if it is cut otherwise."""
 
 from headrace.codec.request_watch import RequestWatch, Sight
 
