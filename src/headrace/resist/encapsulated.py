@@ -36,6 +36,9 @@ FIRST_SEGMENTS: Final = 25
 #: A ClientHello's burst has at most so many segments.
 HELLO_SEGMENTS: Final = 3
 
+#: A spread can be told from so many handshakes.
+ENOUGH: Final = 20
+
 #: A burst so many times as long as is usual is more than a handshake.
 USUAL: Final = 4
 
@@ -107,11 +110,13 @@ def fit_models(handshakes: Mapping[str, Sequence[Sequence[int]]], more: int = 0)
     """Return models of direct flows by kind, each a key of PUBLISHED, from the spread of their first bursts.
 
     `more` is what the observer knows the tunnel to add to a burst. Handshakes whose last burst runs on into a
-    long answer would make everything near, and are left out.
+    long answer would make everything near, and are left out; so is a kind of which too few were seen.
     """
     models = []
     for kind, flows in handshakes.items():
-        first = np.concatenate([windows(sizes, FIRST_SEGMENTS)[:1] for sizes in flows])
+        first = np.concatenate([np.empty((0, 4)), *(windows(sizes, FIRST_SEGMENTS)[:1] for sizes in flows)])
+        if len(first) < ENOUGH:
+            continue
         first = first[(first <= USUAL * np.median(first, axis=0)).all(axis=1)]
         precision = np.linalg.pinv(np.cov(first, rowvar=False))
         published = PUBLISHED[kind]

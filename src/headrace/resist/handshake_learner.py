@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
-from headrace.resist.encapsulated import HELLO_SEGMENTS, Model
+from headrace.resist.encapsulated import FAR, HELLO_SEGMENTS, Model
 from headrace.resist.shapes import bursts
 
 __all__ = ["HandshakeLearner", "windows_in_context"]
@@ -60,7 +60,7 @@ class HandshakeLearner:
         candidates = [rows for rows in map(windows_in_context, guilty) if len(rows)]
         others = np.concatenate([windows_in_context(sizes)[:LEARNED] for sizes in innocent])
         chosen = [rows[np.argmin(self._nearness(rows))] for rows in candidates]
-        for _ in range(1 + ROUNDS):
+        for _ in range(1 + ROUNDS if candidates else 0):
             self._fit(np.array(chosen), others)
             chosen = [rows[np.argmax(self._suspicion(rows))] for rows in candidates]
 
@@ -74,7 +74,9 @@ class HandshakeLearner:
 
     def _nearness(self, rows: _Rows) -> _Rows:
         four = rows[:, BEFORE : BEFORE + 4]
-        return np.asarray(np.min([model.nearness(four) for model in self._models], axis=0))
+        return np.asarray(
+            np.min([np.full(len(four), FAR), *(m.nearness(four) for m in self._models)], axis=0)
+        )
 
     def _fit(self, chosen: _Rows, others: _Rows) -> None:
         trees = HistGradientBoostingClassifier(max_iter=100, random_state=self._seed, early_stopping=False)
@@ -83,7 +85,7 @@ class HandshakeLearner:
             self._trees = trees.fit(np.concatenate([chosen, others]), kinds)
 
     def _suspicion(self, rows: _Rows) -> NDArray[Any]:
-        if not len(rows):
-            return np.zeros(0)
+        if self._trees is None or not len(rows):
+            return np.zeros(len(rows))
         with threadpool_limits(1):
             return np.asarray(self._trees.predict_proba(rows)[:, 1])
