@@ -11,7 +11,7 @@ from tests.interop.programs import program, running, unused_port
 from tests.visitors import NGINX, Visit, draw_visits, make, write_site
 
 from headrace.base.rng import SeededRng
-from headrace.testing.loopback import LoopbackServer
+from headrace.testing.loopback import LoopbackNetwork, LoopbackServer
 
 VISITS = int(os.environ.get("HEADRACE_FRONT_VISITS", "300"))
 
@@ -43,3 +43,24 @@ async def test_visitors_hear_what_the_web_server_says(site: int) -> None:
             assert heard[:1000] == directly[:1000], number
             assert sha256(heard).digest() == sha256(directly).digest(), number
         assert server.worker.counts["front.relayed"] == VISITS
+
+
+async def test_the_web_server_learns_no_address_of_a_visitor(site: int, tmp_path: Path) -> None:
+    place = str(tmp_path / "socket")
+    async with LoopbackServer(HTTPFront=place) as server:
+        request = Visit((b"GET /small HTTP/1.0\r\n\r\n",))
+        port = server.worker.ports["OSSH"]
+        heard = await make(
+            request, *await asyncio.open_connection("127.0.0.1", port, local_addr=("127.0.0.77", 0))
+        )
+        assert heard.startswith(b"HTTP/1.1 200 OK")
+    assert (tmp_path / "visits.log").read_text() == "unix: 200\n"
+
+
+@pytest.mark.both_loops
+async def test_clients_and_visitors_at_the_same_port(site: int) -> None:
+    async with LoopbackNetwork(prefix=True, server={"HTTPFront": f"127.0.0.1:{site}"}) as network:
+        heard = await visit(network.server.worker.ports["OSSH"], Visit((b"GET /small HTTP/1.0\r\n\r\n",)))
+        assert heard.endswith(b"\r\n\r\n0")
+        assert network.server.worker.tunnels == 1
+        assert network.server.worker.counts["front.relayed"] == 1

@@ -75,6 +75,13 @@ def test_udpgw_address() -> None:
     assert read({"UDPInterceptUdpgwServerAddress": ""}).udpgw_address is None
 
 
+def test_the_web_server_for_strangers() -> None:
+    assert read({}).front_place is None
+    assert read({"HTTPFront": "127.0.0.1:8080"}).front_place == ("127.0.0.1", 8080)
+    assert read({"HTTPFront": "[::1]:8080"}).front_place == ("::1", 8080)
+    assert read({"HTTPFront": "/run/web/socket"}).front_place == "/run/web/socket"
+
+
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
@@ -104,6 +111,10 @@ def test_udpgw_address() -> None:
             {"UDPInterceptUdpgwServerAddress": "127.0.0.1:0"},
             "UDPInterceptUdpgwServerAddress: write an address",
         ),
+        ({"HTTPFront": "192.0.2.7:80"}, "HTTPFront: write a loopback address and a port"),
+        ({"HTTPFront": "localhost:80"}, "HTTPFront: write a loopback address and a port"),
+        ({"HTTPFront": "run/socket"}, "HTTPFront: write a loopback address and a port"),
+        ({"HTTPFront": "127.0.0.1:3001"}, "HTTPFront: is one of this server's own ports"),
         ({"DNSResolverIPAddress": "resolver"}, "DNSResolverIPAddress: is not an IP address"),
         ({"LogLevel": "loud"}, "LogLevel: loud is none of panic, fatal"),
         (

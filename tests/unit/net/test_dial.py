@@ -6,12 +6,14 @@ import os
 import re
 import socket
 import struct
+from pathlib import Path
 from typing import cast
 
 import pytest
 
 from headrace.base.errors import ConnectTimeout, NetworkError, OperatorError
-from headrace.net.dial import dial, half_close, insist_on_free, listen, reset
+from headrace.net.dial import dial, dial_local, half_close, insist_on_free, listen, reset
+from headrace.net.unix_socket import unix_socket
 
 ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+|::1")
 
@@ -172,3 +174,17 @@ async def test_nothing_is_said_to_a_peer_that_has_just_gone() -> None:
         half_close(near.tcp)
         await near.ended
         half_close(near.tcp)  # once more is nothing
+
+
+@pytest.mark.both_loops
+async def test_a_program_on_this_machine_by_port_or_path(tmp_path: Path) -> None:
+    path = str(tmp_path / "socket")
+    with pytest.raises(NetworkError, match="No such file or directory"):
+        await dial_local(path, Keeper, 5)
+    with unix_socket(path, what="a test") as listening:
+        await dial_local(path, Keeper, 5)
+        listening.accept()[0].close()
+    async with await listen(Keeper, "127.0.0.1", 0, what="a test") as server:
+        near = await dial_local(("127.0.0.1", port_of(server)), Keeper, 5)
+        assert near.tcp is not None
+        near.tcp.close()

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from tests.server_files import configuration
 
 from headrace.documents.entry_fields import encode_fields
 from headrace.documents.server_config import SERVER_FIELDS
+from headrace.net.unix_socket import unix_socket
 from headrace.server.check import check_server
 from headrace.server.findings import Level
 
@@ -245,6 +247,36 @@ def test_what_is_hardly_meant_in_the_other_files(
     assert [f"{line} {where}: {why}" for _, _, line, where, why in told] == [
         line for line in expected if line
     ]
+
+
+def test_a_front_without_a_web_server(tmp_path: Path) -> None:
+    place = tmp_path / "socket"
+    path = pretty(configuration(tmp_path), HTTPFront=str(place))
+    told = [("warning", path.name, line_of(path, '"HTTPFront"'), "HTTPFront")]
+    assert [finding[:4] for finding in found(path)] == told
+    assert found(path)[0][4] == (
+        "no web server answers there (No such file or directory): strangers will hear nothing"
+    )
+    with unix_socket(str(place), what="a web server"):
+        assert found(path) == []
+
+
+def test_a_front_on_a_port_without_a_web_server(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as web:
+        path = pretty(configuration(tmp_path), HTTPFront=f"127.0.0.1:{web.getsockname()[1]}")
+        assert found(path) == []
+    assert [finding[3:] for finding in found(path)] == [
+        ("HTTPFront", "no web server answers there (Connection refused): strangers will hear nothing")
+    ]
+
+
+def test_a_front_without_the_port_that_it_is_for(tmp_path: Path) -> None:
+    with unix_socket(str(tmp_path / "socket"), what="a web server"):
+        ports = {"TunnelProtocolPorts": {"SSH": 22}, "HTTPFront": str(tmp_path / "socket")}
+        path = pretty(configuration(tmp_path), **ports)
+        assert [finding[3:] for finding in found(path)] == [
+            ("HTTPFront", "does nothing without OSSH among TunnelProtocolPorts")
+        ]
 
 
 def test_what_does_nothing_alone(tmp_path: Path) -> None:
