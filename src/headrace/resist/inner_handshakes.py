@@ -56,16 +56,16 @@ class PageFlows:
 
 
 async def load_pages(
-    server: OurServer, mode: str, count: int, directory: Path, rng: Rng, tell: Tell
+    server: OurServer, mode: str, count: int, directory: Path, rng: Rng, tell: Tell, *, shaped: bool
 ) -> PageFlows:
     """Load `count` pages of each kind through tunnels of their own. Raises OperatorError."""
     kinds = {"single": (True, 1), "several": (True, SEVERAL), "plain": (False, SEVERAL)}
     flows: dict[str, list[Sizes]] = {kind: [] for kind in kinds}
     async with running_websites(1) as websites:
         for kind, (tls, streams) in kinds.items():
-            clients = PageLoads(server, mode, rng, websites, tls=tls, streams=streams)
+            clients = PageLoads(server, mode, rng, websites, shaped=shaped, tls=tls, streams=streams)
             while (done := len(flows[kind])) < count:
-                tell(f"pages, {mode}", done, count)
+                tell(f"pages, {mode}, {kind}", done, count)
                 file = directory / "pages.pcap"
                 with capture(file, [server.port], kept=HEADERS):
                     await clients.connect(min(BATCH, count - done), lambda: None)

@@ -20,7 +20,8 @@ __all__ = ["PageLoads"]
 class PageLoads(Ours):
     """Clients that load a page each: over TLS, one half 1.2, the other 1.3, or without it.
 
-    A page takes `streams` connections through the tunnel: the first, then the rest at the same time.
+    A page takes `streams` connections through the tunnel: the first, then the rest at the same time. With
+    `shaped` our two ends disguise how each of them begins.
     """
 
     def __init__(
@@ -30,16 +31,18 @@ class PageLoads(Ours):
         rng: Rng,
         websites: Websites,
         *,
+        shaped: bool,
         tls: bool = True,
         streams: int = 1,
     ) -> None:
         super().__init__(server, mode, rng)
-        self._tls, self._streams = tls, streams
+        self._shaped, self._tls, self._streams = shaped, tls, streams
         self._websites = websites
 
     async def _one(self) -> None:
         rng = self._rng
         attempt = choose(self._entry, "OSSH", rng, settings=self._settings)
+        attempt = replace(attempt, shape_streams=self._shaped)
         identity = replace(self._identity, session_id=secrets.token_hex(16))
         tunnel = Tunnel(attempt, identity, rng, lambda name, payload: None)
 

@@ -130,12 +130,21 @@ class _Captures:
                 bars = _BARS.get(mode, _OTHER_BARS)
                 rows += await self._watch(Ours(server, mode, self._rng), wanted.connections, bars)
             if "F5" in wanted.measures and self._reference is not None:
-                count = min(_PAGES, wanted.connections)
-                pages = await load_pages(server, _PAGES_MODE, count, self._directory, self._rng, self._tell)
-                rows += page_rows(_PAGES_MODE, pages, self._reference, wanted.seed)
+                rows += await self._pages(server, self._reference)
             if (peers := wanted.peers) is not None:
                 async for subject, bars in self._others(server, peers):
                     rows += await self._watch(subject, peers.connections, bars)
+        return rows
+
+    async def _pages(self, server: OurServer, reference: Reference) -> list[Row]:
+        """Have pages loaded through tunnels that are shaped, and for the contrast through others."""
+        count = min(_PAGES, self._wanted.connections)
+        rows = []
+        for name, shaped in ((f"{_PAGES_MODE}, not shaped", False), (_PAGES_MODE, True)):
+            pages = await load_pages(
+                server, _PAGES_MODE, count, self._directory, self._rng, self._tell, shaped=shaped
+            )
+            rows += page_rows(name, pages, reference, self._wanted.seed)
         return rows
 
     async def _others(self, ours: OurServer, peers: Peers) -> AsyncIterator[tuple[Subject, frozenset[str]]]:
