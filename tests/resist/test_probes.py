@@ -47,7 +47,7 @@ async def test_a_server_that_does_not_answer_its_clients_is_not_probed() -> None
     """This one says that it understood nothing, to what looks like HTTP."""
     async with naive_server(LIMIT, SeededRng(1)) as port:
         target = ProbeTarget(port, b"", limit=LIMIT)
-        with pytest.raises(OperatorError, match="answers 8 of 16 clients"):
+        with pytest.raises(OperatorError, match=r"answers \d of 16 clients"):
             await run_probes(target, ["P1"], 1, SeededRng(1))
 
 

@@ -1,9 +1,10 @@
 """What a prober may have recorded of a client of ours: the first bytes it sent, prefix and all."""
 
 from dataclasses import dataclass, field
+from functools import cache, partial
 
 from headrace.base.rng import Rng
-from headrace.obfuscation.default_prefix import default_prefixes
+from headrace.obfuscation.default_prefix import CLIENT_SPECS, default_prefixes
 from headrace.obfuscation.prefix import PrefixSpecs
 from headrace.transports import ClientSide, tunnel_protocol
 
@@ -22,10 +23,10 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Makes the first bytes of clients of the server that has this key (its raw text)."""
+    """Makes the first bytes of clients of the server with this key (its raw text), in every shipped form."""
 
     keyword: bytes = field(repr=False)
-    prefixes: PrefixSpecs = field(default_factory=default_prefixes)
+    prefixes: PrefixSpecs = field(default_factory=cache(partial(default_prefixes, tuple(CLIENT_SPECS))))
 
     def record(self, rng: Rng, *, prefixed: bool, padding: int | None = None) -> Recording:
         """Return a client's first bytes that nobody has seen before."""
