@@ -7,7 +7,7 @@ from tests.docs.documents import documents
 
 from headrace.client import http_origins, http_proxy, local_connection, tunnel
 from headrace.client.operate_settings import OperateSettings
-from headrace.codec import http_head, udpgw
+from headrace.codec import http_head, request_watch, udpgw
 from headrace.crypto import shamir
 from headrace.discovery import extract
 from headrace.documents import server_list, signed_package
@@ -16,7 +16,7 @@ from headrace.documents.server_config import ServerConfig
 from headrace.establishment.settings import EstablishmentSettings
 from headrace.net import relay, resolve, tunnel_socket
 from headrace.obfuscation import padding_lines, preamble, regex_syntax, seed_history
-from headrace.server import api_parameters, check, patience, supervisor, worker, worker_slot
+from headrace.server import api_parameters, check, front, patience, session, supervisor, worker, worker_slot
 from headrace.ssh import auth, channel, clear, connection, liveness, protection, transport
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
@@ -94,6 +94,13 @@ PHRASES = {
         f"a connection for {HANDSHAKE} seconds",
         f"A reader that stalls parks {channel.INITIAL_WINDOW // KIB} KiB",
         f"all readers of a tunnel together {channel.MAX_WINDOW // MIB} MiB more",
+        f"when {request_watch.MAX_BEHIND // KIB} KiB have come behind its head",
+        f"within {request_watch.MAX_BEHIND // KIB} KiB of the head",
+        f"a head of more than {request_watch.MAX_HEAD // KIB} KiB",
+        "after {:.0f}, {:.0f} or {:.0f} seconds".format(
+            *sorted(session.FRONT_WAIT * limit for limit in patience.REFERENCE)
+        ),
+        f"happened for {front.IDLE:.0f} seconds",
     ],
 }
 
@@ -114,6 +121,8 @@ WORDS = {
         "no answer for half a minute": worker_slot.PATIENCE == 30.0,
         "more than a day old": check.PSINET_FRESH == 86_400.0,
         "before the day after tomorrow": extract.HORIZON == 2 * 86_400,
+        "a tenth of the time for a log-in": session.FRONT_WAIT == 0.1,
+        "a sixteenth of its open files": worker.FRONT_SHARE == 16,
     },
     "docs/attacks.md": {
         "has five seconds": local_connection.NEGOTIATION_TIMEOUT == 5.0,

@@ -14,10 +14,11 @@ from typing import Final
 
 from headrace.base.errors import RemoteProtocolError
 from headrace.codec.http_body import Body, ByLength, Chunked
-from headrace.codec.http_head import MAX_HEAD
 
-__all__ = ["MAX_BEHIND", "RequestWatch", "Sight"]
+__all__ = ["MAX_BEHIND", "MAX_HEAD", "RequestWatch", "Sight"]
 
+#: Bytes of a head: as many as common web servers take.
+MAX_HEAD: Final = 32 * 1024
 #: Bytes behind a head after which a request counts as whole, be its body as long as it may.
 MAX_BEHIND: Final = 16 * 1024
 
@@ -46,50 +47,52 @@ class Sight(enum.Enum):
 
 
 class RequestWatch:
-    """Looks at the start of a connection."""
+    """Looks at the start of a connection; `said` is all that came, while it may be a request."""
 
-    __slots__ = ("_behind", "_body", "_following", "_head", "_sight")
+    __slots__ = ("_behind", "_body", "_following", "_sight", "said")
 
     def __init__(self) -> None:
+        self.said = bytearray()
         self._sight = Sight.UNCLEAR
-        self._head = bytearray()
         self._body: Body | None = None  # None: where it ends cannot be told
         self._behind = 0  # bytes behind the head
         self._following = b""  # of these, the first that the request does not cover
 
     def receive(self, data: bytes) -> Sight:
         """Take what arrived. What is whole, or no request, stays that."""
-        if not data:
+        if not data or self._sight is Sight.NO_REQUEST:
             return self._sight
+        known = len(self.said)
+        self.said += data
         if self._sight is Sight.UNCLEAR:
-            self._sight = self._look_at_head(data)
+            self._sight = self._look_at_head(known)
         elif self._sight is Sight.UNFINISHED:
             self._sight = self._look_behind(data)
+        if self._sight is Sight.NO_REQUEST:
+            self.said.clear()
         return self._sight
 
-    def _look_at_head(self, data: bytes) -> Sight:
-        head, known = self._head, len(self._head)
-        head += data
-        line_end = head.find(b"\n", known)
-        if b"\n" not in head[:known]:
-            if line_end < 0 and known < _EXAMINED and not _BEGINNING.fullmatch(head[:_EXAMINED]):
+    def _look_at_head(self, known: int) -> Sight:
+        """Look at what there is, of which so many bytes have been looked at before."""
+        said = self.said
+        if b"\n" not in said[:known]:
+            line_ends = b"\n" in said[known:]
+            if line_ends and not _REQUEST_LINE.match(said):
                 return Sight.NO_REQUEST
-            if line_end >= 0 and not _REQUEST_LINE.match(head):
+            if not line_ends and known < _EXAMINED and not _BEGINNING.fullmatch(said[:_EXAMINED]):
                 return Sight.NO_REQUEST
-        blank = _BLANK_LINE.search(head, max(0, known - 2))
+        blank = _BLANK_LINE.search(said, max(0, known - 2))
         if blank is None:
-            return Sight.UNCLEAR if len(head) < MAX_HEAD else Sight.NO_REQUEST
-        match = _HEAD.match(head)
-        if match is None or match.end() != blank.end() or blank.end() > MAX_HEAD:
+            return Sight.UNCLEAR if len(said) < MAX_HEAD else Sight.NO_REQUEST
+        end = blank.end()
+        match = _HEAD.match(said)
+        if match is None or match.end() != end or end > MAX_HEAD:
             return Sight.NO_REQUEST
-        rest = bytes(head[blank.end() :])
-        del head[blank.end() :]
-        fields = [(name.lower(), value.strip().lower()) for name, value in _FIELD.findall(head)]
-        head.clear()
+        fields = [(name.lower(), value.strip().lower()) for name, value in _FIELD.findall(said[:end])]
         if any(name == b"expect" for name, _ in fields):
             return Sight.WHOLE  # the client waits for a word
         body = self._body = _body(fields)
-        return Sight.WHOLE if body is None else self._look_behind(rest)
+        return Sight.WHOLE if body is None else self._look_behind(bytes(said[end:]))
 
     def _look_behind(self, data: bytes) -> Sight:
         self._behind += len(data)

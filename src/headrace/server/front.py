@@ -27,6 +27,8 @@ __all__ = ["IDLE", "Front", "FrontedLayer", "Host"]
 
 #: Seconds that the web server has to take a connection.
 CONNECT_TIMEOUT: Final = 2.0
+#: Bytes that are kept of all together who may be visitors; beyond it they are met with silence.
+MAX_KEPT: Final = 64 * 1024 * 1024
 #: Seconds without a byte either way after which a visit is over: most web servers are long through with it.
 IDLE: Final = 300.0
 
@@ -65,6 +67,7 @@ class Front:
     ) -> None:
         self.counts = counts
         self.spawn = spawn
+        self.kept = 0  #: bytes of those whom it is not clear about yet
         self._place = place
         self._most = most
         self._taken = 0
@@ -131,8 +134,7 @@ class FrontedLayer:
         self._front = front
         self._host = host
         self._patience = patience
-        self._watch: RequestWatch | None = RequestWatch()
-        self._said = bytearray()  # everything, while it may be a visitor's
+        self._watch: RequestWatch | None = RequestWatch()  # while it may be a visitor's
         self._refusal: Refusal | None = None  # kept for the case that there is nobody to lead on
         self._timer: asyncio.TimerHandle | None = None
         self._ended = False
@@ -148,8 +150,7 @@ class FrontedLayer:
             self.forget()
             return answer
         self._refusal = answer
-        self._said += data
-        sight = self._watch.receive(data)
+        sight = self._look(self._watch, data)
         if sight is Sight.UNFINISHED and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._patience, self._lead_on)
         if sight is Sight.WHOLE and self._lead_on():
@@ -167,15 +168,27 @@ class FrontedLayer:
 
     def forget(self) -> None:
         """Nobody is led on any more."""
-        self._watch = None
-        self._said = bytearray()
+        if self._watch is not None:
+            self._front.kept -= len(self._watch.said)
+            self._watch = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
+    def _look(self, watch: RequestWatch, data: bytes) -> Sight:
+        """Look at what came, unless too much of too many is looked at already."""
+        before = len(watch.said)
+        sight = watch.receive(data)
+        self._front.kept += len(watch.said) - before
+        if self._front.kept <= MAX_KEPT:
+            return sight
+        self._front.counts["front.full"] += 1
+        return Sight.NO_REQUEST
+
     def _lead_on(self) -> bool:
         """Begin a visit, if there is room for one."""
-        said = bytes(self._said)
+        assert self._watch is not None
+        said = bytes(self._watch.said)
         self.forget()
         if not self._front.enter():
             return False

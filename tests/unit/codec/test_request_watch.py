@@ -3,8 +3,7 @@
 import pytest
 
 from headrace.base.rng import SeededRng
-from headrace.codec.http_head import MAX_HEAD
-from headrace.codec.request_watch import MAX_BEHIND, RequestWatch, Sight
+from headrace.codec.request_watch import MAX_BEHIND, MAX_HEAD, RequestWatch, Sight
 
 GET = b"GET /a HTTP/1.1\r\nHost: a.example\r\n\r\n"
 POST = b"POST /a HTTP/1.1\r\nHost: a.example\r\nContent-Length: 50\r\n\r\n"
@@ -74,7 +73,7 @@ def test_a_request_with_more_to_come_is_unfinished(data: bytes) -> None:
     assert sight(data) is Sight.UNFINISHED
 
 
-@pytest.mark.parametrize("data", [b"", b"G", GET[:5], GET[:20], GET[:-1], b"GET /" + b"a" * 60_000])
+@pytest.mark.parametrize("data", [b"", b"G", GET[:5], GET[:20], GET[:-1], b"GET /" + b"a" * (MAX_HEAD - 6)])
 def test_what_may_become_a_head_is_unclear(data: bytes) -> None:
     assert sight(data) is Sight.UNCLEAR
 
@@ -116,6 +115,17 @@ def test_byte_by_byte_it_is_whole_with_the_last_one_only(data: bytes) -> None:
 def test_what_was_found_stays() -> None:
     assert sight(GET, NOISE[:100]) is Sight.WHOLE
     assert sight(NOISE, GET) is Sight.NO_REQUEST
+
+
+def test_what_came_is_kept_unless_it_is_no_request() -> None:
+    watch = RequestWatch()
+    for piece in (POST[:20], POST[20:], NOISE[:50], GET):
+        watch.receive(piece)
+    assert watch.said == POST + NOISE[:50] + GET
+    watch = RequestWatch()
+    for piece in (b"GET", NOISE, NOISE):
+        watch.receive(piece)
+    assert watch.said == b""
 
 
 def test_random_bytes_behind_a_request_are_no_further_one() -> None:

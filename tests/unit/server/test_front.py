@@ -352,6 +352,26 @@ async def test_beyond_so_many_visits_there_is_silence(server: MemoryServer, web:
     assert server.worker.counts["front.full"] == 3
 
 
+async def test_beyond_so_much_to_keep_in_mind_there_is_silence(
+    server: MemoryServer, web: list[Visit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headrace.server.front.MAX_KEPT", 1000)
+    patient = await visitor(server, POST + NOISE[: 999 - len(POST)])
+    await visitor(server, GET)
+    client = await visitor(server, b"".join(preamble(server, "http-post")))
+    assert not web
+    assert client.written
+    patient.arrive(NOISE[:2])
+    await visitor(server, NOISE[:2000])
+    await visitor(server, GET)
+    assert len(web) == 1
+    front = server.worker.front
+    assert front is not None
+    patient.abort()
+    await settle()
+    assert front.kept == 0
+
+
 async def test_only_a_preamble_that_was_one_is_told_of(server: MemoryServer, web: list[Visit]) -> None:
     whole = b"".join(preamble(server, "http-post"))
     await visitor(server, whole)
