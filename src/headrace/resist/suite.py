@@ -18,7 +18,7 @@ from headrace.resist.first_flight import FirstFlights, Ordinary
 from headrace.resist.flows import Sample, read_flows
 from headrace.resist.inner_handshakes import load_pages, page_rows
 from headrace.resist.judging import DETECTORS, Judge
-from headrace.resist.probes import our_rows
+from headrace.resist.probes import our_rows, stock_rows
 from headrace.resist.random_parts import RandomParts
 from headrace.resist.report import Row
 from headrace.resist.stock import StockClients, running_stock_server
@@ -92,6 +92,14 @@ async def measure(wanted: Wanted, tell: Tell) -> list[Row]:
             rows += await our_rows(
                 directory / "probed", count, seed=wanted.seed, tell=lambda done: tell("probes", done, 0)
             )
+            if (peers := wanted.peers) is not None:
+                rows += await stock_rows(
+                    peers.server,
+                    directory / "probed stock",
+                    peers.connections,
+                    seed=wanted.seed,
+                    tell=lambda done: tell("probes of the stock server", done, 0),
+                )
     return rows
 
 

@@ -12,7 +12,7 @@ suite        all of it, as rows of the table
 """
 
 from headrace.resist.probes.probe import Ending, Probe, ProbeResult
-from headrace.resist.probes.suite import inner_rows, our_rows, probe_rows
+from headrace.resist.probes.suite import inner_rows, our_rows, probe_rows, stock_rows
 from headrace.resist.probes.verdicts import rows
 from headrace.resist.probes.wire import ProbeTarget, run_probes
 
@@ -26,4 +26,5 @@ __all__ = [
     "probe_rows",
     "rows",
     "run_probes",
+    "stock_rows",
 ]

@@ -1,14 +1,14 @@
 """What a prober may have recorded of a client of ours: the first bytes it sent, prefix and all."""
 
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import cache
 
 from headrace.base.rng import Rng
 from headrace.obfuscation.default_prefix import CLIENT_SPECS, default_prefixes
 from headrace.obfuscation.prefix import PrefixSpecs
 from headrace.transports import ClientSide, tunnel_protocol
 
-__all__ = ["Client", "Recording"]
+__all__ = ["Client", "Recording", "shipped_prefixes"]
 
 _ANY_PORT = 0
 
@@ -21,12 +21,18 @@ class Recording:
     prefix: int
 
 
+@cache
+def shipped_prefixes() -> PrefixSpecs:
+    """Return a table of all that we ship."""
+    return default_prefixes(tuple(CLIENT_SPECS))
+
+
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Makes the first bytes of clients of the server with this key (its raw text), in every shipped form."""
+    """Makes the first bytes of clients of the server with this key (its raw text)."""
 
     keyword: bytes = field(repr=False)
-    prefixes: PrefixSpecs = field(default_factory=cache(partial(default_prefixes, tuple(CLIENT_SPECS))))
+    prefixes: PrefixSpecs = field(default_factory=shipped_prefixes)
 
     def record(self, rng: Rng, *, prefixed: bool, padding: int | None = None) -> Recording:
         """Return a client's first bytes that nobody has seen before."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from headrace.base.rng import Rng, SeededRng
+from headrace.obfuscation.default_prefix import default_prefixes
 from headrace.resist.probes.kinds import FULL, Material, probes_of
 from headrace.resist.probes.naive import naive_server
 from headrace.resist.probes.probe import ProbeResult
@@ -20,14 +21,17 @@ from headrace.resist.probes.verdicts import VERSION, rows
 from headrace.resist.probes.wire import ProbeTarget, concurrent_replays, run_probes, send_probes
 from headrace.resist.probes.work import forgeries, work
 from headrace.resist.report import Row
+from headrace.resist.stock import running_stock_server
 from headrace.resist.subjects import running_server
 from headrace.server.patience import limit_of
 
-__all__ = ["inner_rows", "our_rows", "probe_rows"]
+__all__ = ["inner_rows", "our_rows", "probe_rows", "stock_rows"]
 
 #: Connections of a measurement from which on the full sets are sent, and a server has its own patience.
 _FULL_FROM: Final = 2_000
 _SHORT_LIMIT: Final = 2.0
+#: What servers of the deployed kind wait, all of them.
+_STOCK_LIMIT: Final = 30.0
 
 _CONTROL_LIMIT: Final = 2.0
 _CONTROL_COUNT: Final = 300
@@ -56,6 +60,24 @@ async def our_rows(
         target = ProbeTarget(server.port, server.keyword, limit=limit)
         table = await probe_rows(target, share=share, seed=seed, tell=tell)
     return [*table, *await asyncio.to_thread(inner_rows, share=share, seed=seed)]
+
+
+async def stock_rows(
+    program: Path,
+    directory: Path,
+    connections: int,
+    *,
+    seed: int = 1,
+    tell: Callable[[int], None] = lambda done: None,
+) -> list[Row]:
+    """Send about so many probes to a server of the deployed kind.
+
+    Raises OperatorError if it does not start.
+    """
+    async with running_stock_server(program, directory) as server:
+        target = ProbeTarget(server.port, server.keyword, limit=_STOCK_LIMIT, prefixes=default_prefixes())
+        share = min(1.0, connections / FULL["P1"])
+        return await probe_rows(target, subject="stock", share=share, seed=seed, tell=tell)
 
 
 async def probe_rows(

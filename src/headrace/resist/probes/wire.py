@@ -16,9 +16,10 @@ from typing import Final
 
 from headrace.base.errors import OperatorError
 from headrace.base.rng import Rng
+from headrace.obfuscation.prefix import PrefixSpecs
 from headrace.resist.probes.kinds import Material, probes_of
 from headrace.resist.probes.probe import Ending, Probe, ProbeResult, Then
-from headrace.resist.probes.recording import Client, Recording
+from headrace.resist.probes.recording import Client, Recording, shipped_prefixes
 
 __all__ = ["ProbeTarget", "concurrent_replays", "record", "run_probes", "send_probes"]
 
@@ -44,7 +45,7 @@ class ProbeTarget:
     keyword: bytes = field(repr=False)
     host: str = "127.0.0.1"
     limit: float = 120.0
-    prefixed: bool = True  #: whether it knows our prefixes
+    prefixes: PrefixSpecs = field(default_factory=shipped_prefixes)  #: what its clients begin with
 
     @property
     def patience(self) -> float:
@@ -63,15 +64,15 @@ async def run_probes(
 
     Raises OperatorError if the server does not answer clients of its own: nothing would be proved.
     """
-    client = Client(target.keyword)
-    forms = (False, True) if target.prefixed else (False,)
+    client = Client(target.keyword, target.prefixes)
     fresh = [
         client.record(rng, prefixed=form, padding=_SHORT_PADDING)
-        for form in forms
+        for form in (False, True)
         for _ in range(_RECORDINGS)
     ]
     await record(target, fresh)
-    material = Material(client, Client(rng.bytes(32).hex().encode()), fresh, target.limit / 12)
+    stranger = Client(rng.bytes(32).hex().encode(), target.prefixes)
+    material = Material(client, stranger, fresh, target.limit / 12)
     counts = dict.fromkeys(classes, count) if isinstance(count, int) else count
     probes = [probe for kind in classes for probe in probes_of(kind, material, rng, counts[kind])]
     return await send_probes(target, rng.shuffled(probes), tell)
