@@ -126,7 +126,8 @@ def _within_limit(
         version="rule",
         seed=seed,
         note=f"ordinary flows {found.falsely:.1%}, tunnels without TLS {without.flagged:.1%}; "
-        f"AUC {found.auc:.3f}; at {FALSE_POSITIVES:.1%} false alarms {found.caught:.1%} (direct TLS {control.caught:.1%})",
+        f"AUC {found.auc:.3f}; {found.caught:.1%} at {FALSE_POSITIVES:.1%} false alarms "
+        f"(direct TLS {control.caught:.1%})",
     )
 
 
