@@ -168,6 +168,8 @@ class Tunnel:
 
         timeout = REQUEST_TIMEOUT * self.latency if timeout is None else timeout
         connection.request(name, payload, answered)
+        if self._shaper is not None and not self._active:
+            self._shaper.accompany(len(name) + len(payload))
         try:
             async with asyncio.timeout(timeout):
                 answer = await reply

@@ -60,7 +60,7 @@ class ClientTunnel:
         self._connection = Connection(transport, self._accept, self._answer, shared.max_channels)
         session.socket.block = self._connection.block
         shapes = session.login.shaping and not shared.config.disable_stream_shaping
-        self._shaper = ServerShaper(transport) if shapes else None
+        self._shaper = ServerShaper(transport, shared.rng) if shapes else None
 
     # ---- requests -------------------------------------------------------------------------------------
 

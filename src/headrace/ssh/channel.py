@@ -113,6 +113,8 @@ class Channel:
         if self._limit < MIN_LIMIT:
             raise RemoteProtocolError("the peer's packet limit is too small")
         self._header = bytes((numbers.CHANNEL_DATA,)) + u32(remote)
+        if self.shape is not None:
+            self.shape.received()
 
     # ---- answering the peer's request to open ---------------------------------------------------------
 
@@ -127,6 +129,8 @@ class Channel:
             + u32(INITIAL_WINDOW)
             + u32(MAX_DATA)
         )
+        if self.shape is not None:
+            self.shape.sent(0)
 
     def refuse(self, reason: int, text: str) -> None:
         """Decline to open."""
@@ -195,6 +199,7 @@ class Channel:
         """Close our side; `endpoint.closed` follows when the peer has closed its own."""
         if self.open and not self._close_sent:
             self._close_sent = True
+            self.waiting = False
             self._connection.eager.discard(self)
             self._connection.transport.send(bytes((numbers.CHANNEL_CLOSE,)) + u32(self.remote))
             if self._close_received:

@@ -17,7 +17,10 @@ from typing import TYPE_CHECKING, Final
 from headrace.base.rng import Rng, SeededRng
 from headrace.ssh import numbers
 from headrace.ssh.shaping import (
-    MOST_ADDED,
+    DATA_AROUND,
+    GREETING,
+    MOST_DOWN,
+    MOST_UP,
     Policy,
     Step,
     filler,
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["ClientShaper", "ServerShaper", "Shaper", "StreamShape"]
 
 _ANY: Final = 1 << 32  # bytes that no window has
+_OPEN: Final = 56  # bytes of a request to open, without what data has around it too
 
 
 class Shaper:
@@ -51,14 +55,21 @@ class Shaper:
     def begin(self, channel: Channel) -> None:
         """Shape what is sent on a channel that has sent nothing yet."""
         if self._rng is not None:
-            self._allowance += MOST_ADDED
-            channel.shape = StreamShape(self, channel, [step.draw(self._rng) for step in self._steps])
+            self._allowance += MOST_UP + MOST_DOWN
+            channel.shape = StreamShape(self, channel, self._steps, self._rng, self._budget)
+            if self._transport.client:
+                channel.shape.sent(_OPEN)
 
     def say(self, size: int, answer: int, question: int, waiting: StreamShape | None = None) -> None:
         """Send a filler of about `size` bytes; an `answer` to it releases who is `waiting`."""
         if answer:
             self._asked.append(waiting)
         self._transport.send(filler(size, answer, question))
+
+    @property
+    def _budget(self) -> int:
+        """Bytes that our steps may add to a stream."""
+        return MOST_UP if self._transport.client else MOST_DOWN
 
     def _follow(self, policy: Policy, steps: tuple[Step, ...]) -> None:
         self._rng = SeededRng(policy.seed + self._transport.config.role.value.encode())
@@ -71,12 +82,15 @@ class Shaper:
             if heard.is_answer and self._asked and (waiting := self._asked.popleft()) is not None:
                 waiting.release()
             if heard.answer:
-                # Who asks for more than there is gets short answers: what waits for them must go on.
-                size = min(heard.answer, self._allowance)
-                self._allowance -= size
-                if heard.question:
-                    self._asked.append(None)
-                self._transport.send(filler(size, heard.question, is_answer=True))
+                self._answer(heard.answer, heard.question)
+
+    def _answer(self, size: int, question: int) -> None:
+        # Who asks for more than there is gets short answers: what waits for them must go on.
+        size = min(size, self._allowance)
+        self._allowance -= size
+        if question:
+            self._asked.append(None)
+        self._transport.send(filler(size, question, is_answer=True))
 
     def _agree(self, payload: memoryview) -> None:
         raise NotImplementedError
@@ -89,18 +103,26 @@ class ClientShaper(Shaper):
         super().__init__(transport)
         self._policy = policy
 
+    def accompany(self, size: int) -> None:
+        """Fill up a request of `size` bytes that is sent now, as the first data of a stream."""
+        if self._rng is not None and len(self._steps) > 1:
+            step = self._steps[1]
+            self._allowance += MOST_UP + MOST_DOWN
+            self.say(step.fill.draw(self._rng) - size, 0, 0)
+
     def _agree(self, payload: memoryview) -> None:
         if is_offer(payload):
-            self._transport.send(policy_message(self._policy))
             self._follow(self._policy, self._policy.up)
+            assert self._rng is not None
+            self._transport.send(policy_message(self._policy, GREETING.draw(self._rng)))
 
 
 class ServerShaper(Shaper):
     """The server's: offers to follow the client's policy. Make it once the client is logged in."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, rng: Rng) -> None:
         super().__init__(transport)
-        transport.send(offer())
+        transport.send(offer(GREETING.draw(rng)))
 
     def _agree(self, payload: memoryview) -> None:
         policy = read_policy(payload)
@@ -109,17 +131,25 @@ class ServerShaper(Shaper):
 
 
 class StreamShape:
-    """What one end does to the first bursts that it sends on a channel. `room` is what may be sent now."""
+    """What one end does to the first bursts that it sends on a channel. `room` is what may be sent now.
 
-    __slots__ = ("_channel", "_fresh", "_held", "_shaper", "_step", "_steps", "room")
+    The request to open the channel, and its confirmation, are the first burst.
+    """
 
-    def __init__(self, shaper: Shaper, channel: Channel, steps: Iterable[Step]) -> None:
+    __slots__ = ("_budget", "_channel", "_fresh", "_held", "_rng", "_shaper", "_step", "_steps", "room")
+
+    def __init__(
+        self, shaper: Shaper, channel: Channel, steps: Iterable[Step], rng: Rng, budget: int
+    ) -> None:
         self._shaper = shaper
         self._channel = channel
         self._steps = deque(steps)
+        self._rng = rng
+        self._budget = budget
+        self._step = Step()
         self._held = False
+        self._fresh = False  # a step is drawn for a burst that has not begun
         self.room = _ANY
-        self._fresh = False
         self.received()
 
     def received(self) -> None:
@@ -131,22 +161,33 @@ class StreamShape:
             return
         self._fresh = True
         self._step = self._steps.popleft()
-        self.room = self._step.cut or _ANY
+        self.room = self._step.cut.draw(self._rng) or _ANY
 
     def sent(self, size: int) -> None:
-        """So much of the channel's data was sent."""
-        step = self._step
+        """So much of the channel's data was sent, or a message of `size` bytes more or less."""
+        began, self._fresh = self._fresh, False
         self.room = max(0, self.room - size)
-        held = self.room == 0 and not self._held
-        if held:
+        cut = self.room == 0 and not self._held
+        if not (began or cut):
+            return
+        step = self._step
+        asks = cut or not step.cut.most
+        fill = self._afford(step.fill.draw(self._rng) - size - DATA_AROUND) if began else 0
+        answer = self._afford(step.answer.draw(self._rng)) if asks else 0
+        question = self._afford(step.question.draw(self._rng)) if answer else 0
+        if cut:
             self._held = True
-            self._shaper.say(step.filler if self._fresh else 0, max(1, step.answer), step.question, self)
-        elif self._fresh:
-            self._shaper.say(step.filler, step.answer, step.question)
-        self._fresh = False
+            self._shaper.say(fill, max(1, answer), question, self)
+        elif fill or answer:
+            self._shaper.say(fill, answer, question)
 
     def release(self) -> None:
         """The peer has answered: the rest of the burst may go."""
         self._held = False
         self.room = _ANY
         self._channel.go_on()
+
+    def _afford(self, size: int) -> int:
+        size = max(0, min(size, self._budget))
+        self._budget -= size
+        return size

@@ -6,8 +6,8 @@ it is in messages that every implementation of SSH ignores (SSH_MSG_IGNORE, RFC 
 them in this form unless both ends know it:
 
     client   "shaping-1" among the ClientCapabilities of its log-in
-    server   OFFER    kind(1) | "shaping-1"                    as soon as the client is logged in
-    client   POLICY   kind(1) | "shaping-1" | policy           at once: from here on both shape as it says
+    server   OFFER    kind(1) | "shaping-1" | zeros                as soon as the client is logged in
+    client   POLICY   kind(1) | "shaping-1" | policy | zeros       at once: from here on both shape as it says
     either   FILLER   kind(1) | answer(2) | question(2) | zeros
     either   ANSWER   the same
 
@@ -16,7 +16,7 @@ that answer wants one in turn, of so many. Answers come in the order in which th
 """
 
 import struct
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, NamedTuple, Self
 
@@ -27,10 +27,14 @@ from headrace.ssh.wire import Reader, string
 
 __all__ = [
     "CAPABILITY",
-    "MOST_ADDED",
+    "DATA_AROUND",
+    "GREETING",
+    "MOST_DOWN",
+    "MOST_UP",
     "SEED_SIZE",
     "Filler",
     "Policy",
+    "Range",
     "Step",
     "filler",
     "is_offer",
@@ -40,21 +44,39 @@ __all__ = [
     "read_policy",
 ]
 
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Sizes in bytes, from the least to the most; two zeros are none at all."""
+
+    least: int = 0
+    most: int = 0
+
+    def draw(self, rng: Rng) -> int:
+        """Return one of them."""
+        return rng.between(self.least, self.most)
+
+
 #: What a client calls it among its capabilities.
 CAPABILITY: Final = "shaping-1"
-#: Most bytes that a policy may have both ends add to one stream.
-MOST_ADDED: Final = 4096
+#: Most bytes that the client's steps add to one stream, and the server's, with the answers that they ask for.
+MOST_UP: Final = 2816
+MOST_DOWN: Final = 1280
+#: Sizes of the offer and of the policy's message.
+GREETING: Final = Range(120, 700)
 #: Most steps each way.
 MOST_STEPS: Final = 8
 #: What a message with data has around it once sealed with ChaCha20-Poly1305: numbers, lengths, padding, tag.
 _AROUND: Final = 30
+DATA_AROUND: Final = 36
 #: Bytes of a policy's seed.
 SEED_SIZE: Final = 16
 
-_IGNORE: Final = bytes((numbers.IGNORE,))
-_NAME: Final = CAPABILITY.encode()
+_NONE: Final = Range()
+#: Where an ignored message's data begins: behind its number and length. The length is nobody's business.
+_DATA: Final = 5
 _FILLER: Final = struct.Struct(">BHH")
-_STEP: Final = struct.Struct(">HHHH")
+_RANGE: Final = struct.Struct(">HH")
 
 
 class _Kind(IntEnum):
@@ -62,6 +84,10 @@ class _Kind(IntEnum):
     ANSWER = 1
     OFFER = 2
     POLICY = 3
+
+
+_OFFER: Final = bytes((_Kind.OFFER,)) + CAPABILITY.encode()
+_POLICY: Final = bytes((_Kind.POLICY,)) + CAPABILITY.encode()
 
 
 class Filler(NamedTuple):
@@ -74,23 +100,20 @@ class Filler(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What is done to one burst of a stream: sizes in bytes, each drawn between a quarter of it and all.
+    """What is done to one burst of a stream.
 
-    A burst of more than `cut` bytes stops there until the peer has answered; 0 leaves it whole.
+    A burst is filled up to `fill`, as far as one can tell from its first piece. One that is larger than `cut`
+    stops there until the peer has answered.
     """
 
-    filler: int = 0  #: added to the burst
-    answer: int = 0  #: what the peer is to say at once
-    question: int = 0  #: what we say to that
-    cut: int = 0
+    fill: Range = _NONE
+    answer: Range = _NONE  #: what the peer is to say at once
+    question: Range = _NONE  #: what we say to that
+    cut: Range = _NONE
 
-    def draw(self, rng: Rng) -> Self:
-        """Return what to do this time."""
-        return type(self)(*(rng.between(most // 4, most) for most in astuple(self)))
-
-
-_UP: Final = (Step(filler=700, answer=500, question=500), Step(filler=400, answer=200, question=200))
-_DOWN: Final = (Step(filler=600, answer=300, cut=2000),)
+    @property
+    def ranges(self) -> tuple[Range, ...]:
+        return self.fill, self.answer, self.question, self.cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,57 +134,76 @@ class Policy:
 
     def encode(self) -> bytes:
         """Return it as it goes over the wire: the seed, then both ways' number of steps and the steps."""
-        ways = (
-            bytes((len(way),)) + b"".join(_STEP.pack(*astuple(step)) for step in way) for way in self._ways
-        )
-        return self.seed + b"".join(ways)
+        parts = [self.seed]
+        for way in (self.up, self.down):
+            parts.append(bytes((len(way),)))
+            parts += [_RANGE.pack(one.least, one.most) for step in way for one in step.ranges]
+        return b"".join(parts)
 
     @classmethod
     def decode(cls, data: memoryview) -> Self:
-        """Read what `encode` returned. Raises RemoteProtocolError, also for a policy that adds too much."""
+        """Read what `encode` returned, and more behind it. Raises RemoteProtocolError."""
         reader = Reader(data)
         seed = bytes(reader.take(SEED_SIZE))
-        ways = []
-        for _ in range(2):
-            count = reader.u8()
-            if count > MOST_STEPS:
-                raise RemoteProtocolError(f"a policy of {count} steps")
-            ways.append(tuple(Step(*_STEP.unpack(reader.take(_STEP.size))) for _ in range(count)))
-        reader.check_end()
-        policy = cls(seed, *ways)
-        if policy.most_added > MOST_ADDED:
-            raise RemoteProtocolError(f"a policy that adds {policy.most_added} bytes to a stream")
-        return policy
+        return cls(seed, _read_steps(reader), _read_steps(reader))
 
-    @property
-    def most_added(self) -> int:
-        """The most bytes that are added to one stream, both ways together."""
-        return sum(step.filler + step.answer + step.question for way in self._ways for step in way)
 
-    @property
-    def _ways(self) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
-        return self.up, self.down
+def _read_steps(reader: Reader) -> tuple[Step, ...]:
+    count = reader.u8()
+    if count > MOST_STEPS:
+        raise RemoteProtocolError(f"a policy of {count} steps")
+    return tuple(Step(*(_read_range(reader) for _ in range(4))) for _ in range(count))
+
+
+def _read_range(reader: Reader) -> Range:
+    least, most = _RANGE.unpack(reader.take(_RANGE.size))
+    if least > most:
+        raise RemoteProtocolError(f"a policy with sizes from {least} to {most}")
+    return Range(least, most)
+
+
+# TLS's handshake is a message of a few hundred bytes, an answer of a few thousand, then two small ones.
+# So the client's messages are filled until they are larger, and what should follow them is broken up.
+_FILLED: Final = Range(900, 1440)
+_ASIDE: Final = Range(100, 210)
+_UP: Final = (
+    Step(fill=_ASIDE),  # the request to open
+    Step(fill=_FILLED, answer=_ASIDE, question=_ASIDE),
+    Step(fill=_FILLED),
+    Step(fill=_FILLED),
+    Step(fill=_FILLED),
+)
+_DOWN: Final = (
+    Step(fill=_ASIDE),  # the confirmation
+    Step(fill=_FILLED, answer=_ASIDE, cut=Range(500, 2000)),
+    Step(fill=Range(400, 1440)),
+    Step(fill=Range(400, 1440)),
+)
 
 
 def filler(size: int, answer: int = 0, question: int = 0, *, is_answer: bool = False) -> bytes:
     """Return the payload of a filler or answer that adds about `size` bytes to what is sent."""
     kind = _Kind.ANSWER if is_answer else _Kind.FILLER
-    return _IGNORE + string(_FILLER.pack(kind, answer, question).ljust(max(0, size - _AROUND), b"\0"))
+    return _ignored(_FILLER.pack(kind, answer, question), size)
 
 
-def offer() -> bytes:
-    """Return the payload of the server's offer."""
-    return _IGNORE + string(bytes((_Kind.OFFER,)) + _NAME)
+def offer(size: int) -> bytes:
+    """Return the payload of the server's offer, of about `size` bytes as sent."""
+    return _ignored(_OFFER, size)
 
 
-def policy_message(policy: Policy) -> bytes:
-    """Return the payload that tells the server of the policy."""
-    return _IGNORE + string(bytes((_Kind.POLICY,)) + _NAME + policy.encode())
+def policy_message(policy: Policy, size: int) -> bytes:
+    """Return the payload that tells the server of the policy, of about `size` bytes as sent."""
+    return _ignored(_POLICY + policy.encode(), size)
+
+
+def _ignored(data: bytes, size: int) -> bytes:
+    return bytes((numbers.IGNORE,)) + string(data.ljust(size - _AROUND, b"\0"))
 
 
 def is_offer(payload: memoryview) -> bool:
     """Say whether an ignored message is a server's offer."""
-    return payload == offer()
+    return payload[_DATA : _DATA + len(_OFFER)] == _OFFER
 
 
 def read_policy(payload: memoryview) -> Policy | None:
@@ -169,14 +211,13 @@ def read_policy(payload: memoryview) -> Policy | None:
 
     Raises RemoteProtocolError for a policy that cannot be followed.
     """
-    head = bytes((_Kind.POLICY,)) + _NAME
-    data = Reader(payload[1:]).string()
-    return Policy.decode(data[len(head) :]) if data[: len(head)] == head else None
+    data = payload[_DATA:]
+    return Policy.decode(data[len(_POLICY) :]) if data[: len(_POLICY)] == _POLICY else None
 
 
 def read_filler(payload: memoryview) -> Filler | None:
     """Return what an ignored message asks for, None if it is no filler of ours."""
-    data = Reader(payload[1:]).string()
+    data = payload[_DATA:]
     if len(data) < _FILLER.size or data[0] > _Kind.ANSWER:
         return None
     kind, answer, question = _FILLER.unpack_from(data)
