@@ -3,10 +3,13 @@
 report       a row of the table: detector, subject, sample, hits, bound, bar, control
 flows        captured packets as flows: segments with time and direction, and the streams they make
 capture      tcpdump on the loopback interface
-uniformity   F3: what should be random is exactly that
-first_flight, encapsulated  F4 and F5: sizes of the first segments, handshakes inside a tunnel
-shapes, learner             sizes as everybody sees them; an observer that learns
-websites, certificates, exchanges, ports  ordinary traffic to compare with
+uniformity, random_parts    F3: what should be random is exactly that
+first_flight                F4: the sizes of the first segments, beside ordinary ones
+encapsulated, handshake_learner, inner_handshakes  F5: TLS handshakes inside a tunnel, and who notices them
+page_loads, pages           pages loaded through tunnels, for that
+shapes, headers, learner    sizes as everybody sees them, read off headers; an observer that learns
+corpus       ordinary traffic to compare with, recorded once and kept
+exchanges, handshakes, commands, websites, certificates, ports  what it is made by
 probes/      active probing, P1 to P8
 
 It needs the packages of the `dev` extra and some programs; a detector that is not there is "not run".
