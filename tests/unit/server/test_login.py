@@ -26,6 +26,8 @@ def written(**changes: object) -> str:
         (written(SessionId=ID.upper()), Login("word", ID.upper(), True)),
         (written(ClientCapabilities=["other", "server-requests"]), Login("word", ID, True)),
         (written(ClientCapabilities=[]), Login("word", ID)),
+        (written(ClientCapabilities=["server-requests", "shaping-1"]), Login("word", ID, True, True)),
+        (written(ClientCapabilities=["shaping-1"]), Login("word", ID, shaping=True)),
         (written(ClientCapabilities=None), Login("word", ID)),
         (written(ClientCapabilities="server-requests"), Login("word", ID)),
         (written(ClientCapabilities={"server-requests": 1}), Login("word", ID)),
