@@ -34,6 +34,7 @@ from headrace.client.notices import NoticeOptions, Notices
 from headrace.client.proxy_options import ProxyOptions
 from headrace.documents.client_config import ClientConfig, NoticeFileSettings, read_client_config
 from headrace.net.interfaces import listening_address
+from headrace.obfuscation.default_prefix import CLIENT_SPECS, DEFAULT_SPEC, FRAMED
 
 __all__ = ["client"]
 
@@ -53,7 +54,14 @@ _LONGEST_NAME = 255
     help="A server entry, or a file that holds one; instead of a configuration file.",
 )
 @click.option("--server-list", type=click.Path(path_type=Path), help="File with one server entry per line.")
-@click.option("--prefix", is_flag=True, help="Begin obfuscated tunnels like an HTTP request.")
+@click.option(
+    "--prefix",
+    is_flag=False,
+    flag_value=DEFAULT_SPEC,
+    metavar="[NAME]",
+    help=f"Begin every obfuscated tunnel like this: {', '.join(CLIENT_SPECS)}, or none. "
+    f"{DEFAULT_SPEC} is what servers that know it get anyway.",
+)
 @upstream_proxy_option
 @config_options
 @system_proxy_option
@@ -184,12 +192,8 @@ def _read_settings(config: Path | None, entry: str | None, options: dict[str, An
         }
     if entry is not None:
         overrides["TargetServerEntry"] = _entry_line(entry)
-    if options["prefix"]:
-        from headrace.obfuscation.default_prefix import CLIENT_SPECS, DEFAULT_SPEC
-
-        overrides["OSSHPrefixSpecs"] = CLIENT_SPECS
-        overrides["OSSHPrefixScopedSpecNames"] = {"": [DEFAULT_SPEC]}
-        overrides["OSSHPrefixProbability"] = 1.0
+    if (prefix := options["prefix"]) is not None:
+        overrides |= _prefix_fields(prefix)
     if config is None and entry is None:
         raise OperatorError(
             "nothing says which server to use; name a configuration (--config) or an entry (--entry)"
@@ -198,6 +202,20 @@ def _read_settings(config: Path | None, entry: str | None, options: dict[str, An
         names = {"PropagationChannelId": _TEST_ID, "SponsorId": _TEST_ID}
         return read_client_config(json.dumps(names).encode(), "the command line", overrides)
     return read_client_config(read_file(config, "the configuration"), str(config), overrides)
+
+
+def _prefix_fields(name: str) -> dict[str, Any]:
+    """Return the fields of a configuration that has every obfuscated tunnel begin like this."""
+    if name == "none":
+        return {"ShippedPrefixes": [], "OSSHPrefixProbability": 0}
+    if name not in CLIENT_SPECS:
+        raise OperatorError(f"there is no prefix {name}: there are {', '.join(CLIENT_SPECS)}, and none")
+    fields: dict[str, Any] = {"ShippedPrefixes": [name]}
+    if name not in FRAMED:  # frames are taken apart by servers that say so only
+        fields["OSSHPrefixSpecs"] = {name: CLIENT_SPECS[name]}
+        fields["OSSHPrefixScopedSpecNames"] = {"": [name]}
+        fields["OSSHPrefixProbability"] = 1.0
+    return fields
 
 
 def _through(wanted: str | None, settings: ClientConfig) -> ClientConfig:

@@ -17,7 +17,6 @@ from typing import Any, BinaryIO, Final, Self
 
 from headrace.base.errors import NetworkError
 from headrace.documents.server_entry import ServerEntry
-from headrace.obfuscation.default_prefix import CLIENT_SPECS, DEFAULT_SPEC
 from headrace.server.generate import CONFIG_FILE, generate_server
 from headrace.testing.censor import PASS, STALL, Censor, Rule
 from headrace.testing.origin import Origin
@@ -92,10 +91,8 @@ class DemoNetwork:
             "EmitDiagnosticNotices": True,
             "DataRootDirectory": tempfile.mkdtemp(dir=self._directory),
         }
-        if prefix:
-            settings["OSSHPrefixSpecs"] = CLIENT_SPECS
-            settings["OSSHPrefixScopedSpecNames"] = {"": [DEFAULT_SPEC]}
-            settings["OSSHPrefixProbability"] = 1.0
+        if not prefix:
+            settings["ShippedPrefixes"] = []
         config = self._directory / "client.json"
         config.write_text(json.dumps(settings))
         client = Client(await self._spawn("client", "--config", str(config)))

@@ -6,6 +6,7 @@ __all__ = [
     "IMPLEMENTED_PROTOCOLS",
     "NEVER_USED",
     "OFF_BY_DEFAULT",
+    "SHIPPED_PREFIXES",
     "SSH_API_REQUESTS",
     "TUNNEL_PROTOCOLS",
     "allowed_protocols",
@@ -52,6 +53,9 @@ OFF_BY_DEFAULT = frozenset(
 """Used only when a protocol limit names them."""
 
 NEVER_USED = frozenset({"TAPDANCE-OSSH"})
+
+SHIPPED_PREFIXES = "shipped-prefixes-1"
+"""Capability of a server of ours: it answers the prefixes that we ship, and takes frames behind them."""
 
 SSH_API_REQUESTS = "ssh-api-requests"
 """Capability of every server that takes API requests through the tunnel."""

@@ -19,6 +19,7 @@ from headrace.documents.local_proxy_checks import local_proxy_mistakes
 from headrace.documents.port_policy import parse_ports
 from headrace.documents.prefix_specs import read_prefix_specs
 from headrace.documents.upstream_proxy_url import ProxyURL
+from headrace.obfuscation.default_prefix import CLIENT_SPECS
 from headrace.obfuscation.preamble import MAX_PADDING
 
 __all__ = ["check_client_config"]
@@ -213,6 +214,11 @@ class _Checks:
                     "OSSHPrefixScopedSpecNames",
                     f"{name} is not in OSSHPrefixSpecs: add or remove it",
                 )
+        for name in config.shipped_prefixes:
+            known = ", ".join(CLIENT_SPECS)
+            self._insist(
+                name in CLIENT_SPECS, "ShippedPrefixes", f"{name} is none of ours: there are {known}"
+            )
         try:
             config.prefixes()
         except DocumentError as error:

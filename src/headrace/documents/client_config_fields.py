@@ -10,6 +10,7 @@ import msgspec
 from headrace.base.logging import SECRET
 from headrace.documents.prefix_specs import RawPrefixSpecs
 from headrace.documents.transfer_urls import TransferURLs
+from headrace.obfuscation.default_prefix import DEFAULT_SPEC
 from headrace.obfuscation.preamble import MAX_PADDING, MIN_CLIENT_PADDING
 from headrace.obfuscation.prefix import PrefixSpecs
 
@@ -185,6 +186,8 @@ class ClientConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
         default=0, name="OSSHPrefixSplitMaxDelayMilliseconds"
     )
 
+    shipped_prefixes: list[str] = msgspec.field(default_factory=lambda: [DEFAULT_SPEC])
+
     min_padding: int = msgspec.field(default=MIN_CLIENT_PADDING, name="ObfuscatedSSHMinPadding")
     max_padding: int = msgspec.field(default=MAX_PADDING, name="ObfuscatedSSHMaxPadding")
 
@@ -235,7 +238,7 @@ class ClientConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
         return self.min_padding, self.max_padding
 
     def prefixes(self) -> PrefixSpecs:
-        """Return what may be sent in front of an obfuscated tunnel (tunnel spec §3)."""
+        """Return what may be sent in front of any obfuscated tunnel (tunnel spec §3)."""
         return PrefixSpecs.compile(
             {name: expression for name, [(_, expression)] in self.ossh_prefix_specs.items()},
             names_by_port=self.ossh_prefix_scoped_spec_names,

@@ -15,6 +15,7 @@ from headrace.base.errors import DocumentError
 from headrace.codec.go_duration import parse_duration
 from headrace.documents.config_reader import convert_config, field_names, fold_deep, read_object
 from headrace.documents.prefix_specs import RawPrefixSpecs, read_prefix_specs
+from headrace.obfuscation.default_prefix import default_server_prefixes
 from headrace.obfuscation.prefix import PrefixSpecs
 
 __all__ = ["TACTICS_FIELDS", "ServerTactics", "read_tactics_config"]
@@ -23,7 +24,7 @@ __all__ = ["TACTICS_FIELDS", "ServerTactics", "read_tactics_config"]
 class ServerTactics(NamedTuple):
     """What a server is told by its tactics."""
 
-    prefixes: PrefixSpecs = PrefixSpecs()
+    prefixes: PrefixSpecs = default_server_prefixes()
     discovery_strategy: str = ""  #: "" if they do not say
     unknown_fields: tuple[str, ...] = ()  #: most of them are parameters of clients
 
@@ -61,7 +62,9 @@ def read_tactics_config(data: bytes, file: str = "tactics") -> ServerTactics:
             f"{file}: {where}OSSHPrefixSplitMaxDelay: is below the minimum: make it the larger"
         )
     try:
-        prefixes = PrefixSpecs.compile(specs, split_delay=(shortest, longest))
+        prefixes = (
+            default_server_prefixes(specs, (shortest, longest)) if longest else default_server_prefixes(specs)
+        )
     except DocumentError as error:
         raise DocumentError(f"{file}: {where.removesuffix('.')}: {error}") from error
     if tactics.probability > 0:

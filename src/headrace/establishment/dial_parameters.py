@@ -15,7 +15,7 @@ from headrace.base.rng import Rng, SeededRng
 from headrace.documents.server_entry import ServerEntry
 from headrace.establishment.dial_settings import DialSettings
 from headrace.establishment.latency import draw_multiplier
-from headrace.obfuscation.prefix import ClientPrefix
+from headrace.obfuscation.prefix import ClientPrefix, PrefixSpecs
 from headrace.ssh.liveness import LivenessRequest
 from headrace.ssh.shaping import Policy
 
@@ -98,7 +98,11 @@ def choose(
         raise DocumentError("the server entry's sshHostKey is not base64") from error
     if not host_key:
         raise DocumentError("the server entry has no sshHostKey")
-    prefixed = protocol == "OSSH" and not entry.disable_ossh_prefix
+    prefixes = settings.prefixes_for(entry) if protocol == "OSSH" else PrefixSpecs()
+    prefix = prefixes.draw(port, rng)
+    least, most = settings.padding
+    if prefix is not None and prefixes.padding is not None:
+        most = max(least, min(most, prefixes.padding[1]))
     liveness = LivenessRequest(rng.between(*settings.liveness_up), rng.between(*settings.liveness_down))
     return DialParameters(
         entry=entry,
@@ -107,9 +111,9 @@ def choose(
         port=port,
         host_key=host_key,
         identification=rng.choice(_IDENTIFICATIONS),
-        padding=rng.between(*settings.padding),
+        padding=rng.between(least, most),
         seed=rng.bytes(SEED_SIZE),
-        prefix=settings.prefixes.draw(port, rng) if prefixed else None,
+        prefix=prefix,
         shape_streams=settings.shape_streams,
         latency_multiplier=draw_multiplier(rng, settings.latency_lambda),
         liveness=liveness if liveness.up or liveness.down else None,

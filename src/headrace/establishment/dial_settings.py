@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-from headrace.documents.capabilities import IMPLEMENTED_PROTOCOLS
+from headrace.documents.capabilities import IMPLEMENTED_PROTOCOLS, SHIPPED_PREFIXES
 from headrace.documents.client_config import ClientConfig
 from headrace.documents.port_policy import PortSet, parse_ports
 from headrace.documents.server_entry import ServerEntry
 from headrace.establishment import latency
+from headrace.obfuscation.default_prefix import default_prefixes
 from headrace.obfuscation.preamble import MAX_PADDING, MIN_CLIENT_PADDING
 from headrace.obfuscation.prefix import PrefixSpecs
 
@@ -41,7 +42,8 @@ class DialSettings:
         default_factory=dict
     )  #: ports that may be dialled, by protocol
 
-    prefixes: PrefixSpecs = field(default_factory=PrefixSpecs)
+    prefixes: PrefixSpecs = field(default_factory=PrefixSpecs)  #: for every server, if there are any
+    shipped_prefixes: PrefixSpecs = field(default_factory=default_prefixes)  #: for those that know ours
     padding: tuple[int, int] = (MIN_CLIENT_PADDING, MAX_PADDING)
     shape_streams: bool = True
     latency_lambda: float = latency.LAMBDA
@@ -69,6 +71,7 @@ class DialSettings:
             initial_limit_candidates=config.initial_limit_tunnel_protocols_candidate_count,
             limit_ports={name: parse_ports(items) for name, items in ports.items()},
             prefixes=config.prefixes(),
+            shipped_prefixes=default_prefixes(config.shipped_prefixes),
             padding=config.padding,
             shape_streams=not config.disable_stream_shaping,
             latency_lambda=config.network_latency_multiplier_lambda or defaults.latency_lambda,
@@ -91,6 +94,14 @@ class DialSettings:
                 config.replay_later_round_move_to_front_probability, defaults.replay_later_round_probability
             ),
         )
+
+    def prefixes_for(self, entry: ServerEntry) -> PrefixSpecs:
+        """Return what an obfuscated tunnel to this server may begin with."""
+        if entry.disable_ossh_prefix:
+            return PrefixSpecs()
+        if self.prefixes.patterns or SHIPPED_PREFIXES not in entry.capabilities:
+            return self.prefixes
+        return self.shipped_prefixes
 
     @property
     def limited(self) -> bool:

@@ -140,6 +140,7 @@ def config_state(config: ClientConfig, tactics_tag: str = "") -> str:
             "padding": config.padding,
             "prefixes": config.ossh_prefix_specs,
             "prefixes by port": config.ossh_prefix_scoped_spec_names,
+            "shipped prefixes": config.shipped_prefixes,
             "prefix probability": config.ossh_prefix_probability,
             "prefix delay": [
                 config.ossh_prefix_split_min_delay_milliseconds,

@@ -3,7 +3,7 @@
     preamble         the bytes: seed message, prefix header, terminator
     padding_lines    what a server says before its SSH identification
     prefix           specs: prefixes drawn from regular expressions; regex_syntax and regex_sample serve it
-    default_prefix   the spec pairs we ship
+    default_prefix   the spec pairs we ship; http_heads has what they look like
     framing          what follows an HTTP head as the chunks of its body
     client, server   the two machines: ClientObfuscator and ServerObfuscator
     veil             the pair of RC4 streams the SSH transport uses until NEWKEYS

@@ -69,6 +69,8 @@ class ClientObfuscator:
         message = lead + seed + to_server.update(clear)
         framed = prefix is not None and prefix.framed
         segments.append(frame([message]) if framed else message)
+        if prefix is not None and prefix.joined:
+            segments = [b"".join(segments)]
 
         self.padding_length = length
         #: The segments to write, in order, `opening_delay` seconds apart.

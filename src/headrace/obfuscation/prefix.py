@@ -31,6 +31,7 @@ class ClientPrefix:
     data: bytes
     split_delay: float = 0.0  # seconds between the prefix and what follows it
     framed: bool = False  # whether it is an HTTP head, and all that follows is framed as its chunked body
+    joined: bool = False  # whether what follows is in the same segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,9 @@ class PrefixSpecs:
     names_by_port: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     probability: float = 0.0
     split_delay: tuple[float, float] = (0.0, 0.0)  # seconds, least and most
+    framed: frozenset[str] = frozenset()  # specs after which everything is framed
+    joined: frozenset[str] = frozenset()  # specs that are sent together with what follows them
+    padding: tuple[int, int] | None = None  # bytes behind a prefix, least and most; None leaves it to others
 
     @classmethod
     def compile(
@@ -50,6 +54,9 @@ class PrefixSpecs:
         names_by_port: Mapping[str, Sequence[str]] | None = None,
         probability: float = 0.0,
         split_delay: tuple[float, float] = (0.0, 0.0),
+        framed: frozenset[str] = frozenset(),
+        joined: frozenset[str] = frozenset(),
+        padding: tuple[int, int] | None = None,
     ) -> "PrefixSpecs":
         """Make a table from regular expressions by spec name.
 
@@ -68,7 +75,7 @@ class PrefixSpecs:
             raise DocumentError("the prefix probability must be from 0 to 1")
         if not 0 <= split_delay[0] <= split_delay[1] <= MAX_DELAY:
             raise DocumentError(f"prefix split delays must rise and stay within 0 and {MAX_DELAY} seconds")
-        return cls(patterns, scoped, probability, split_delay)
+        return cls(patterns, scoped, probability, split_delay, framed, joined, padding)
 
     def draw(self, port: int, rng: Rng) -> ClientPrefix | None:
         """Choose what a dial to `port` starts with; None means no prefix this time.
@@ -79,7 +86,9 @@ class PrefixSpecs:
         if not names or not rng.chance(self.probability):
             return None
         name = rng.choice(names)
-        return ClientPrefix(name, sample(self.patterns[name], rng), self.draw_delay(rng))
+        joined = name in self.joined
+        delay = 0.0 if joined else self.draw_delay(rng)
+        return ClientPrefix(name, sample(self.patterns[name], rng), delay, name in self.framed, joined)
 
     def generate(self, name: str, rng: Rng) -> bytes | None:
         """Return a random prefix of the spec called `name`, None when there is no such spec."""

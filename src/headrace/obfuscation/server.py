@@ -203,7 +203,10 @@ class ServerObfuscator:
             segments.append(prefix)
             lead = prefix_end(prefix, self._keyword, SERVER_TO_CLIENT, rng)
             delay = self._specs.draw_delay(rng)
-        message = lead + to_client.update(padding_lines(rng.between(*self._padding_range), rng))
+        least, most = self._padding_range
+        if name and self._specs.padding is not None:
+            most = max(least, min(most, self._specs.padding[1]))
+        message = lead + to_client.update(padding_lines(rng.between(least, most), rng))
         segments.append(frame([message]) if self._framed else message)
         padding_seed = self._padding[:PADDING_SEED_SIZE]
         self._outcome = Accepted(

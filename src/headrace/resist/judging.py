@@ -47,7 +47,7 @@ class Flagger(Protocol):
 
 CLASSIFIERS: Final[tuple[Classifier, ...]] = (NdpiReader(), Nfstream(), Tshark(), *PATTERN_RULES)
 FLAGGERS: Final[tuple[Flagger, ...]] = (*RULES, Walk(), Alphabet())
-DETECTORS: Final = tuple(detector.id for detector in (*FLAGGERS, *CLASSIFIERS))
+DETECTORS: Final = (*(each.id for each in FLAGGERS), *(each.id for each in CLASSIFIERS))
 
 #: What controls must be told as, by detector.
 _TOLD: Final[Mapping[str, Mapping[str, str]]] = {
@@ -94,10 +94,8 @@ class Judge:
 
     def rows(self, subject: str, barred: frozenset[str]) -> list[Row]:
         """Return what was found of a subject. There are bars on the detectors named, variants and all."""
-        return [
-            self._row(each, subject, each.id.split()[0] in barred)
-            for each in (*self._flaggers, *self._classifiers)
-        ]
+        detectors: list[Classifier | Flagger] = [*self._flaggers, *self._classifiers]
+        return [self._row(each, subject, each.id.split()[0] in barred) for each in detectors]
 
     def _count(self, detector: str, subject: str, hits: list[bool], said: list[str] | None = None) -> None:
         tally = self._tallies.setdefault((detector, subject), _Tally())

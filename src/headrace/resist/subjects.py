@@ -23,7 +23,7 @@ from headrace.documents.client_config import read_client_config
 from headrace.documents.server_entry import ServerEntry
 from headrace.establishment.dial_parameters import choose
 from headrace.establishment.dial_settings import DialSettings
-from headrace.obfuscation.default_prefix import CLIENT_SPECS
+from headrace.obfuscation.default_prefix import CLIENT_SPECS, FRAMED, default_prefixes
 from headrace.obfuscation.prefix import PrefixSpecs
 from headrace.resist.at_once import at_once
 from headrace.resist.children import running
@@ -93,16 +93,11 @@ class Ours(Subject):
 
     def __init__(self, server: OurServer, mode: str, rng: Rng, *, name: str = "") -> None:
         self.name, self.port = name or mode, server.port
-        self.http = mode.startswith("http")
+        self.http, self.framed = mode.startswith("http"), mode in FRAMED
         self._entry = server.entry
         self._rng = rng
-        specs = {name: expression for name, [[_, expression]] in CLIENT_SPECS.items()}
-        prefixes = (
-            PrefixSpecs()
-            if mode == BARE
-            else PrefixSpecs.compile(specs, names_by_port={"": [mode]}, probability=1.0)
-        )
-        self._settings = DialSettings(prefixes=prefixes)
+        prefixes = PrefixSpecs() if mode == BARE else default_prefixes((mode,))
+        self._settings = DialSettings(shipped_prefixes=prefixes)
         config = json.dumps({"PropagationChannelId": "F" * 16, "SponsorId": "F" * 16})
         self._identity = Identity.from_config(read_client_config(config.encode()))
 

@@ -20,7 +20,12 @@ from typing import Final
 
 from headrace.base.errors import OperatorError
 from headrace.base.rng import SYSTEM_RNG, Rng
-from headrace.documents.capabilities import IMPLEMENTED_PROTOCOLS, SSH_API_REQUESTS, capability_name
+from headrace.documents.capabilities import (
+    IMPLEMENTED_PROTOCOLS,
+    SHIPPED_PREFIXES,
+    SSH_API_REQUESTS,
+    capability_name,
+)
 from headrace.documents.entry_fields import derived_tag, encode_fields
 from headrace.obfuscation.default_prefix import SERVER_SPECS
 from headrace.ssh.host_keys import HostKey
@@ -123,7 +128,11 @@ def generate_server(
         "sshPassword": password,
         "sshHostKey": base64.b64encode(key.blob).decode(),
         "sshObfuscatedKey": keyword,
-        "capabilities": [SSH_API_REQUESTS, *map(capability_name, protocols)],
+        "capabilities": [
+            SSH_API_REQUESTS,
+            *map(capability_name, protocols),
+            *([SHIPPED_PREFIXES] if "OSSH" in protocols else []),
+        ],
         **{_PORT_FIELDS[protocol]: port for protocol, port in protocols.items()},
     }
     if region:

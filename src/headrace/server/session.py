@@ -52,13 +52,13 @@ class Session:
         self._fronted: FrontedLayer | None = None
         if worker.front is not None and protocol.hide_lengths:
             layer = self._fronted = FrontedLayer(layer, worker.front, self, FRONT_WAIT * self._patience)
-        self.socket = TunnelSocket(layer, self)
+        self.socket: TunnelSocket = TunnelSocket(layer, self)
         self.socket.stay = self._peer_left
         self._transport: Transport | None = None
         self._rules: ClientRules | None = None
         self._rates = Rates(self.socket, lambda: self.end_soon("exhausted"))
-        self.origin = UNKNOWN_ORIGIN
-        self.login = Login()
+        self.origin: Origin = UNKNOWN_ORIGIN
+        self.login: Login = Login()
         self.tunnel: ClientTunnel | None = None  #: once the client is logged in
         self._seen_bytes = 0
         self._silent = 0.0

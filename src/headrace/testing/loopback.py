@@ -24,7 +24,6 @@ from headrace.client.servers import FixedServers
 from headrace.documents.client_config import read_client_config
 from headrace.documents.server_config import read_server_config
 from headrace.documents.server_entry import ServerEntry
-from headrace.obfuscation.default_prefix import CLIENT_SPECS, DEFAULT_SPEC
 from headrace.server.generate import CONFIG_FILE, generate_server
 from headrace.server.shared import Shared
 from headrace.server.worker import Worker
@@ -88,10 +87,8 @@ class LoopbackNetwork:
         others: Sequence[ServerEntry] = (),
     ) -> None:
         settings: dict[str, Any] = {"LimitTunnelProtocols": [protocol]}
-        if prefix:
-            settings["OSSHPrefixSpecs"] = CLIENT_SPECS
-            settings["OSSHPrefixScopedSpecNames"] = {"": [DEFAULT_SPEC]}
-            settings["OSSHPrefixProbability"] = 1.0
+        if not prefix:
+            settings["ShippedPrefixes"] = []
         self._client_settings = settings | (client or {})
         self.server = LoopbackServer(**(server or {}))
         self._others = others

@@ -20,7 +20,7 @@ from headrace.client.data_directory import DataDirectory, default_data_directory
 from headrace.documents.client_config import ClientConfig
 from headrace.documents.entry_fields import decode_fields, encode_fields
 from headrace.documents.server_entry import ServerEntry
-from headrace.obfuscation.default_prefix import default_prefixes
+from headrace.obfuscation.default_prefix import DEFAULT_SPEC
 from headrace.server.generate import generate_server
 from headrace.store.client.store import ClientStore
 from headrace.testing.peers import host_key
@@ -244,9 +244,28 @@ def test_the_desktop_is_left_alone_unless_that_is_asked_for(start: Callable[...,
     assert start("--entry", new_entry(), "--system-proxy", "auto").system_proxy == "auto"
 
 
-def test_a_prefix_for_everything(start: Start) -> None:
-    settings = start("--entry", new_entry(), "--prefix").settings
-    assert settings.prefixes() == default_prefixes()
+@pytest.mark.parametrize(
+    ("words", "always", "known"),
+    [
+        ((), (), [DEFAULT_SPEC]),
+        (("--prefix",), (DEFAULT_SPEC,), [DEFAULT_SPEC]),
+        (("--prefix", "http-get"), ("http-get",), ["http-get"]),
+        (("--prefix", "http-chunked"), (), ["http-chunked"]),  # framed: for servers that say they know it
+        (("--prefix", "none"), (), []),
+    ],
+)
+def test_a_prefix_for_everything(
+    start: Start, words: list[str], always: tuple[str], known: list[str]
+) -> None:
+    settings = start("--entry", new_entry(), *words).settings
+    assert settings.prefixes().names_by_port.get("", ()) == always
+    assert settings.prefixes().probability == bool(always)
+    assert settings.shipped_prefixes == known
+
+
+def test_an_unknown_prefix(start: Start) -> None:
+    result = CliRunner().invoke(headrace, ["client", "--entry", new_entry(), "--prefix", "http-put"])
+    assert "there is no prefix http-put: there are http-post, " in str(result.exception)
 
 
 def test_notices_are_appended_to_a_private_file(start: Start, tmp_path: Path) -> None:

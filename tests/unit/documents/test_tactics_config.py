@@ -5,7 +5,9 @@ import json
 import pytest
 
 from headrace.base.errors import DocumentError
+from headrace.base.rng import SeededRng
 from headrace.documents.tactics_config import ServerTactics, read_tactics_config
+from headrace.obfuscation.default_prefix import DEFAULT_SPEC, SERVER_SPECS, default_server_prefixes
 from headrace.obfuscation.prefix import PrefixSpecs
 
 
@@ -22,13 +24,21 @@ PARAMETERS: dict[str, object] = {
 }
 
 
-def test_prefixes() -> None:
-    expected = PrefixSpecs.compile({"HTTP": "HTTP/1\\.1 200 OK\\r\\n"}, split_delay=(0.005, 0.02))
-    assert read(PARAMETERS) == expected
+def test_prefixes_come_beside_ours() -> None:
+    prefixes = read(PARAMETERS)
+    assert prefixes.patterns.keys() == {"HTTP", *SERVER_SPECS}
+    assert prefixes.generate("HTTP", SeededRng(1)) == b"HTTP/1.1 200 OK\r\n"
+    assert prefixes.split_delay == (0.005, 0.02)
 
 
-def test_no_prefixes() -> None:
-    assert read(PARAMETERS, probability=0) == read(None) == read({}) == PrefixSpecs()
+def test_ours_can_be_replaced() -> None:
+    prefixes = read({"ServerOSSHPrefixSpecs": {DEFAULT_SPEC: [["", "other"]]}})
+    assert prefixes.generate(DEFAULT_SPEC, SeededRng(1)) == b"other"
+    assert prefixes.split_delay == default_server_prefixes().split_delay
+
+
+def test_no_prefixes_but_ours() -> None:
+    assert read(PARAMETERS, probability=0) == read(None) == read({}) == default_server_prefixes()
     assert read_tactics_config(b'{"DefaultTactics":null}') == ServerTactics()
 
 

@@ -6,9 +6,11 @@ import pytest
 
 from headrace.base.errors import DocumentError
 from headrace.base.rng import SeededRng
+from headrace.documents.capabilities import SHIPPED_PREFIXES
 from headrace.documents.server_entry import ServerEntry
 from headrace.establishment.dial_parameters import choose
 from headrace.establishment.dial_settings import DialSettings
+from headrace.obfuscation.default_prefix import DEFAULT_SPEC, default_prefixes
 from headrace.obfuscation.prefix import PrefixSpecs
 
 FIELDS: dict[str, object] = {
@@ -103,3 +105,49 @@ def test_the_lengths_of_packets_follow_from_the_attempt() -> None:
 
 def test_plain_ssh_needs_no_obfuscation_key() -> None:
     assert choose(entry(sshObfuscatedKey=None), "SSH", SeededRng(1)).port == 22
+
+
+KNOWS_OURS = {"capabilities": ["SSH", "OSSH", SHIPPED_PREFIXES]}
+CONFIGURED = PrefixSpecs.compile({"a": "prefix"}, names_by_port={"": ["a"]}, probability=1)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "changes", "settings", "name"),
+    [
+        ("OSSH", KNOWS_OURS, DialSettings(), DEFAULT_SPEC),
+        ("OSSH", {}, DialSettings(), None),
+        ("SSH", KNOWS_OURS, DialSettings(), None),
+        ("OSSH", {**KNOWS_OURS, "disableOSSHPrefix": True}, DialSettings(), None),
+        ("OSSH", KNOWS_OURS, DialSettings(shipped_prefixes=default_prefixes(())), None),
+        (
+            "OSSH",
+            KNOWS_OURS,
+            DialSettings(shipped_prefixes=default_prefixes(["http-chunked"])),
+            "http-chunked",
+        ),
+        ("OSSH", {}, DialSettings(shipped_prefixes=default_prefixes(["http-chunked"])), None),
+        ("OSSH", KNOWS_OURS, DialSettings(prefixes=CONFIGURED), "a"),
+        ("OSSH", {}, DialSettings(prefixes=CONFIGURED), "a"),
+        ("OSSH", {"disableOSSHPrefix": True}, DialSettings(prefixes=CONFIGURED), None),
+    ],
+)
+def test_what_a_tunnel_begins_with(
+    protocol: str, changes: dict[str, object], settings: DialSettings, name: str | None
+) -> None:
+    prefix = choose(entry(**changes), protocol, SeededRng(1), settings=settings).prefix
+    assert (prefix.name if prefix else None) == name
+    assert (prefix.framed if prefix else False) is (name == "http-chunked")
+
+
+def test_there_is_little_padding_behind_a_prefix_of_ours() -> None:
+    def most(changes: dict[str, object], padding: tuple[int, int] = (32, 8192)) -> int:
+        settings = DialSettings(padding=padding)
+        return max(
+            choose(entry(**changes), "OSSH", SeededRng(seed), settings=settings).padding
+            for seed in range(200)
+        )
+
+    assert 900 < most(KNOWS_OURS) <= 992
+    assert most({}) > 7000
+    assert most(KNOWS_OURS, (32, 64)) <= 64
+    assert most(KNOWS_OURS, (2000, 3000)) == 2000  # as far as the configuration lets it
