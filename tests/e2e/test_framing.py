@@ -1,10 +1,10 @@
 """Framed tunnels over real sockets: to somebody in the middle they are one HTTP request and its answer."""
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import h11
 import pytest
@@ -14,15 +14,15 @@ from headrace.client.api import Identity
 from headrace.client.tunnel import Tunnel
 from headrace.documents.client_config import read_client_config
 from headrace.establishment.dial_parameters import choose
-from headrace.obfuscation.prefix import ClientPrefix, PrefixSpecs
+from headrace.establishment.dial_settings import DialSettings
+from headrace.obfuscation.default_prefix import default_prefixes
 from headrace.ssh.liveness import LivenessRequest
 from headrace.testing.loopback import LoopbackServer
 
 pytestmark = pytest.mark.both_loops
 
 CONFIG = b'{"PropagationChannelId": "FFFFFFFFFFFFFFFF", "SponsorId": "FFFFFFFFFFFFFFFF"}'
-REQUEST = b"POST /upload/%s HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n"
-ANSWER = r"HTTP/1\.1 200 OK\r\nX-Request: [a-z0-9]{20}\r\nTransfer-Encoding: chunked\r\n\r\n"
+SETTINGS = DialSettings(shipped_prefixes=default_prefixes(("http-chunked",)))
 UP, DOWN = 50_000, 300_000
 
 
@@ -64,20 +64,13 @@ async def middle(target: int) -> AsyncIterator[Middle]:
 
 
 @asynccontextmanager
-async def tunnel() -> AsyncIterator[tuple[LoopbackServer, Tunnel, Middle]]:
+async def tunnel(**settings: Any) -> AsyncIterator[tuple[LoopbackServer, Tunnel, Middle]]:
     """Bring up a framed tunnel that has carried something; whoever has it ends it."""
     rng = SystemRng()
-    async with LoopbackServer() as server:
-        worker = server.worker
-        worker.shared = replace(worker.shared, prefixes=PrefixSpecs.compile({"chunked": ANSWER}))
+    async with LoopbackServer(**settings) as server:
         async with middle(server.entry.dial_port("OSSH")) as seen:
-            head = REQUEST % secrets.token_hex(12).encode()
-            attempt = replace(
-                choose(server.entry, "OSSH", rng),
-                port=seen.port,
-                prefix=ClientPrefix("chunked", head, framed=True),
-                liveness=LivenessRequest(UP, DOWN),
-            )
+            attempt = choose(server.entry, "OSSH", rng, settings=SETTINGS)
+            attempt = replace(attempt, port=seen.port, liveness=LivenessRequest(UP, DOWN))
             identity = Identity.from_config(read_client_config(CONFIG))
             client = Tunnel(attempt, identity, rng, lambda name, payload: None)
             await client.connect()
@@ -116,6 +109,13 @@ async def test_a_tunnel_is_one_request_and_one_answer(who_leaves: str) -> None:
         assert complete
         assert len(data) > least
         assert b"SSH-2.0-" not in data
+
+
+async def test_a_front_leads_no_framed_client_away() -> None:
+    async with tunnel(HTTPFront="127.0.0.1:9") as (server, client, _):
+        assert server.worker.tunnels == 1
+        client.close()
+    assert not server.worker.counts["front.relayed"]
 
 
 async def test_a_client_that_dies_is_an_upload_that_broke_off() -> None:
