@@ -446,10 +446,13 @@ class TunnelSocket(asyncio.BufferedProtocol):
 
     # ---- another owner --------------------------------------------------------------------------------
 
-    def hold(self) -> None:
-        """Read nothing for now: whose connection this is will be known in a moment."""
+    def hold(self) -> bool:
+        """Read nothing for now: it is not clear whose connection this is. Return False if it is over."""
+        if self._discarding:
+            return False
         self._waiting = True
         self._pause_reading()
+        return True
 
     def take_back(self, refusal: Refusal | None) -> None:
         """Go on after `hold`: it is ours, or nobody's if it is to be refused."""

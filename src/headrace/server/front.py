@@ -190,9 +190,11 @@ class FrontedLayer:
         assert self._watch is not None
         said = bytes(self._watch.said)
         self.forget()
+        if not self._host.socket.hold():
+            return False  # its time is up
         if not self._front.enter():
+            self._host.socket.take_back(None)
             return False
-        self._host.socket.hold()
         self._front.spawn(self._visit(said))
         return True
 

@@ -10,6 +10,7 @@ from headrace.base.errors import NetworkError
 from headrace.base.rng import SeededRng
 from headrace.codec.request_watch import MAX_BEHIND
 from headrace.net.streams import HIGH
+from headrace.net.tunnel_socket import FIN_GRACE
 from headrace.obfuscation.default_prefix import CLIENT_SPECS, default_prefixes
 from headrace.obfuscation.preamble import SEED_SIZE, TERMINATOR_SIZE
 from headrace.server.front import IDLE
@@ -228,6 +229,19 @@ async def test_who_says_that_there_is_no_more_is_led_on_with_that(
     web[0].send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
     await settle()
     assert tcp.written == b"HTTP/1.1 400 Bad Request\r\n\r\n"
+
+
+async def test_nobody_is_led_on_once_his_time_is_up(server: MemoryServer, web: list[Visit]) -> None:
+    tcp = server.probe()
+    await asyncio.sleep(HANDSHAKE_TIMEOUT - 1)
+    tcp.arrive(POST)
+    await asyncio.sleep(LONGEST_WAIT + FIN_GRACE / 2)
+    assert not web
+    assert tcp.log[-1] == "fin"
+    assert tcp.reading
+    tcp.arrive(NOISE)
+    await settle()
+    assert not web
 
 
 # ---- visits -----------------------------------------------------------------------------------------------
