@@ -4,6 +4,7 @@ from bench.blocked import FROM_SESSION, FROM_START
 from bench.churn import FOUR_HOURS
 from bench.figures import Bar
 from bench.http import IDLE_MEMORY, PAGES
+from bench.padding import BULK_RATE, BYTES, FIRST_BYTE, SHAPED, UNSHAPED
 from bench.stacks import ASYNCSSH, GO, GO_CLIENT, GO_OVER_OURS, OPENSSH, OURS, OURS_OVER_GO
 from bench.store import PLAIN
 
@@ -44,6 +45,12 @@ BARS = (
     Bar("300 busy tunnels, one greedy: least share", OURS, at_least=0.5),
     Bar("5,000 probes: clients that failed", OURS, at_most=0),
     Bar("5,000 probes: a client's time to a tunnel, p99", OURS, at_most=2000),
+    *(
+        Bar(f"{BULK_RATE} {way}", SHAPED, at_least=0.97, against=UNSHAPED, of_medians=True)
+        for way in ("down", "up")
+    ),
+    Bar(BYTES, SHAPED, at_most=1.05, against=UNSHAPED),
+    Bar(FIRST_BYTE, SHAPED, at_most=30),
     Bar("10,000 port forwards: refused", OURS, at_most=0),
     Bar("10,000 port forwards: without an echo", OURS, at_most=0),
     *(

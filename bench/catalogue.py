@@ -18,6 +18,7 @@ from bench.figures import Figure
 from bench.forwards import measure_forwards
 from bench.generator import Generator
 from bench.http import measure_http
+from bench.padding import measure_padding
 from bench.probes import measure_probes
 from bench.procfs import load_average
 from bench.stacks import ASYNCSSH, GO, GO_OVER_OURS, OPENSSH, OURS, OURS_OVER_GO, Stacks
@@ -96,6 +97,9 @@ BENCHES: dict[str, Callable[[Run], list[Figure]]] = {
     "establishments": lambda run: measure_establishments(run.pick(1000, ESTABLISHMENTS), run.say),
     "arrivals": lambda run: measure_arrivals(run.stacks, run.few, run.pick(10, 60), run.say),
     "fairness": lambda run: measure_fairness(run.stacks, run.few, 300, run.pick(5, 20), run.say),
+    "padding": lambda run: measure_padding(
+        run.stacks, Generator(run.root), run.rounds, run.pick(20, 200), run.say
+    ),
     "probes": lambda run: measure_probes(run.stacks, run.few, run.pick(500, 5000), run.pick(10, 30), run.say),
     "forwards": lambda run: measure_forwards(run.stacks, run.few, 100, run.pick(1000, 10_000), run.say),
     "churn": lambda run: measure_churn(run.stacks, run.pick(800, FOUR_HOURS), run.say),

@@ -40,12 +40,14 @@ def loosen(directory: Path, more: Mapping[str, object] | None = None) -> None:
     (directory / TRAFFIC_RULES_FILE).write_text(json.dumps(rules))
 
 
-def new_server(directory: Path, address: str = "127.0.0.1") -> tuple[dict[str, int], str]:
+def new_server(
+    directory: Path, address: str = "127.0.0.1", settings: Mapping[str, object] | None = None
+) -> tuple[dict[str, int], str]:
     """Generate a server into `directory`; return its ports by protocol, and its encoded entry."""
     ports = {"OSSH": free_port(), "SSH": free_port()}
     made = generate_server(ip=address, protocols=ports)
     made.write(directory)
-    loosen(directory, _LOAD_IS_OURS)
+    loosen(directory, {**_LOAD_IS_OURS, **(settings or {})})
     return ports, (directory / ENTRY_FILE).read_text().strip()
 
 

@@ -112,15 +112,20 @@ class Stacks:
 
     @contextmanager
     def server(
-        self, kind: str, *, workers: int = 1, env: Mapping[str, str] | None = None
+        self,
+        kind: str,
+        *,
+        workers: int = 1,
+        env: Mapping[str, str] | None = None,
+        settings: Mapping[str, object] | None = None,
     ) -> Iterator[Server]:
         """Run a server alone: "headrace", "psiphond" or "asyncssh".
 
-        `workers`, and additions to its environment, are ours only.
+        `workers`, and additions to its environment and its settings, are ours only.
         """
         directory = self._directory(kind)
         if kind == "headrace":
-            ports, entry = ours.new_server(directory)
+            ports, entry = ours.new_server(directory, settings=settings)
             program = ours.start_server(directory, workers=workers, env=env)
         elif kind == "psiphond":
             ports, entry, program = self._start_psiphond(directory)
