@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["resist"]
 
 _SIZES = {"ci": 300, "release": 10_000}
+#: Segments that a prefix may come in on its way.
+_PIECES = (2, 3, 7)
 
 
 def _size(context: click.Context, parameter: click.Parameter, value: str) -> int:
@@ -105,7 +107,8 @@ def resist(
     peers = None
     if peer_server is not None and peer_client is not None:
         peers = Peers(peer_server.resolve(), peer_client.resolve(), peer_size)
-    wanted = Wanted(size, modes or MODES, frozenset(only or MEASURES), seed, keep, peers)
+    pieces = () if modes else _PIECES
+    wanted = Wanted(size, modes or MODES, frozenset(only or MEASURES), pieces, seed, keep, peers)
     with progress("connections", in_bytes=False) as bar:
         told = ""
 

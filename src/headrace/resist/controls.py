@@ -2,6 +2,7 @@
 
 ssh      SSH in the open, with AES-GCM, whose packet lengths can be walked
 http     ordinary downloads
+numeric  downloads from an address without a name
 random   random bytes both ways
 opcodes  messages that begin as OpenVPN's do
 """
@@ -9,6 +10,7 @@ opcodes  messages that begin as OpenVPN's do
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -91,7 +93,7 @@ async def _ssh(rng: Rng) -> AsyncIterator[Started]:
 
 
 @asynccontextmanager
-async def _http(rng: Rng) -> AsyncIterator[Started]:
+async def _http(rng: Rng, host: str = "files.example.org") -> AsyncIterator[Started]:
     import aiohttp
     from aiohttp import web
 
@@ -108,7 +110,7 @@ async def _http(rng: Rng) -> AsyncIterator[Started]:
         port = int(site._server.sockets[0].getsockname()[1])  # type: ignore[attr-defined]
 
         async def connect() -> None:
-            async with aiohttp.ClientSession() as session:
+            async with aiohttp.ClientSession(headers={"Host": host}) as session:
                 url = f"http://127.0.0.1:{port}/files/{rng.bytes(8).hex()}"
                 async with session.post(url, data=rng.bytes(2000)) as response:
                     await response.read()
@@ -162,6 +164,7 @@ async def _answer_in_opcodes(reader: asyncio.StreamReader, writer: asyncio.Strea
 CONTROLS: Final[dict[str, Callable[[Rng], Any]]] = {
     "ssh": _ssh,
     "http": _http,
+    "numeric": partial(_http, host="127.0.0.1"),
     "random": _raw(_pour_random, _pour_random),
     "opcodes": _raw(_ask_in_opcodes, _answer_in_opcodes),
 }

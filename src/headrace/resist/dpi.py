@@ -6,51 +6,54 @@ import re
 import shutil
 import subprocess
 import sys
-from collections import Counter
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, TypeVar
 
 from headrace.base.errors import OperatorError
 from headrace.resist.flows import Sample
 
-__all__ = ["NdpiReader", "Nfstream", "Tshark"]
+__all__ = ["NdpiReader", "NdpiRisks", "Nfstream", "Tshark"]
+
+T = TypeVar("T")
 
 _TIMEOUT: Final = 600
 _FLOW: Final = re.compile(
     r"TCP \S+:(\d+) <-> \S+:(\d+) \[proto: [\d.]+/([^\]]+)\](?:\[[^\]]*\])*?\[Confidence: ([^\]]+)\](.*)"
 )
-_RISK: Final = re.compile(r"\[Risk: \*\* (.*?) \*\*\]\[Risk Score")
+_RISKS: Final = re.compile(r"\[Risk: \*\* (.*?) \*\*\]\[Risk Score")
+#: What nDPI finds risky about any download from a port that is not registered for HTTP.
+_ORDINARY_RISKS: Final = frozenset(("Known Protocol on Non Standard Port", "Binary Application Transfer"))
 
 
 class NdpiReader:
     """F2a: nDPI as Debian has it. What it guesses by port is no verdict."""
 
     id = "F2a"
-    knows = ("HTTP", "SSH")
-
-    def __init__(self) -> None:
-        self.risks: Counter[str] = Counter()  #: of the connections judged last
 
     def version(self) -> str:
         found = re.search(r"nDPI ([\w.]+)", _run("ndpiReader", "-h", allow=(0, 1, 255)))
         return f"nDPI {found[1]}" if found else "nDPI"
 
     def classes(self, sample: Sample) -> list[str]:
-        self.risks = Counter()
-        found = {}
-        for line in _run("ndpiReader", "-d", "-i", str(sample.pcap), "-v", "2").splitlines():
-            if match := _FLOW.search(line):
-                source, target, name, confidence, rest = match.groups()
-                found[frozenset((int(source), int(target)))] = name if confidence == "DPI" else "Unknown"
-                if risks := _RISK.search(rest):
-                    self.risks.update(risks[1].split(" ** "))
-        return _of_flows(sample, found)
+        return _of_flows(sample, {ports: name for ports, (name, _) in _read(sample).items()}, "not seen")
+
+
+class NdpiRisks(NdpiReader):
+    """F2a, too: what nDPI finds risky. Suspect is what an ordinary download does not have."""
+
+    id = "F2a risks"
+    control = "numeric"
+
+    def flags(self, sample: Sample) -> list[bool]:
+        """Say of each connection whether it has such a risk."""
+        found = {ports: not risks <= _ORDINARY_RISKS for ports, (_, risks) in _read(sample).items()}
+        return _of_flows(sample, found, False)
 
 
 class Nfstream:
     """F2b: nDPI 5, which nfstream brings along; in a process of its own, since it starts some itself."""
 
     id = "F2b"
-    knows = ("HTTP", "SSH")
 
     def version(self) -> str:
         return f"nfstream {importlib.metadata.version('nfstream')}"
@@ -60,7 +63,7 @@ class Nfstream:
         found = {}
         for source, target, name, sure in json.loads(told.splitlines()[-1]):
             found[frozenset((source, target))] = name if sure else "Unknown"
-        return _of_flows(sample, found)
+        return _of_flows(sample, found, "not seen")
 
 
 class Tshark:
@@ -70,7 +73,6 @@ class Tshark:
     """
 
     id = "F2c"
-    knows = ("HTTP", "SSH")
 
     def version(self) -> str:
         return f"tshark {_run('tshark', '--version').split()[2]}"
@@ -105,8 +107,20 @@ if __name__ == "__main__":
 """
 
 
-def _of_flows(sample: Sample, found: dict[frozenset[int], str]) -> list[str]:
-    return [found.get(frozenset((flow.client[1], flow.server[1])), "not seen") for flow in sample.flows]
+def _read(sample: Sample) -> dict[frozenset[int], tuple[str, frozenset[str]]]:
+    """Return what ndpiReader says by the ports of a connection: its class, and what is risky about it."""
+    found = {}
+    for line in _run("ndpiReader", "-d", "-i", str(sample.pcap), "-v", "2").splitlines():
+        if match := _FLOW.search(line):
+            source, target, name, confidence, rest = match.groups()
+            told = _RISKS.search(rest)
+            risks = frozenset(told[1].split(" **** ")) if told else frozenset[str]()
+            found[frozenset((int(source), int(target)))] = name if confidence == "DPI" else "Unknown", risks
+    return found
+
+
+def _of_flows(sample: Sample, found: Mapping[frozenset[int], T], absent: T) -> list[T]:
+    return [found.get(frozenset((flow.client[1], flow.server[1])), absent) for flow in sample.flows]
 
 
 def _run(program: str, *arguments: str, allow: tuple[int, ...] = (0,)) -> str:

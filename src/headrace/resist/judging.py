@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from headrace.base.errors import OperatorError
 from headrace.resist.alphabet import Alphabet
-from headrace.resist.dpi import NdpiReader, Nfstream, Tshark
+from headrace.resist.dpi import NdpiReader, NdpiRisks, Nfstream, Tshark
 from headrace.resist.first_packet import RULES
 from headrace.resist.flows import Sample
 from headrace.resist.pattern_rules import PATTERN_RULES
@@ -22,7 +22,7 @@ __all__ = ["DETECTORS", "Judge"]
 
 
 class Classifier(Protocol):
-    """Says what each connection is. `knows` are the classes that controls must be told as."""
+    """Says what each connection is."""
 
     id: str
 
@@ -46,7 +46,7 @@ class Flagger(Protocol):
 
 
 CLASSIFIERS: Final[tuple[Classifier, ...]] = (NdpiReader(), Nfstream(), Tshark(), *PATTERN_RULES)
-FLAGGERS: Final[tuple[Flagger, ...]] = (*RULES, Walk(), Alphabet())
+FLAGGERS: Final[tuple[Flagger, ...]] = (*RULES, NdpiRisks(), Walk(), Alphabet())
 DETECTORS: Final = (*(each.id for each in FLAGGERS), *(each.id for each in CLASSIFIERS))
 
 #: What controls must be told as, by detector.
@@ -90,7 +90,8 @@ class Judge:
                 classes = classifier.classes(sample)
                 self._count(classifier.id, subject, [each not in fine for each in classes], classes)
         for flagger in self._flaggers:
-            self._count(flagger.id, subject, flagger.flags(sample))
+            if flagger.id not in self._broken:
+                self._count(flagger.id, subject, flagger.flags(sample))
 
     def rows(self, subject: str, barred: frozenset[str]) -> list[Row]:
         """Return what was found of a subject. There are bars on the detectors named, variants and all."""
@@ -136,9 +137,12 @@ class Judge:
             return "", False
         return "; ".join(found), fine
 
-    @staticmethod
-    def _control_of_flagger(flagger: Flagger, controls: Mapping[str, Sample]) -> tuple[str, bool]:
-        flags = flagger.flags(controls[flagger.control])
+    def _control_of_flagger(self, flagger: Flagger, controls: Mapping[str, Sample]) -> tuple[str, bool]:
+        try:
+            flags = flagger.flags(controls[flagger.control])
+        except OperatorError as error:
+            self._broken[flagger.id] = str(error)
+            return "", False
         return f"{flagger.control}: {sum(flags)} of {len(flags)} flagged", bool(flags) and all(flags)
 
 

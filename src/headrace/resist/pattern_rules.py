@@ -31,13 +31,13 @@ class PatternRule:
     def __init__(self, id: str, kind: str) -> None:
         self.id = id
         self._kind = kind
-        self.knows = ("HTTP",) if kind.endswith("http") else ("SSH",)
+        self._says = "HTTP" if kind.endswith("http") else "SSH"
 
     def version(self) -> str:
         return "rule"
 
     def classes(self, sample: Sample) -> list[str]:
-        return [self.knows[0] if _matches(self._kind, flow) else "Unknown" for flow in sample.flows]
+        return [self._says if _matches(self._kind, flow) else "Unknown" for flow in sample.flows]
 
 
 def _matches(kind: str, flow: Flow) -> bool:

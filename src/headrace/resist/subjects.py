@@ -15,6 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from headrace.base.errors import HeadraceError, OperatorError
 from headrace.base.rng import Rng
 from headrace.client.api import Identity
@@ -89,12 +91,12 @@ async def running_server(directory: Path, **settings: object) -> AsyncIterator[O
 
 
 class Ours(Subject):
-    """Our client and our server, with one of MODES."""
+    """Our client and our server, with one of MODES; what is dialled may be another port that leads there."""
 
-    def __init__(self, server: OurServer, mode: str, rng: Rng, *, name: str = "") -> None:
+    def __init__(self, server: OurServer, mode: str, rng: Rng, *, name: str = "", dialled: int = 0) -> None:
         self.name, self.port = name or mode, server.port
         self.http, self.framed = mode.startswith("http"), mode in FRAMED
-        self._entry = server.entry
+        self._entry = msgspec.structs.replace(server.entry, ssh_obfuscated_port=dialled or server.port)
         self._rng = rng
         prefixes = PrefixSpecs() if mode == BARE else default_prefixes((mode,))
         self._settings = DialSettings(shipped_prefixes=prefixes)

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from headrace.base.rng import SeededRng
+from headrace.obfuscation.default_prefix import DEFAULT_SPEC
 from headrace.resist.capture import capture
 from headrace.resist.controls import capture_controls
 from headrace.resist.corpus import Reference, gather_reference
+from headrace.resist.cutting import cutting
 from headrace.resist.first_flight import FirstFlights, Ordinary
 from headrace.resist.flows import Sample, read_flows
 from headrace.resist.inner_handshakes import load_pages, page_rows
@@ -36,16 +38,17 @@ _EXCHANGES: Final = 2000
 _HANDSHAKES: Final = 1000
 #: What is measured on every change.
 QUICK: Final = frozenset(MEASURES) - _COMPARED
-#: F5 is measured in the mode that is the default, with at most so many pages of each kind.
-_PAGES_MODE: Final = "http-post"
+#: F5 is measured in the default mode, with at most so many pages of each kind.
 _PAGES: Final = 1000
+#: Connections whose prefix comes in pieces are so many at most.
+_CUT: Final = 1000
 
 #: What must find nothing: always, with any prefix, and where a connection is to pass for HTTP.
 _ALWAYS: Final = frozenset(("F2e", "F2g", "F7", "F8"))
 _CLASSIFIERS: Final = frozenset(("F2a", "F2b", "F2c", "F2d", "F2f"))
 _BARS: Final = {
     BARE: _ALWAYS | _CLASSIFIERS,
-    "http-post": _ALWAYS | _CLASSIFIERS | {"F1"},
+    DEFAULT_SPEC: _ALWAYS | _CLASSIFIERS | {"F1"},
     "http-chunked": _ALWAYS | _CLASSIFIERS | {"F1"},
 }
 _OTHER_BARS: Final = _ALWAYS | {"F1"}
@@ -67,11 +70,15 @@ class Peers:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to measure. Captures are kept in `keep`, if that is given."""
+    """What to measure. Captures are kept in `keep`, if that is given.
+
+    `pieces` are numbers of segments that the prefix of the default mode comes in, for the contrast.
+    """
 
     connections: int
     modes: tuple[str, ...]
     measures: frozenset[str] = QUICK
+    pieces: tuple[int, ...] = ()
     seed: int = 1
     keep: Path | None = None
     peers: Peers | None = None
@@ -137,6 +144,11 @@ class _Captures:
             for mode in wanted.modes:
                 bars = _BARS.get(mode, _OTHER_BARS)
                 rows += await self._watch(Ours(server, mode, self._rng), wanted.connections, bars)
+            for pieces in wanted.pieces:
+                async with cutting(server.port, pieces) as port:
+                    name = f"{DEFAULT_SPEC}, {pieces} segments"
+                    divided = Ours(server, DEFAULT_SPEC, self._rng, name=name, dialled=port)
+                    rows += await self._watch(divided, min(_CUT, wanted.connections), _ALWAYS)
             if "F5" in wanted.measures and self._reference is not None:
                 rows += await self._pages(server, self._reference)
             if (peers := wanted.peers) is not None:
@@ -148,9 +160,9 @@ class _Captures:
         """Have pages loaded through tunnels that are shaped, and for the contrast through others."""
         count = min(_PAGES, self._wanted.connections)
         rows = []
-        for name, shaped in ((f"{_PAGES_MODE}, not shaped", False), (_PAGES_MODE, True)):
+        for name, shaped in ((f"{DEFAULT_SPEC}, not shaped", False), (DEFAULT_SPEC, True)):
             pages = await load_pages(
-                server, _PAGES_MODE, count, self._directory, self._rng, self._tell, shaped=shaped
+                server, DEFAULT_SPEC, count, self._directory, self._rng, self._tell, shaped=shaped
             )
             rows += page_rows(name, pages, reference, self._wanted.seed)
         return rows
@@ -183,9 +195,8 @@ class _Captures:
         if self._ordinary is not None:
             gathered.append(FirstFlights(self._ordinary))
         for first in range(0, connections, BATCH):
-            pcap = (
-                self._directory / f"{subject.name.replace(', ', '-')}-{first}.pcap"
-            )  # a comma divides names
+            name = subject.name.replace(", ", "-")  # to nfstream, a comma divides names
+            pcap = self._directory / f"{name}-{first}.pcap"
             with capture(pcap, [subject.port]):
                 await subject.connect(min(BATCH, connections - first), one_more)
             sample = Sample(pcap, read_flows(pcap, [subject.port]), subject.http, subject.framed)
