@@ -149,9 +149,7 @@ async def _record(
     for flow in read_sizes(file, versions.keys()):
         kind = "TLS 1.2" if versions[flow.port] is TLSVersion.TLSv1_2 else "TLS 1.3"
         kind += " with ML-KEM" if browser else ""
-        if (
-            flow.sizes and kind in corpus
-        ):  # other traffic of the machine may have the port, at another address
+        if flow.sizes and kind in corpus:  # else it is traffic of others, at another address
             corpus[kind].append(on_ethernet(flow.sizes)[:KEPT_SEGMENTS])
     file.unlink()
 
