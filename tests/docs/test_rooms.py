@@ -10,7 +10,8 @@ from tests.docs.documents import ROOT, blocks
 #: Rooms whose `__init__` has a map.
 MAPPED = (
     *("client", "codec", "crypto", "desktop", "documents", "embed"),
-    *("establishment", "net", "obfuscation", "server", "server/load", "server/stats", "ssh", "testing"),
+    *("establishment", "net", "obfuscation", "resist", "server", "server/load", "server/stats", "ssh"),
+    "testing",
 )
 
 

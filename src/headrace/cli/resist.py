@@ -60,6 +60,7 @@ def _names(context: click.Context, parameter: click.Parameter, value: str | None
 @click.option(
     "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the rows, too."
 )
+@click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False), help="Write the table, too.")
 def resist(
     size: int,
     only: tuple[str, ...],
@@ -70,6 +71,7 @@ def resist(
     seed: int,
     keep: Path | None,
     json_file: Path | None,
+    markdown: Path | None,
 ) -> None:
     """Look at our own traffic as a censor would.
 
@@ -124,6 +126,10 @@ def resist(
         import msgspec
 
         json_file.write_bytes(msgspec.json.format(msgspec.json.encode(rows)) + b"\n")
+    if markdown is not None:
+        from headrace.resist import report
+
+        markdown.write_text(report.markdown(rows))
     from rich.console import Console
 
     Console(width=None if sys.stdout.isatty() else 200).print(table(rows))
@@ -134,22 +140,9 @@ def table(rows: "list[Row]") -> "Table":
     """Return the rows as they are shown."""
     from rich.table import Table
 
-    shown = Table(
-        "detector", "traffic", "sample", "hits", "at most", "bar", "met", "control", "version", "seed", "note"
-    )
+    from headrace.resist.report import COLUMNS, cells
+
+    shown = Table(*COLUMNS)
     for row in rows:
-        met = "not run" if not row.ran else "" if row.met is None else "yes" if row.met else "NO"
-        shown.add_row(
-            row.detector,
-            row.subject,
-            f"{row.sample:,}",
-            f"{row.hits:,}",
-            f"{100 * row.bound:.3g} %" if row.sample else "",
-            row.bar,
-            met,
-            row.control,
-            row.version,
-            str(row.seed),
-            row.note,
-        )
+        shown.add_row(*cells(row))
     return shown

@@ -27,22 +27,33 @@ async def cutting(port: int, pieces: int) -> AsyncIterator[int]:
     Each piece is a write of its own, and a segment, as both sockets wait for no more (TCP_NODELAY).
     """
 
+    relays: set[asyncio.Task[None]] = set()
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        onward, onwriter = await asyncio.open_connection("127.0.0.1", port)
-        back = asyncio.ensure_future(_pass_on(onward, writer))
-        for part in cut(await reader.read(_PIECE), pieces):
-            onwriter.write(part)
-            await onwriter.drain()
-        await _pass_on(reader, onwriter)
-        await back
-        for each in (onwriter, writer):
-            each.close()
+        relay = asyncio.ensure_future(_relay(reader, writer, port, pieces))
+        relays.add(relay)
+        relay.add_done_callback(relays.discard)
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     try:
         yield int(server.sockets[0].getsockname()[1])
     finally:
         server.close()
+        for relay in relays:
+            relay.cancel()
+        await asyncio.gather(*relays, return_exceptions=True)
+
+
+async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int, pieces: int) -> None:
+    onward, onwriter = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        for part in cut(await reader.read(_PIECE), pieces):
+            onwriter.write(part)
+            await onwriter.drain()
+        await asyncio.gather(_pass_on(reader, onwriter), _pass_on(onward, writer))
+    finally:
+        onwriter.close()
+        writer.close()
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

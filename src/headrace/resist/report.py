@@ -3,9 +3,16 @@
 A detector that does not flag what it must flag proves nothing: with a failed control its row is "not run".
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
-__all__ = ["Row", "upper_bound"]
+__all__ = ["COLUMNS", "Row", "cells", "markdown", "upper_bound"]
+
+COLUMNS: Final = (
+    *("detector", "traffic", "sample", "hits", "at most", "bar", "met"),
+    *("control", "version", "seed", "note"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +49,26 @@ def upper_bound(hits: int, sample: int) -> float:
     if hits >= sample:
         return 1.0
     return float(beta.ppf(0.95, hits + 1, sample - hits))
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """Return a row as it is shown, by COLUMNS."""
+    return (
+        row.detector,
+        row.subject,
+        f"{row.sample:,}",
+        f"{row.hits:,}",
+        f"{100 * row.bound:.3g} %" if row.sample else "",
+        row.bar,
+        "not run" if not row.ran else "" if row.met is None else "yes" if row.met else "NO",
+        row.control,
+        row.version,
+        str(row.seed),
+        row.note,
+    )
+
+
+def markdown(rows: Iterable[Row]) -> str:
+    """Return the table as a document has it."""
+    lines = [COLUMNS, ("---",) * len(COLUMNS), *map(cells, rows)]
+    return "".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |\n" for line in lines)

@@ -1,6 +1,7 @@
 """The choices for one attempt."""
 
 import base64
+from collections.abc import Mapping
 
 import pytest
 
@@ -140,7 +141,7 @@ def test_what_a_tunnel_begins_with(
 
 
 def test_there_is_little_padding_behind_a_prefix_of_ours() -> None:
-    def most(changes: dict[str, object], padding: tuple[int, int] = (32, 8192)) -> int:
+    def most(changes: Mapping[str, object], padding: tuple[int, int] = (32, 8192)) -> int:
         settings = DialSettings(padding=padding)
         return max(
             choose(entry(**changes), "OSSH", SeededRng(seed), settings=settings).padding

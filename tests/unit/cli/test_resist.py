@@ -1,0 +1,93 @@
+"""`headrace resist`: what can be asked for, and what the answer looks like."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from headrace.cli.root import headrace
+from headrace.resist import suite
+from headrace.resist.report import COLUMNS, Row, cells, markdown
+from headrace.resist.suite import MEASURES, Tell, Wanted
+
+
+def row(hits: int = 0, *, met: bool | None = True, control_ok: bool = True, bar: str = "none") -> Row:
+    return Row("F7", "bare", 10_000, hits, bar, met, "ssh: 20 of 20 | flagged", control_ok, "rule", 1, "")
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> list[Row]:
+    """What is measured, without measuring it; what was wanted is in `asked`."""
+    rows: list[Row] = []
+
+    async def measure(wanted: Wanted, tell: Tell) -> list[Row]:
+        asked.append(wanted)
+        tell("bare", 1, 1)
+        return rows
+
+    asked.clear()
+    monkeypatch.setattr(suite, "measure", measure)
+    return rows
+
+
+asked: list[Wanted] = []
+
+
+@pytest.mark.parametrize(
+    ("found", "code"),
+    [
+        (row(), 0),
+        (row(met=None, bar=""), 0),
+        (row(3, met=False), 1),
+        (row(met=None, control_ok=False), 1),
+        (row(met=None, control_ok=False, bar=""), 0),
+    ],
+)
+def test_the_exit_code_says_whether_all_bars_are_met(answers: list[Row], found: Row, code: int) -> None:
+    answers.append(found)
+    assert CliRunner().invoke(headrace, ["resist"]).exit_code == code
+
+
+def test_the_table_is_written_in_every_form(answers: list[Row], tmp_path: Path) -> None:
+    answers += [row(), row(3, met=False)]
+    words = ["--json", str(tmp_path / "rows.json"), "--markdown", str(tmp_path / "table.md")]
+    shown = CliRunner().invoke(headrace, ["resist", *words])
+    assert "0.03 %" in shown.output
+    assert "NO" in shown.output
+    assert [each["hits"] for each in json.loads((tmp_path / "rows.json").read_bytes())] == [0, 3]
+    head, rule, *lines = (tmp_path / "table.md").read_text().splitlines()
+    assert head == "| " + " | ".join(COLUMNS) + " |"
+    assert {line.count("|") for line in (head, rule, *lines)} == {len(COLUMNS) + 1}
+    assert markdown(answers).endswith("\n".join(lines) + "\n")
+
+
+def test_what_did_not_run_does_not_look_as_if_it_had() -> None:
+    shown = dict(zip(COLUMNS, cells(row(met=True, control_ok=False)), strict=True))
+    assert (shown["met"], shown["at most"]) == ("not run", "0.03 %")
+    assert cells(Row("F2a", "bare", 0, 0, "none", None, "", False, "", 1))[4] == ""
+
+
+def test_what_is_wanted(answers: list[Row]) -> None:
+    for words in ([], ["--size", "release", "--only", "F1, F7", "--modes", "bare", "--seed", "5"]):
+        assert CliRunner().invoke(headrace, ["resist", *words]).exit_code == 0
+    assert (asked[0].connections, asked[0].measures, asked[0].pieces) == (300, frozenset(MEASURES), (2, 3, 7))
+    assert (asked[1].connections, asked[1].modes, asked[1].seed) == (10_000, ("bare",), 5)
+    assert (asked[1].measures, asked[1].pieces) == (frozenset(("F1", "F7")), ())
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--size", "many"], "neither ci, nor release, nor a number"),
+        (["--size", "0"], "neither ci, nor release, nor a number"),
+        (["--only", "F1,F99"], "there is no detector F99: there are F1"),
+        (["--modes", "smtp"], "there is no mode smtp: there are bare"),
+        (["--peer-server", "."], "name both --peer-server and --peer-client"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(answers: list[Row], words: list[str], said: str) -> None:
+    refused = CliRunner().invoke(headrace, ["resist", *words])
+    assert refused.exit_code != 0
+    assert said in refused.output + str(refused.exception)
+    assert asked == []
