@@ -6,6 +6,7 @@ import shutil
 import pytest
 from tests.interop.programs import missing
 
+from headrace.resist.report import Row
 from headrace.resist.subjects import MODES
 from headrace.resist.suite import QUICK, Wanted, measure
 
@@ -23,11 +24,15 @@ def programs() -> None:
         missing("root, to capture")
 
 
+async def measured(wanted: Wanted) -> list[Row]:
+    return [row async for rows in measure(wanted, lambda what, done, total: None) for row in rows]
+
+
 @pytest.mark.root
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("mode", MODES)
 async def test_an_observer_finds_nothing(mode: str) -> None:
-    rows = await measure(Wanted(CONNECTIONS, (mode,)), lambda what, done, total: None)
+    rows = await measured(Wanted(CONNECTIONS, (mode,)))
     assert {row.detector.split()[0] for row in rows} == QUICK
     assert [row for row in rows if not row.ran] == []
     assert {row.sample for row in rows} == {CONNECTIONS}
@@ -38,5 +43,5 @@ async def test_an_observer_finds_nothing(mode: str) -> None:
 @pytest.mark.timeout(300)
 async def test_without_a_prefix_the_first_packet_gives_us_away() -> None:
     """No claim is made of it, and none is hidden."""
-    rows = await measure(Wanted(100, ("bare",), frozenset(("F1",))), lambda what, done, total: None)
+    rows = await measured(Wanted(100, ("bare",), frozenset(("F1",))))
     assert all(row.hits > 90 and row.met is None for row in rows)

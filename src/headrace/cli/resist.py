@@ -1,6 +1,7 @@
 """`headrace resist`: what an observer can tell of our traffic, measured on this machine."""
 
 import asyncio
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from headrace.resist.report import Row
+    from headrace.resist.suite import Tell
 
 __all__ = ["resist"]
 
@@ -82,6 +84,8 @@ def resist(
     Capturing needs root. The packages of the extra `dev` are needed, and tcpdump, tshark and ndpiReader
     (Debian: apt install tcpdump tshark libndpi-bin).
 
+    Rows are written as they come: a measurement that is broken off leaves what it has found.
+
     The exit code is 0 if every bar is met, and 1 if one is not, or could not be looked at.
 
     \b
@@ -89,11 +93,15 @@ def resist(
     headrace resist --size release --only F1,F7 --json table.json
     headrace resist --peer-server ./psiphond --peer-client ./ConsoleClient
     """
+    import msgspec
+    from rich.console import Console
+
     if (peer_server is None) != (peer_client is None):
         raise OperatorError(
             "the deployed programs are judged together: name both --peer-server and --peer-client"
         )
     try:
+        from headrace.resist import report
         from headrace.resist.subjects import MODES
         from headrace.resist.suite import MEASURES, Peers, Wanted, measure
     except ImportError as error:
@@ -111,28 +119,36 @@ def resist(
         peers = Peers(peer_server.resolve(), peer_client.resolve(), peer_size)
     pieces = () if modes else _PIECES
     wanted = Wanted(size, modes or MODES, frozenset(only or MEASURES), pieces, seed, keep, peers)
-    with progress("connections", in_bytes=False) as bar:
-        told = ""
+    rows: list[Row] = []
 
-        def tell(what: str, done: int, total: int) -> None:
-            nonlocal told
-            if what != told:
-                told = what
-                bar.tell(what)
-            bar(done, total)
+    def keep_rows() -> None:
+        """Write what there is: a long measurement that is broken off has not been for nothing."""
+        if json_file is not None:
+            json_file.write_bytes(msgspec.json.format(msgspec.json.encode(rows)) + b"\n")
+        if markdown is not None:
+            markdown.write_text(report.markdown(rows))
 
-        rows = asyncio.run(measure(wanted, tell))
-    if json_file is not None:
-        import msgspec
+    async def gather(tell: "Tell") -> None:
+        async with contextlib.aclosing(measure(wanted, tell)) as found:
+            async for some in found:
+                rows.extend(some)
+                keep_rows()
 
-        json_file.write_bytes(msgspec.json.format(msgspec.json.encode(rows)) + b"\n")
-    if markdown is not None:
-        from headrace.resist import report
+    try:
+        with progress("connections", in_bytes=False) as bar:
+            told = ""
 
-        markdown.write_text(report.markdown(rows))
-    from rich.console import Console
+            def tell(what: str, done: int, total: int) -> None:
+                nonlocal told
+                if what != told:
+                    told = what
+                    bar.tell(what)
+                bar(done, total)
 
-    Console(width=None if sys.stdout.isatty() else 200).print(table(rows))
+            asyncio.run(gather(tell))
+    finally:
+        if rows:
+            Console(width=None if sys.stdout.isatty() else 200).print(table(rows))
     sys.exit(0 if all(row.met is not False and (row.ran or not row.bar) for row in rows) else 1)
 
 

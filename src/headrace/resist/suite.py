@@ -5,7 +5,7 @@ Captures are kept only as long as their batch is judged, so that ten thousand co
 
 import contextlib
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -84,30 +84,32 @@ class Wanted:
     peers: Peers | None = None
 
 
-async def measure(wanted: Wanted, tell: Tell) -> list[Row]:
-    """Return the table's rows. Raises OperatorError if nothing can be captured or no server starts."""
-    rows = []
+async def measure(wanted: Wanted, tell: Tell) -> AsyncGenerator[list[Row], None]:
+    """Yield the table's rows as they come.
+
+    Raises OperatorError if nothing can be captured or no server starts.
+    """
     with contextlib.ExitStack() as stack:
         directory = wanted.keep
         if directory is None:
             directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="headrace-resist-")))
         directory.mkdir(parents=True, exist_ok=True)
         if wanted.measures - {"P"}:
-            rows += await _Captures(wanted, directory, tell).rows()
+            async for rows in _Captures(wanted, directory, tell).rows():
+                yield rows
         if "P" in wanted.measures:
             count = wanted.connections
-            rows += await our_rows(
+            yield await our_rows(
                 directory / "probed", count, seed=wanted.seed, tell=lambda done: tell("probes", done, 0)
             )
             if (peers := wanted.peers) is not None:
-                rows += await stock_rows(
+                yield await stock_rows(
                     peers.server,
                     directory / "probed stock",
                     peers.connections,
                     seed=wanted.seed,
                     tell=lambda done: tell("probes of the stock server", done, 0),
                 )
-    return rows
 
 
 class _Captures:
@@ -122,8 +124,8 @@ class _Captures:
         self._reference: Reference | None = None
         self._ordinary: Ordinary | None = None
 
-    async def rows(self) -> list[Row]:
-        """Capture all subjects, one after the other; return what is to be told of them."""
+    async def rows(self) -> AsyncIterator[list[Row]]:
+        """Capture all subjects, one after the other; yield what is to be told of each."""
         wanted = self._wanted
         self._tell("controls", 0, 1)
         controls = await capture_controls(self._directory, self._rng)
@@ -139,33 +141,30 @@ class _Captures:
             )
             if "F4" in wanted.measures:
                 self._ordinary = Ordinary(self._reference.ordinary, self._reference.direct, wanted.seed)
-        rows = []
         async with running_server(self._directory / "server") as server:
             for mode in wanted.modes:
                 bars = _BARS.get(mode, _OTHER_BARS)
-                rows += await self._watch(Ours(server, mode, self._rng), wanted.connections, bars)
+                yield await self._watch(Ours(server, mode, self._rng), wanted.connections, bars)
             for pieces in wanted.pieces:
                 async with cutting(server.port, pieces) as port:
                     name = f"{DEFAULT_SPEC}, {pieces} segments"
                     divided = Ours(server, DEFAULT_SPEC, self._rng, name=name, dialled=port)
-                    rows += await self._watch(divided, min(_CUT, wanted.connections), _ALWAYS)
+                    yield await self._watch(divided, min(_CUT, wanted.connections), _ALWAYS)
             if "F5" in wanted.measures and self._reference is not None:
-                rows += await self._pages(server, self._reference)
+                async for rows in self._pages(server, self._reference):
+                    yield rows
             if (peers := wanted.peers) is not None:
                 async for subject, bars in self._others(server, peers):
-                    rows += await self._watch(subject, peers.connections, bars)
-        return rows
+                    yield await self._watch(subject, peers.connections, bars)
 
-    async def _pages(self, server: OurServer, reference: Reference) -> list[Row]:
+    async def _pages(self, server: OurServer, reference: Reference) -> AsyncIterator[list[Row]]:
         """Have pages loaded through tunnels that are shaped, and for the contrast through others."""
         count = min(_PAGES, self._wanted.connections)
-        rows = []
         for name, shaped in ((f"{DEFAULT_SPEC}, not shaped", False), (DEFAULT_SPEC, True)):
             pages = await load_pages(
                 server, DEFAULT_SPEC, count, self._directory, self._rng, self._tell, shaped=shaped
             )
-            rows += page_rows(name, pages, reference, self._wanted.seed)
-        return rows
+            yield page_rows(name, pages, reference, self._wanted.seed)
 
     async def _others(self, ours: OurServer, peers: Peers) -> AsyncIterator[tuple[Subject, frozenset[str]]]:
         """Yield the deployed pair, as it is and with our prefix, and each of the two with one of ours."""

@@ -1,11 +1,14 @@
 """`headrace resist`: what can be asked for, and what the answer looks like."""
 
 import json
+from collections.abc import AsyncGenerator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from headrace.base.errors import OperatorError
 from headrace.cli.root import headrace
 from headrace.resist import suite
 from headrace.resist.report import COLUMNS, Row, cells, markdown
@@ -21,10 +24,13 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[Row]:
     """What is measured, without measuring it; what was wanted is in `asked`."""
     rows: list[Row] = []
 
-    async def measure(wanted: Wanted, tell: Tell) -> list[Row]:
+    async def measure(wanted: Wanted, tell: Tell) -> AsyncGenerator[list[Row], None]:
         asked.append(wanted)
-        tell("bare", 1, 1)
-        return rows
+        for found in rows:
+            tell(found.subject, 1, 1)
+            yield [found]
+            if found.subject == LAST:
+                raise OperatorError("no more disk")
 
     asked.clear()
     monkeypatch.setattr(suite, "measure", measure)
@@ -32,6 +38,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[Row]:
 
 
 asked: list[Wanted] = []
+LAST = "the last before it breaks off"
 
 
 @pytest.mark.parametrize(
@@ -60,6 +67,16 @@ def test_the_table_is_written_in_every_form(answers: list[Row], tmp_path: Path) 
     assert head == "| " + " | ".join(COLUMNS) + " |"
     assert {line.count("|") for line in (head, rule, *lines)} == {len(COLUMNS) + 1}
     assert markdown(answers).endswith("\n".join(lines) + "\n")
+
+
+def test_what_is_broken_off_leaves_what_was_found(answers: list[Row], tmp_path: Path) -> None:
+    answers += [row(), replace(row(), subject=LAST), row(3)]
+    file = tmp_path / "rows.json"
+    shown = CliRunner().invoke(headrace, ["resist", "--json", str(file)])
+    assert shown.exit_code != 0
+    assert "no more disk" in str(shown.exception)
+    assert LAST in shown.output
+    assert [each["subject"] for each in json.loads(file.read_bytes())] == ["bare", LAST]
 
 
 def test_what_did_not_run_does_not_look_as_if_it_had() -> None:
