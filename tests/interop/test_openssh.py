@@ -196,7 +196,7 @@ async def sshd(
         {
             "SessionId": SESSION_ID,
             "SshPassword": secret,
-            "ClientCapabilities": ["server-requests"],
+            "ClientCapabilities": ["server-requests", "shaping-1"],
             "SponsorId": SPONSOR,
         },
         separators=(",", ":"),

@@ -139,7 +139,7 @@ class TunnelSocket(asyncio.BufferedProtocol):
         self._framing: Deframer | None = None
         self._receiving = False
         self._scheduled = False
-        self._corked = False
+        self._cork: asyncio.TimerHandle | None = None  # while what is behind the prefix waits
         self._limits: tuple[Limit, Limit] | None = None
         self._read_at_once = READ
         self._rests: list[asyncio.TimerHandle | None] = [None, None]  # ends of those that the limits want
@@ -219,6 +219,8 @@ class TunnelSocket(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._discarding = True
         self._core = self._layer = None
+        if self._cork is not None:
+            self._cork.cancel()
         error = self._error
         if error is None and exc is not None:
             error = NetworkError("the connection broke")
@@ -284,13 +286,12 @@ class TunnelSocket(asyncio.BufferedProtocol):
         if opening.segments:
             self._write(opening.segments[0])
         if len(opening.segments) > 1:
-            self._corked = True
             rest = b"".join(opening.segments[1:])
-            self._loop.call_later(opening.delay, self._uncork, rest)
+            self._cork = self._loop.call_later(opening.delay, self._uncork, rest)
         self._core.start()
 
     def _uncork(self, rest: bytes) -> None:
-        self._corked = False
+        self._cork = None
         if self._tcp is not None and not self._tcp.is_closing():
             self._write(rest)
             self._flush()
@@ -321,7 +322,7 @@ class TunnelSocket(asyncio.BufferedProtocol):
 
     def _wake(self) -> None:
         core = self._core
-        if self._corked or core is None:
+        if self._cork or core is None:
             return
         if core.failure is not None and not self._receiving:
             self._loop.call_soon(self._fail, core.failure)
@@ -337,7 +338,7 @@ class TunnelSocket(asyncio.BufferedProtocol):
 
     def _flush(self) -> None:
         core, tcp = self._core, self._tcp
-        if core is None or tcp is None or self._corked or self._discarding or not core.pending:
+        if core is None or tcp is None or self._cork or self._discarding or not core.pending:
             return
         size = core.pending
         small = size < FLUSH_AT

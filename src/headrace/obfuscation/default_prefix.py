@@ -10,6 +10,7 @@ otherwise use the default one with such servers, and frame what follows only wit
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from types import MappingProxyType
 from typing import Final
 
@@ -52,6 +53,11 @@ def default_prefixes(names: Sequence[str] = (DEFAULT_SPEC,), probability: float 
 
     Raises DocumentError for a name that is none of ours.
     """
+    return _compiled(tuple(names), probability)
+
+
+@cache  # ten milliseconds each
+def _compiled(names: tuple[str, ...], probability: float) -> PrefixSpecs:
     return PrefixSpecs.compile(
         {name: request for name, (request, _) in _PAIRS.items() if name in names},
         names_by_port={"": names},

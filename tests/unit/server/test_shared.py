@@ -129,12 +129,13 @@ def test_reloading_reads_rules_and_prefixes_and_nothing_else(tmp_path: Path) -> 
     shared = load(tmp_path)
     rules = {"DefaultRules": {"MaxTCPPortForwardCount": 3, "RateLimits": {"ReadBytesPerSecond": 5}}}
     (tmp_path / TRAFFIC_RULES_FILE).write_text(json.dumps(rules))
-    (tmp_path / TACTICS_FILE).write_text("{}")
+    tactics = {"Parameters": {"ServerOSSHPrefixSpecs": {"short": [["", "[a-z]{9}"]]}}}
+    (tmp_path / TACTICS_FILE).write_text(json.dumps({"DefaultTactics": tactics}))
     (tmp_path / CONFIG_FILE).unlink()
     fresh = shared.reloaded(tmp_path)
     assert shared.rules.limits_for(ANYBODY).max_tcp == 512
     assert fresh.rules.limits_for(ANYBODY).max_tcp == 3
-    assert fresh.prefixes != shared.prefixes
+    assert fresh.prefixes.patterns.keys() - shared.prefixes.patterns.keys() == {"short"}
     assert (fresh.keyword, fresh.host_key, fresh.seen) == (shared.keyword, shared.host_key, shared.seen)
 
 

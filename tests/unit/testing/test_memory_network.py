@@ -202,6 +202,10 @@ async def test_a_tunnel_through_and_one_that_is_cut(monkeypatch: pytest.MonkeyPa
     assert network.passages[0].ended.is_set()
 
 
+#: A server that does not say that it knows prefixes.
+BARE = {"capabilities": ["SSH", "OSSH"]}
+
+
 async def test_a_tunnel_that_looks_random_is_blocked_and_its_server_for_a_while(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -209,7 +213,7 @@ async def test_a_tunnel_that_looks_random_is_blocked_and_its_server_for_a_while(
     network = Network.install(monkeypatch, measure)
     server = MemoryServer(network, tmp_path)
     for protocol, blocked in (("SSH", False), ("OSSH", True), ("SSH", False)):
-        tunnel = make_tunnel(server.entry, protocol)
+        tunnel = make_tunnel(server.entry, protocol, change=BARE)
         if blocked:
             with pytest.raises(NetworkError):
                 await tunnel.connect()
@@ -217,7 +221,7 @@ async def test_a_tunnel_that_looks_random_is_blocked_and_its_server_for_a_while(
             await tunnel.connect()
         tunnel.abort()
     made = len(network.passages)
-    again = make_tunnel(server.entry, "OSSH")
+    again = make_tunnel(server.entry, "OSSH", change=BARE)
     with pytest.raises(NetworkError):
         await again.connect()
     assert len(network.passages) == made  # not even a connection
