@@ -129,7 +129,7 @@ def test_reloading_reads_rules_and_prefixes_and_nothing_else(tmp_path: Path) -> 
     shared = load(tmp_path)
     rules = {"DefaultRules": {"MaxTCPPortForwardCount": 3, "RateLimits": {"ReadBytesPerSecond": 5}}}
     (tmp_path / TRAFFIC_RULES_FILE).write_text(json.dumps(rules))
-    tactics = {"Parameters": {"ServerOSSHPrefixSpecs": {"short": [["", "[a-z]{9}"]]}}}
+    tactics = {"Probability": 1, "Parameters": {"ServerOSSHPrefixSpecs": {"short": [["", "[a-z]{9}"]]}}}
     (tmp_path / TACTICS_FILE).write_text(json.dumps({"DefaultTactics": tactics}))
     (tmp_path / CONFIG_FILE).unlink()
     fresh = shared.reloaded(tmp_path)
