@@ -23,8 +23,8 @@ $(STAMP): pyproject.toml requirements.lock
 demo: $(STAMP) ## run a small network on this machine, and fetch through it
 	$(BIN)/headrace demo $(ARGS)
 
-test: $(STAMP) ## run the tests
-	$(BIN)/python -m pytest $(ARGS)
+test: $(STAMP) ## run the tests, on all cores; one at a time: make test ARGS="-n 0"
+	$(BIN)/python -m pytest -n auto $(ARGS)
 
 check: $(STAMP) ## format check, lint, types, layers
 	$(BIN)/ruff format --check .
