@@ -37,7 +37,9 @@ async def test_an_observer_finds_nothing(mode: str) -> None:
     rows = await measured(Wanted(CONNECTIONS, (mode,), CAPTURED))
     assert {row.detector.split()[0] for row in rows} == CAPTURED
     assert [row for row in rows if not row.ran] == []
-    assert {row.sample for row in rows} == {CONNECTIONS}
+    # Classifiers leave out who happens to have a port that they go by: one client in three thousand.
+    assert min(row.sample for row in rows) >= CONNECTIONS - 3
+    assert max(row.sample for row in rows) == CONNECTIONS
     assert [row for row in rows if row.met is False and (row.detector, mode) not in BY_CHANCE] == []
 
 

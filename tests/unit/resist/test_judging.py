@@ -18,8 +18,8 @@ POST = b"POST /up HTTP/1.1\r\nHost: a\r\n\r\n"
 WALKABLE = b"".join((16).to_bytes(4, "big") + RNG.bytes(32) for _ in range(9))
 
 
-def sample(first: bytes, count: int = 5, http: bool = False) -> Sample:
-    flows = [Flow(("", 1), ("", 20_000), 0.0, [Segment(0.0, True, first)]) for _ in range(count)]
+def sample(first: bytes, count: int = 5, http: bool = False, client: int = 1) -> Sample:
+    flows = [Flow(("", client), ("", 20_000), 0.0, [Segment(0.0, True, first)]) for _ in range(count)]
     return Sample(Path("nowhere.pcap"), flows, http)
 
 
@@ -51,6 +51,17 @@ def test_batches_add_up_and_bars_are_only_where_they_are_named() -> None:
     }
     assert found["F2d"].note == "HTTP 3, Unknown 2"
     assert all(row.ran and row.seed == 7 for row in found.values())
+
+
+def test_classifiers_are_not_asked_of_clients_whose_port_they_go_by() -> None:
+    judge = Judge(WANTED, CONTROLS, 1)
+    judge.look("ours", sample(POST, 3, http=True))
+    judge.look("ours", sample(WALKABLE, 1, http=True, client=51_413))
+    assert {name: (row.sample, row.hits) for name, row in rows(judge).items()} == {
+        "F7": (4, 1),
+        "F2d": (3, 0),
+        "F2e": (3, 0),
+    }
 
 
 @pytest.mark.parametrize(("control", "blind"), [("ssh", {"F7", "F2e"}), ("http", {"F2d"}), ("random", set())])
