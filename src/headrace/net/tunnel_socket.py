@@ -246,7 +246,7 @@ class TunnelSocket(asyncio.BufferedProtocol):
             self._receiving = False
         self._flush()
         if self._framing is not None and self._framing.ended and not self._discarding:
-            self.close()
+            self.disconnect()  # SSH is over too: channels must not go on sealing for a peer that stays
 
     def _through_layer(self, layer: Layer, data: memoryview) -> memoryview:
         answer = layer.receive(bytes(data))
@@ -270,7 +270,7 @@ class TunnelSocket(asyncio.BufferedProtocol):
         return False
 
     def _proceed(self, opening: Opening) -> None:
-        if self._tcp is None or self._tcp.is_closing():
+        if self._discarding or self._tcp is None or self._tcp.is_closing():
             return
         self._waiting = False
         self._tcp.resume_reading()
@@ -494,6 +494,7 @@ class TunnelSocket(asyncio.BufferedProtocol):
         if tcp is None or tcp.is_closing():
             return
         if self._waiting or self._resting or self._stuck:
+            self._waiting = self._resting = self._stuck = False
             tcp.resume_reading()  # what stays unread makes a RST of the end
         half_close(tcp)
         self._loop.call_later(grace, self._end, tcp)

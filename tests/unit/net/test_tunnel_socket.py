@@ -410,6 +410,25 @@ async def test_a_stranger_who_takes_nothing_is_dropped_when_the_time_is_up() -> 
     assert server.tcp.log == ["fin", "abort"]
 
 
+async def test_whoever_was_not_read_for_some_reason_is_read_to_the_end() -> None:
+    server = Side(Role.SERVER, Through(wanted=1))
+    assert server.socket.hold()
+    server.socket.finish()
+    await arrive(server.tcp, bytes(3 * tunnel_socket.READ))
+    await asyncio.sleep(0)
+    assert server.tcp.reading
+    assert server.socket.bytes_in == 3 * tunnel_socket.READ
+
+
+async def test_a_turn_that_comes_after_the_end_is_not_taken() -> None:
+    server = Side(Role.SERVER, Through(wanted=1), admit=False)
+    server.tcp.arrive(b"x")
+    server.socket.finish()
+    assert server.proceed is not None
+    server.proceed()
+    assert not hasattr(server, "transport")
+
+
 async def test_plain_ssh_answers_what_is_no_ssh_like_the_commonest_server() -> None:
     server = Side(Role.SERVER)
     await asyncio.sleep(0)
@@ -532,6 +551,19 @@ async def test_the_end_of_the_message_is_the_end_of_the_connection() -> None:
     server.tcp.finish()
     await asyncio.sleep(0)
     assert server.losses == [None]
+
+
+async def test_behind_the_end_of_the_message_nothing_is_sealed_for_a_peer_that_stays() -> None:
+    client, server = await framed_pair()
+    assert client.connection is not None
+    endpoint = RecordingEndpoint()
+    client.connection.open(b"direct-tcpip", b"", endpoint)
+    await settle(client, server)
+    server.tcp.arrive(LAST_CHUNK)
+    assert server.tcp.log == ["fin"]
+    for _ in range(100):
+        server.accepted[0].send(bytes(1000))
+    assert server.transport.pending == 0
 
 
 async def test_a_peer_that_does_not_end_its_message_is_not_waited_for_long() -> None:
