@@ -35,10 +35,12 @@ if TYPE_CHECKING:
     from headrace.ssh.channel import Channel
     from headrace.ssh.transport import Transport
 
-__all__ = ["ClientShaper", "ServerShaper", "Shaper", "StreamShape"]
+__all__ = ["MOST_DUE", "ClientShaper", "ServerShaper", "Shaper", "StreamShape"]
 
 _ANY: Final = 1 << 32  # bytes that no window has
 _OPEN: Final = 56  # bytes of a request to open, without what data has around it too
+#: Answers that may be due at once; a peer that owes us so many is asked for no more, nor waited for.
+MOST_DUE: Final = 512
 
 
 class Shaper:
@@ -67,6 +69,11 @@ class Shaper:
         self._transport.send(filler(size, answer, question))
 
     @property
+    def may_ask(self) -> bool:
+        """Whether the peer answers: what waits for it is kept, and must not pile up."""
+        return len(self._asked) < MOST_DUE
+
+    @property
     def _budget(self) -> int:
         """Bytes that our steps may add to a stream."""
         return MOST_UP if self._transport.client else MOST_DOWN
@@ -88,6 +95,8 @@ class Shaper:
         # Who asks for more than there is gets short answers: what waits for them must go on.
         size = min(size, self._allowance)
         self._allowance -= size
+        if not self.may_ask:
+            question = 0
         if question:
             self._asked.append(None)
         self._transport.send(filler(size, question, is_answer=True))
@@ -167,11 +176,14 @@ class StreamShape:
         """So much of the channel's data was sent, or a message of `size` bytes more or less."""
         began, self._fresh = self._fresh, False
         self.room = max(0, self.room - size)
+        may_ask = self._shaper.may_ask
         cut = self.room == 0 and not self._held
+        if cut and not may_ask:
+            cut, self.room = False, _ANY
         if not (began or cut):
             return
         step = self._step
-        asks = cut or not step.cut.most
+        asks = may_ask and (cut or not step.cut.most)
         fill = self._afford(step.fill.draw(self._rng) - size - DATA_AROUND) if began else 0
         answer = self._afford(step.answer.draw(self._rng)) if asks else 0
         question = self._afford(step.question.draw(self._rng)) if answer else 0

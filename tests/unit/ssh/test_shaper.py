@@ -9,7 +9,7 @@ from tests.unit.ssh.tools import CHACHA, connected, connections, inject
 from headrace.base.rng import SeededRng
 from headrace.ssh.channel import Channel
 from headrace.ssh.forwarding import Destination
-from headrace.ssh.shaper import ClientShaper, ServerShaper
+from headrace.ssh.shaper import MOST_DUE, ClientShaper, ServerShaper
 from headrace.ssh.shaping import MOST_DOWN, MOST_UP, SEED_SIZE, Policy, Range, Step, filler
 from headrace.testing.peers import RecordingEndpoint, SshPair
 
@@ -252,6 +252,30 @@ def test_who_asks_for_much_gets_little() -> None:
     for _ in range(100):
         inject(shaped.pair.server, shaped.pair.client, filler(0, 0xFFFF, 0xFFFF))
     assert len(shaped.pair.client.take()) < MOST_UP + MOST_DOWN + 100 * 60
+
+
+def test_questions_to_a_peer_that_never_answers_do_not_pile_up() -> None:
+    shaped = Shaped(Policy(SEED))
+    shaped.open()
+    for _ in range(2 * MOST_DUE):
+        inject(shaped.pair.client, shaped.pair.server, filler(0, 1, 1))
+        shaped.pair.server.take()
+    assert not shaped.server.may_ask
+    assert len(shaped.server._asked) == MOST_DUE
+
+
+def test_a_peer_that_never_answers_is_not_waited_for_without_an_end() -> None:
+    shaped = Shaped(Policy(SEED, (), (NOTHING, Step(answer=exactly(100), cut=exactly(1000)))))
+    shaped.client._answer = lambda size, question: None  # type: ignore[method-assign]
+    for number in range(MOST_DUE + 1):
+        talker = open_talker(shaped, 3000)
+        shaped.run()
+        assert talker.left == (2000 if number < MOST_DUE else 0)
+        assert talker.channel is not None
+        talker.channel.close()
+        shaped.run()
+        shaped.far.clear()
+    assert len(shaped.server._asked) == MOST_DUE
 
 
 def test_answers_that_nobody_asked_for_are_nothing() -> None:
