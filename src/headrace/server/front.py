@@ -23,7 +23,7 @@ from headrace.net.dial import dial_local
 from headrace.net.streams import SocketStream, join
 from headrace.net.tunnel_socket import Layer, Opening, Refusal, TunnelSocket
 
-__all__ = ["IDLE", "Front", "FrontedLayer", "Host"]
+__all__ = ["CONNECT_TIMEOUT", "IDLE", "Front", "FrontedLayer", "Host"]
 
 #: Seconds that the web server has to take a connection.
 CONNECT_TIMEOUT: Final = 2.0
@@ -42,17 +42,25 @@ class Host(Protocol):
         """The connection is somebody else's now; `reason` is why the layer refused it, "" if it did not."""
         ...
 
+    def linger(self) -> None:
+        """The peer says no more, and is not led on: close in a moment."""
+        ...
+
 
 class _Side(SocketStream):
     """One side of a visit."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.heard = asyncio.get_running_loop().time()
+        self.moved = asyncio.get_running_loop().time()  #: when it last sent something, or took much
 
     def data_received(self, data: bytes) -> None:
-        self.heard = asyncio.get_running_loop().time()
+        self.moved = asyncio.get_running_loop().time()
         super().data_received(data)
+
+    def resume_writing(self) -> None:
+        self.moved = asyncio.get_running_loop().time()
+        super().resume_writing()
 
 
 class Front:
@@ -112,7 +120,7 @@ class Front:
     def sweep(self, now: float) -> None:
         """End visits in which nothing happens any more; drop them, if even that does not happen."""
         for visitor, web in list(self._visits.items()):
-            if now - max(visitor.heard, web.heard) < IDLE:
+            if now - max(visitor.moved, web.moved) < IDLE:
                 continue
             if visitor in self._ending:
                 visitor.abort()
@@ -152,7 +160,7 @@ class FrontedLayer:
         self._refusal = answer
         sight = self._look(self._watch, data)
         if sight is Sight.UNFINISHED and self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._patience, self._lead_on)
+            self._timer = asyncio.get_running_loop().call_later(self._patience, self._waited)
         if sight is Sight.WHOLE and self._lead_on():
             return None
         if sight is Sight.NO_REQUEST:
@@ -185,15 +193,20 @@ class FrontedLayer:
         self._front.counts["front.full"] += 1
         return Sight.NO_REQUEST
 
+    def _waited(self) -> None:
+        """What is no client's by now is a visitor's, or a stranger's if there is no room."""
+        if not self._lead_on():
+            self._host.socket.take_back(self._refusal)
+
     def _lead_on(self) -> bool:
         """Begin a visit, if there is room for one."""
         assert self._watch is not None
         said = bytes(self._watch.said)
         self.forget()
-        if not self._host.socket.hold():
-            return False  # its time is up
         if not self._front.enter():
-            self._host.socket.take_back(None)
+            return False
+        if not self._host.socket.hold():  # its time is up
+            self._front.leave()
             return False
         self._front.spawn(self._visit(said))
         return True
@@ -206,6 +219,8 @@ class FrontedLayer:
             except NetworkError:
                 front.counts["front.unreachable"] += 1
                 socket.take_back(self._refusal)
+                if self._ended:
+                    self._host.linger()
                 return
             visitor = _Side()
             if not socket.hand_over(visitor):

@@ -238,14 +238,17 @@ class Session:
         self.socket.finish(shared.patience.grace(shared.rng))
 
     def _peer_left(self) -> bool:
-        """A stranger's FIN is answered a moment later: how long we work at what came before tells of it."""
+        """A stranger's FIN is answered a moment later, unless it leads him on."""
         if self._transport is not None and self.state != "refused":
             return False
-        if self._fronted is not None and self._fronted.finished():
-            return True
-        patience = self._worker.shared.patience
-        asyncio.get_running_loop().call_later(patience.linger(self._worker.shared.rng), self.socket.close)
+        if self._fronted is None or not self._fronted.finished():
+            self.linger()
         return True
+
+    def linger(self) -> None:
+        """Close in a moment: how long we work at what a stranger sent would tell of it."""
+        shared = self._worker.shared
+        asyncio.get_running_loop().call_later(shared.patience.linger(shared.rng), self.socket.close)
 
     def sweep(self, elapsed: float, silence_limit: float) -> None:
         """Look after idle forwards, and after a client that has gone without saying so."""

@@ -13,7 +13,7 @@ from headrace.net.streams import HIGH
 from headrace.net.tunnel_socket import FIN_GRACE
 from headrace.obfuscation.default_prefix import CLIENT_SPECS, default_prefixes
 from headrace.obfuscation.preamble import SEED_SIZE, TERMINATOR_SIZE
-from headrace.server.front import IDLE
+from headrace.server.front import CONNECT_TIMEOUT, IDLE
 from headrace.server.patience import JITTER
 from headrace.server.session import FRONT_WAIT
 from headrace.server.worker import SWEEP
@@ -301,6 +301,17 @@ async def test_a_visit_in_which_nothing_happens_ends(
     assert server.worker.front.visits == 0
 
 
+async def test_who_reads_slowly_is_not_idle(server: MemoryServer, web: list[Visit]) -> None:
+    server.worker.spawn(server.worker.sweep())
+    tcp = await visitor(server, GET)
+    tcp.stuck = True
+    web[0].send(bytes(2 * HIGH))
+    await asyncio.sleep(IDLE - SWEEP)
+    tcp.drain()
+    await asyncio.sleep(IDLE - SWEEP)
+    assert not tcp.lost
+
+
 async def test_visits_end_with_the_worker(server: MemoryServer, web: list[Visit]) -> None:
     tcp = await visitor(server, GET)
     await server.worker.stop()
@@ -364,6 +375,31 @@ async def test_beyond_so_many_visits_there_is_silence(server: MemoryServer, web:
     await visitor(server, GET)
     assert len(web) == 2
     assert server.worker.counts["front.full"] == 3
+
+
+async def test_who_is_refused_and_finds_no_room_is_a_stranger(server: MemoryServer, web: list[Visit]) -> None:
+    front = server.worker.front
+    assert front is not None
+    whole = b"".join(preamble(server, "http-post"))
+    await visitor(server, whole)
+    while front.enter():
+        pass
+    await visitor(server, whole)
+    await asyncio.sleep(LONGEST_WAIT)
+    assert sorted(session.state for session in server.sessions) == ["handshake", "refused"]
+    assert server.worker.counts["stranger.replay"] == 1
+
+
+@pytest.mark.parametrize("place", [NetworkError("Connection refused"), "hangs"])
+async def test_who_says_that_there_is_no_more_is_not_kept_for_a_dead_web_server(
+    network: Network, server: MemoryServer, place: Place
+) -> None:
+    network.places[PLACE] = place
+    tcp = await visitor(server, POST + b"a")
+    tcp.finish()
+    await asyncio.sleep(CONNECT_TIMEOUT + HANDSHAKE_TIMEOUT * JITTER)
+    assert tcp.lost
+    assert not tcp.written
 
 
 async def test_beyond_so_much_to_keep_in_mind_there_is_silence(
