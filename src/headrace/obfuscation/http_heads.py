@@ -22,7 +22,7 @@ CHUNKED: Final = "Transfer-Encoding: chunked"
 
 #: Long as addresses with a token are, and of many lengths: the size of a head is what everybody can see.
 _PATH: Final = (
-    r"/[A-Za-z0-9_-]{19,32}(/[a-z]{4,10})?\?(token|key|sig|session|upload_id|part)=[A-Za-z0-9_-]{22,270}"
+    r"/[A-Za-z0-9_-]{19,32}(/[a-z]{4,10})?\?(token|key|sig|session|upload_id|part)=[A-Za-z][A-Za-z0-9]{22,270}"
 )
 _HOST: Final = (
     r"(static|media|files|upload|cdn|img|data|sync)[1-9]?\."
