@@ -39,6 +39,7 @@ _PAIRS: Final = {
 FRAMED: Final = frozenset(("http-chunked",))
 #: Whose heads are whole requests: alone, they would be answered like anybody's.
 _JOINED: Final = frozenset(("http-get",))
+_HTTP: Final = frozenset(("http-post", "http-chunked", "http-get"))
 #: Seconds between a head and what follows it: what a program needs that has yet to read what it uploads.
 _SPLIT_DELAY: Final = (0.0, 0.004)
 #: Bytes of padding behind a prefix: noise in quantity is what the prefix is there to avoid.
@@ -65,6 +66,7 @@ def _compiled(names: tuple[str, ...], probability: float) -> PrefixSpecs:
         split_delay=_SPLIT_DELAY,
         framed=FRAMED,
         joined=_JOINED,
+        completed=_HTTP,
         padding=_PADDING,
     )
 
@@ -77,4 +79,6 @@ def default_server_prefixes(
     Raises DocumentError if one of them cannot be used.
     """
     ours = {name: reply for name, (_, reply) in _PAIRS.items()}
-    return PrefixSpecs.compile({**ours, **others}, split_delay=split_delay, padding=_PADDING)
+    replies = {**ours, **others}
+    completed = frozenset(name for name in _HTTP if replies[name] == ours[name])
+    return PrefixSpecs.compile(replies, split_delay=split_delay, completed=completed, padding=_PADDING)

@@ -7,14 +7,18 @@ body whose length it does not know. Two details are on purpose:
 * The first 24 bytes decide the terminator, so they must vary: were they fixed, every connection to one
   server would carry the same 16 bytes behind its head. A request has 18 random characters there. An answer
   has room for five, in the name of its first header, in the style of a bot filter that does the same.
-* A regular language cannot say the same thing twice, nor what time it is: no header repeats another's host,
-  the origin is `null`, as a page with the no-referrer policy sends it, and answers have no date. Host names
-  are made of words, because random letters in one are themselves a warning sign to classifiers.
+* A regular language cannot say the same thing twice: no header repeats another's host, and the origin is
+  `null`, as a page with the no-referrer policy sends it. Nor can it know the port or the time, without which
+  no program sends a request to an uncommon port, and no web server answers: `with_port` and `with_date` add
+  them. Host names are made of words, because random letters in one are themselves a warning sign to
+  classifiers.
 """
 
+import re
+from email.utils import formatdate
 from typing import Final
 
-__all__ = ["CHUNKED", "CHUNKED_POST", "GET", "LARGE", "POST", "answer"]
+__all__ = ["CHUNKED", "CHUNKED_POST", "GET", "LARGE", "POST", "answer", "with_date", "with_port"]
 
 #: Framing that covers whatever follows: 100 MB and more, or chunks.
 LARGE: Final = r"Content-Length: [1-9][0-9]{8}"
@@ -22,7 +26,8 @@ CHUNKED: Final = "Transfer-Encoding: chunked"
 
 #: Long as addresses with a token are, and of many lengths: the size of a head is what everybody can see.
 _PATH: Final = (
-    r"/[A-Za-z0-9_-]{19,32}(/[a-z]{4,10})?\?(token|key|sig|session|upload_id|part)=[A-Za-z][A-Za-z0-9]{22,270}"
+    r"/[A-Za-z0-9_-]{19,32}(/[a-z]{4,10})?"
+    r"\?(token|key|sig|session|upload_id|part)=[A-Za-z][A-Za-z0-9]{22,270}"
 )
 _HOST: Final = (
     r"(static|media|files|upload|cdn|img|data|sync)[1-9]?\."
@@ -30,10 +35,13 @@ _HOST: Final = (
     r"(cloud|works|media|store|lab|host|drive|space|link|point)\.(com|net|org)"
 )
 _OCTETS: Final = "Content-Type: application/octet-stream"
-_LANGUAGE: Final = r"(en-US,en;q=0\.9|en-GB,en;q=0\.9|de-DE,de;q=0\.9,en;q=0\.8|fr-FR,fr;q=0\.9,en;q=0\.8)"
-_FIREFOX_LANGUAGE: Final = (
-    r"(en-US,en;q=0\.5|en-GB,en;q=0\.5|de,en-US;q=0\.7,en;q=0\.3|fr,en-US;q=0\.7,en;q=0\.3)"
+_CHROME_LANGUAGE: Final = (
+    r"(en-US,en;q=0\.9|en-GB,en-US;q=0\.9,en;q=0\.8|(de-DE,de|fr-FR,fr);q=0\.9,en-US;q=0\.8,en;q=0\.7)"
 )
+_FIREFOX_LANGUAGE: Final = (
+    r"(en-US,en;q=0\.5|en-GB,en;q=0\.5|de,en-US;q=0\.7,en;q=0\.3|fr,fr-FR;q=0\.8,en-US;q=0\.5,en;q=0\.3)"
+)
+_SAFARI_LANGUAGE: Final = r"(en-US,en|en-GB,en|de-DE,de|fr-FR,fr);q=0\.9"
 _CHROME: Final = (
     r"Mozilla/5\.0 \((Windows NT 10\.0; Win64; x64|Macintosh; Intel Mac OS X 10_15_7|X11; Linux x86_64)\) "
     r"AppleWebKit/537\.36 \(KHTML, like Gecko\) Chrome/1(3[6-9]|4[0-4])\.0\.0\.0 Safari/537\.36"
@@ -71,7 +79,7 @@ def _chrome_post() -> str:
         r"Accept: \*/\*",
         "Origin: null",
         "Accept-Encoding: gzip, deflate",
-        f"Accept-Language: {_LANGUAGE}",
+        f"Accept-Language: {_CHROME_LANGUAGE}",
     )
 
 
@@ -100,7 +108,7 @@ def _safari_post() -> str:
         r"Accept: \*/\*",
         f"User-Agent: {_SAFARI}",
         LARGE,
-        f"Accept-Language: {_LANGUAGE}",
+        f"Accept-Language: {_SAFARI_LANGUAGE}",
         "Accept-Encoding: gzip, deflate",
     )
 
@@ -165,7 +173,7 @@ def _chrome_get() -> str:
         r"Accept: text/html,application/xhtml\+xml,application/xml;q=0\.9,image/avif,image/webp,image/apng,"
         r"\*/\*;q=0\.8,application/signed-exchange;v=b3;q=0\.7",
         "Accept-Encoding: gzip, deflate",
-        f"Accept-Language: {_LANGUAGE}",
+        f"Accept-Language: {_CHROME_LANGUAGE}",
     )
 
 
@@ -187,7 +195,7 @@ def _curl_get() -> str:
     return _head(
         f"GET {_PATH} HTTP/1\\.1",
         f"Host: {_HOST}",
-        r"User-Agent: curl/(7\.88\.1|8\.5\.0|8\.[79]\.1|8\.1[0-6]\.[01])",
+        r"User-Agent: curl/(7\.88\.1|8\.(5\.0|[79]\.1|1[0-24]\.[01]|1[356]\.0))",
         r"Accept: \*/\*",
     )
 
@@ -218,7 +226,7 @@ def answer(framing: str) -> str:
     return _one_of(
         _head(
             *start,
-            r"Server: nginx(/1\.2[246-9]\.[0-3])?",
+            r"Server: nginx(/1\.(22\.[01]|24\.0|26\.[0-3]|27\.[0-5]|28\.0|29\.[0-3]))?",
             f"Content-Type: {types}",
             framing,
             "Connection: keep-alive",
@@ -226,7 +234,8 @@ def answer(framing: str) -> str:
         ),
         _head(
             *start,
-            r"Server: Apache(/2\.4\.(5[2-9]|6[0-5]) \((Debian|Ubuntu|Unix)\))?",
+            r"Server: Apache(/2\.4\.(5[2-9]|6[0-5]) \(Unix\)|/2\.4\.(5[4679]|6[1-5]) \(Debian\)"
+            r"|/2\.4\.(5[2578]|6[2-4]) \(Ubuntu\))?",
             "Cache-Control: (no-store|no-cache|private)",
             framing,
             "Keep-Alive: timeout=5, max=(100|[5-9][0-9])",
@@ -234,3 +243,25 @@ def answer(framing: str) -> str:
             f"Content-Type: {types}",
         ),
     )
+
+
+_HOST_LINE: Final = re.compile(rb"\r\n[Hh]ost: [^\r\n]+")
+_SERVER_LINE: Final = re.compile(rb"\r\nServer: (nginx|Apache)[^\r\n]*")
+
+
+def with_port(head: bytes, port: int) -> bytes:
+    """Return the head of a request to this port: programs name it behind the host, unless it is 80."""
+    return head if port == 80 else _HOST_LINE.sub(rb"\g<0>:%d" % port, head, count=1)
+
+
+def with_date(head: bytes, now: float) -> bytes:
+    """Return the head of an answer that is given `now`, in seconds since 1970.
+
+    A date is what every web server says (RFC 9110 §6.6.1): nginx behind its name, Apache before it.
+    """
+    date = b"\r\nDate: " + formatdate(now, usegmt=True).encode()
+
+    def beside(server: re.Match[bytes]) -> bytes:
+        return server[0] + date if server[1] == b"nginx" else date + server[0]
+
+    return _SERVER_LINE.sub(beside, head, count=1)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from headrace.base.errors import DocumentError
 from headrace.base.rng import Rng
+from headrace.obfuscation.http_heads import with_date, with_port
 from headrace.obfuscation.preamble import MAX_NAME_SIZE, MAX_SEARCH, TERMINATOR_SIZE
 from headrace.obfuscation.regex_sample import longest, most_steps, sample
 from headrace.obfuscation.regex_syntax import Node, parse
@@ -44,6 +45,7 @@ class PrefixSpecs:
     split_delay: tuple[float, float] = (0.0, 0.0)  # seconds, least and most
     framed: frozenset[str] = frozenset()  # specs after which everything is framed
     joined: frozenset[str] = frozenset()  # specs that are sent together with what follows them
+    completed: frozenset[str] = frozenset()  # HTTP heads that lack what no expression knows: port, and time
     padding: tuple[int, int] | None = None  # bytes behind a prefix, least and most; None leaves it to others
 
     @classmethod
@@ -56,6 +58,7 @@ class PrefixSpecs:
         split_delay: tuple[float, float] = (0.0, 0.0),
         framed: frozenset[str] = frozenset(),
         joined: frozenset[str] = frozenset(),
+        completed: frozenset[str] = frozenset(),
         padding: tuple[int, int] | None = None,
     ) -> "PrefixSpecs":
         """Make a table from regular expressions by spec name.
@@ -75,7 +78,7 @@ class PrefixSpecs:
             raise DocumentError("the prefix probability must be from 0 to 1")
         if not 0 <= split_delay[0] <= split_delay[1] <= MAX_DELAY:
             raise DocumentError(f"prefix split delays must rise and stay within 0 and {MAX_DELAY} seconds")
-        return cls(patterns, scoped, probability, split_delay, framed, joined, padding)
+        return cls(patterns, scoped, probability, split_delay, framed, joined, completed, padding)
 
     def draw(self, port: int, rng: Rng) -> ClientPrefix | None:
         """Choose what a dial to `port` starts with; None means no prefix this time.
@@ -88,12 +91,21 @@ class PrefixSpecs:
         name = rng.choice(names)
         joined = name in self.joined
         delay = 0.0 if joined else self.draw_delay(rng)
-        return ClientPrefix(name, sample(self.patterns[name], rng), delay, name in self.framed, joined)
+        data = sample(self.patterns[name], rng)
+        if name in self.completed:
+            data = with_port(data, port)
+        return ClientPrefix(name, data, delay, name in self.framed, joined)
 
-    def generate(self, name: str, rng: Rng) -> bytes | None:
-        """Return a random prefix of the spec called `name`, None when there is no such spec."""
+    def generate(self, name: str, rng: Rng, now: float = 0.0) -> bytes | None:
+        """Return a random prefix of the spec called `name`, None when there is no such spec.
+
+        It is an answer given `now`, in seconds since 1970.
+        """
         pattern = self.patterns.get(name)
-        return None if pattern is None else sample(pattern, rng)
+        if pattern is None:
+            return None
+        data = sample(pattern, rng)
+        return with_date(data, now) if name in self.completed else data
 
     def draw_delay(self, rng: Rng) -> float:
         """Return the seconds to wait between a prefix and the rest, uniform in the configured range."""

@@ -84,8 +84,8 @@ class ServerObfuscator:
     """Checks a client's preamble and makes the answer to it.
 
     `keyword` is the server's obfuscation key as raw text. `seen` records a seed and says whether it was there
-    already. Our padding is uniform in the given range of bytes. Raises LocalProtocolError when the range is
-    not within 2 and 8,192.
+    already. Our padding is uniform in the given range of bytes. An HTTP answer is dated `now`, in seconds
+    since 1970. Raises LocalProtocolError when the range is not within 2 and 8,192.
     """
 
     def __init__(
@@ -97,6 +97,7 @@ class ServerObfuscator:
         *,
         min_padding: int = MIN_SERVER_PADDING,
         max_padding: int = MAX_PADDING,
+        now: float = 0.0,
     ) -> None:
         if not MIN_SERVER_PADDING <= min_padding <= max_padding <= MAX_PADDING:
             raise LocalProtocolError(
@@ -107,6 +108,7 @@ class ServerObfuscator:
         self._seen = seen
         self._specs = prefix_specs
         self._padding_range = min_padding, max_padding
+        self._now = now
 
         self._buffer = bytearray()
         self._wanted = HEAD_SIZE  # bytes that the next step takes
@@ -197,7 +199,7 @@ class ServerObfuscator:
         lead = b""
         delay = 0.0
         if name is not None:
-            prefix = self._specs.generate(name, rng)
+            prefix = self._specs.generate(name, rng, self._now)
             if prefix is None:
                 name, prefix = "", b""
             segments.append(prefix)

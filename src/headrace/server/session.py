@@ -47,7 +47,14 @@ class Session:
         shared = worker.shared
         self._patience = shared.patience.draw(shared.rng)
         layer = protocol.server_layer(
-            ServerSide(shared.keyword, shared.rng, shared.prefixes, shared.seen, shared.config.padding)
+            ServerSide(
+                shared.keyword,
+                shared.rng,
+                shared.prefixes,
+                shared.seen,
+                shared.config.padding,
+                shared.clock.time(),
+            )
         )
         self._fronted: FrontedLayer | None = None
         if worker.front is not None and protocol.hide_lengths:

@@ -30,13 +30,17 @@ class ClientSide:
 
 @dataclass(frozen=True, slots=True)
 class ServerSide:
-    """What a server's layer is made from. `seen` records a seed and tells whether it was there already."""
+    """What a server's layer is made from. `seen` records a seed and tells whether it was there already.
+
+    `now` is when the connection came, in seconds since 1970.
+    """
 
     keyword: bytes
     rng: Rng
     prefixes: PrefixSpecs
     seen: Callable[[bytes], bool]
     padding: tuple[int, int] = (MIN_SERVER_PADDING, MAX_PADDING)
+    now: float = 0.0
 
 
 class TunnelProtocol(ABC):

@@ -35,7 +35,13 @@ class _ServerLayer:
     def __init__(self, side: ServerSide) -> None:
         least, most = side.padding
         self._obfuscator = ServerObfuscator(
-            side.keyword, side.rng, side.seen, side.prefixes, min_padding=least, max_padding=most
+            side.keyword,
+            side.rng,
+            side.seen,
+            side.prefixes,
+            min_padding=least,
+            max_padding=most,
+            now=side.now,
         )
 
     def connected(self) -> None:

@@ -15,6 +15,7 @@ from headrace.obfuscation.prefix import ClientPrefix
 COUNT = 500
 HTTP = [name for name in CLIENT_SPECS if name.startswith("http")]
 KEYWORD = b"8f" * 32
+NOW = 784_111_777.0  # the example of RFC 9110
 
 
 def drawn(name: str, count: int = COUNT) -> list[ClientPrefix]:
@@ -28,7 +29,7 @@ def requests(name: str) -> list[bytes]:
 
 def answers(name: str) -> list[bytes]:
     specs, rng = default_server_prefixes(), SeededRng(name)
-    return [data for _ in range(COUNT) if (data := specs.generate(name, rng))]
+    return [data for _ in range(COUNT) if (data := specs.generate(name, rng, NOW))]
 
 
 def headers(event: h11.Request | h11.Response) -> dict[bytes, bytes]:
@@ -82,6 +83,30 @@ def test_answers_are_well_formed_and_of_the_same_kind(name: str) -> None:
         assert event.status_code == 200
         assert framing(headers(event)) == ("chunked" if name in FRAMED else "large")
         assert {b"server", b"content-type", b"connection"} <= set(headers(event))
+
+
+@pytest.mark.parametrize("port", [80, 443, 4001])
+@pytest.mark.parametrize("name", HTTP)
+def test_a_request_names_the_port_it_goes_to(name: str, port: int) -> None:
+    prefix = default_prefixes((name,)).draw(port, SeededRng(port))
+    assert prefix is not None
+    host = headers(request(prefix.data))[b"host"]
+    assert re.fullmatch(rb"[a-z1-9.]+" + (b"" if port == 80 else b":%d" % port), host)
+
+
+@pytest.mark.parametrize("name", HTTP)
+def test_an_answer_has_the_date_where_its_server_has_it(name: str) -> None:
+    for data in answers(name):
+        lines = data.split(b"\r\n")
+        place = lines.index(b"Date: Sun, 06 Nov 1994 08:49:37 GMT")
+        assert lines[place - 1].startswith(b"Server: nginx") or lines[place + 1].startswith(b"Server: Apache")
+
+
+def test_answers_of_the_operator_stay_as_they_are() -> None:
+    ours = SERVER_SPECS["http-get"][0][1]
+    specs = default_server_prefixes({"http-post": r"HTTP/1\.1 200 OK\r\nServer: nginx\r\n", "http-get": ours})
+    assert specs.generate("http-post", SeededRng(1), NOW) == b"HTTP/1.1 200 OK\r\nServer: nginx\r\n"
+    assert b"\r\nDate: " in (specs.generate("http-get", SeededRng(1), NOW) or b"")
 
 
 @pytest.mark.parametrize("name", HTTP)
