@@ -29,8 +29,9 @@ _PATH: Final = (
     r"/[A-Za-z0-9_-]{19,32}(/[a-z]{4,10})?"
     r"\?(token|key|sig|session|upload_id|part)=[A-Za-z][A-Za-z0-9]{22,270}"
 )
+#: No digits: in front of a port, nDPI takes them for a sign of a name that a program made up.
 _HOST: Final = (
-    r"(static|media|files|upload|cdn|img|data|sync)[1-9]?\."
+    r"(static|media|files|upload|cdn|img|data|sync|assets|content|photos|archive|backup|share|video|store)\."
     r"(north|river|stone|maple|bright|silver|clear|open|swift|prime|blue|green)"
     r"(cloud|works|media|store|lab|host|drive|space|link|point)\.(com|net|org)"
 )
