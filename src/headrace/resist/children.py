@@ -41,6 +41,17 @@ class Child:
         """What else it prints is of no interest, and must not fill its pipe."""
         self._drain = asyncio.get_running_loop().create_task(self._read_on())
 
+    async def last_words(self) -> tuple[int, str]:
+        """Ask it to end; return its exit status, and what it has said since `says`."""
+        with suppress(ProcessLookupError):
+            self._process.terminate()
+        try:
+            async with asyncio.timeout(_END):
+                told, _ = await self._process.communicate()
+        except TimeoutError:
+            raise OperatorError(f"{self._name} does not end") from None
+        return self._process.returncode or 0, told.decode("utf-8", "replace")
+
     async def end(self) -> None:
         """Ask it to end; insist if that does not help."""
         for ask in (self._process.terminate, self._process.kill):
@@ -60,7 +71,8 @@ class Child:
         return line
 
     async def _read_on(self) -> None:
-        while await self._line():
+        assert self._process.stdout is not None
+        while await self._process.stdout.read(_LONGEST_LINE):  # by lines, too long a one would end it
             pass
 
 
@@ -77,7 +89,11 @@ async def running(*command: str | Path, directory: Path) -> AsyncIterator[Child]
 async def complete(*command: str | Path, directory: Path) -> None:
     """Run a command to its end. Raises OperatorError with what it said if it fails."""
     process = await _start(*command, directory=directory)
-    told, _ = await process.communicate()
+    try:
+        told, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
     if process.returncode:
         raise OperatorError(f"{Path(command[0]).name} failed: {told.decode(errors='replace').strip()[-300:]}")
 

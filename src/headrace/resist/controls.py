@@ -34,22 +34,11 @@ async def capture_controls(directory: Path, rng: Rng) -> dict[str, Sample]:
     samples = {}
     for name, start in CONTROLS.items():
         pcap = directory / f"control-{name}.pcap"
-        async with start(rng) as (port, connect):
-            async with _capturing(pcap, port):
-                for _ in range(COUNT):
-                    await connect()
+        async with start(rng) as (port, connect), capture(pcap, [port]):
+            for _ in range(COUNT):
+                await connect()
         samples[name] = Sample(pcap, read_flows(pcap, [port]))
     return samples
-
-
-@asynccontextmanager
-async def _capturing(pcap: Path, port: int) -> AsyncIterator[None]:
-    watching = capture(pcap, [port])
-    await asyncio.to_thread(watching.__enter__)
-    try:
-        yield
-    finally:
-        await asyncio.to_thread(watching.__exit__, None, None, None)
 
 
 Started = tuple[int, Callable[[], Awaitable[None]]]

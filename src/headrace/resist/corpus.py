@@ -105,7 +105,7 @@ async def _exchanges(directory: Path, count: int, rng: Rng, tell: Tell) -> Corpu
         while (done := _size(corpus)) < count:
             tell("ordinary exchanges", done, count)
             file = directory / "exchanges.pcap"
-            with capture(file, list(owner), kept=HEADERS):
+            async with capture(file, list(owner), kept=HEADERS):
                 for i, name in enumerate(names):
                     bases = [f"http://{{}}:{ports[i]}" for ports in (sites.nginx, sites.python)]
                     await _exchange(name, bases, BATCH // len(names), rng)
@@ -144,7 +144,7 @@ async def _record(
 ) -> None:
     file = directory / "handshakes.pcap"
     versions = {site.port: site.version for site in sites.tls}
-    with capture(file, list(versions), kept=HEADERS):
+    async with capture(file, list(versions), kept=HEADERS):
         await traffic
     for flow in read_sizes(file, versions.keys()):
         kind = "TLS 1.2" if versions[flow.port] is TLSVersion.TLSv1_2 else "TLS 1.3"

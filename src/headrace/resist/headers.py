@@ -1,6 +1,6 @@
 """Captures of which only the packets' headers were kept: all that an observer of sizes needs.
 
-    with capture(file, ports, kept=HEADERS):
+    async with capture(file, ports, kept=HEADERS):
         ...
     for flow in read_sizes(file, ports): ...
 

@@ -68,7 +68,7 @@ async def load_pages(
             while (done := len(flows[kind])) < count:
                 tell(f"pages, {mode}, {kind}", done, count)
                 file = directory / "pages.pcap"
-                with capture(file, [server.port], kept=HEADERS):
+                async with capture(file, [server.port], kept=HEADERS):
                     await clients.connect(min(BATCH, count - done), lambda: None)
                 flows[kind] += [
                     on_ethernet(flow.sizes)[:KEPT_SEGMENTS] for flow in read_sizes(file, [server.port])

@@ -197,7 +197,7 @@ class _Captures:
         for first in range(0, connections, BATCH):
             name = subject.name.replace(", ", "-")  # to nfstream, a comma divides names
             pcap = self._directory / f"{name}-{first}.pcap"
-            with capture(pcap, [subject.port]):
+            async with capture(pcap, [subject.port]):
                 await subject.connect(min(BATCH, connections - first), one_more)
             sample = Sample(pcap, read_flows(pcap, [subject.port]), subject.http, subject.framed)
             self._judge.look(subject.name, sample)
