@@ -124,7 +124,7 @@ def resist(
     def keep_rows() -> None:
         """Write what there is: a long measurement that is broken off has not been for nothing."""
         if json_file is not None:
-            json_file.write_bytes(msgspec.json.format(msgspec.json.encode(rows)) + b"\n")
+            json_file.write_bytes(msgspec.json.format(msgspec.json.encode(report.documents(rows))) + b"\n")
         if markdown is not None:
             markdown.write_text(report.markdown(rows))
 
@@ -149,7 +149,7 @@ def resist(
     finally:
         if rows:
             Console(width=None if sys.stdout.isatty() else 200).print(table(rows))
-    sys.exit(0 if all(row.met is not False and (row.ran or not row.bar) for row in rows) else 1)
+    sys.exit(0 if rows and all(row.verdict is not False and (row.ran or not row.bar) for row in rows) else 1)
 
 
 def table(rows: "list[Row]") -> "Table":

@@ -212,6 +212,7 @@ class FirstFlights:
                 version="rule",
                 seed=seed,
                 note="; ".join([str(ordinary), *map(str, found[:3])]),
+                of_sample=False,
             ),
             Row(
                 detector="F4 learned",

@@ -96,4 +96,5 @@ class RandomParts:
             version=f"scipy {scipy.__version__}, {LEARNER_VERSION}",
             seed=self._seed,
             note="; ".join(f"{measure.name}: {measure.detail}" for measure in told),
+            of_sample=False,
         )

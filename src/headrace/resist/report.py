@@ -4,10 +4,10 @@ A detector that does not flag what it must flag proves nothing: with a failed co
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import asdict, dataclass
+from typing import Any, Final
 
-__all__ = ["COLUMNS", "Row", "cells", "markdown", "upper_bound"]
+__all__ = ["COLUMNS", "Row", "cells", "documents", "markdown", "upper_bound"]
 
 COLUMNS: Final = (
     *("detector", "traffic", "sample", "hits", "at most", "bar", "met"),
@@ -17,7 +17,7 @@ COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the table. `met` is None where there is no bar, or where the detector did not run."""
+    """A line of the table. `met` is what the hits say of the bar, None without one; see `verdict`."""
 
     detector: str  #: "F1 paper, up"
     subject: str  #: whose traffic: "http-post", "bare", "stock pair", …
@@ -30,6 +30,8 @@ class Row:
     version: str  #: the detector's
     seed: int
     note: str = ""
+    missing: int = 0  #: connections that were made, and are not in the sample, or not whole
+    of_sample: bool = True  #: whether hits are some of the sample; if not, they are no share of it
 
     @property
     def ran(self) -> bool:
@@ -37,9 +39,16 @@ class Row:
         return self.control_ok and self.sample > 0
 
     @property
-    def bound(self) -> float:
-        """The share of hits that there may be at most, at 95 %."""
-        return upper_bound(self.hits, self.sample)
+    def verdict(self) -> bool | None:
+        """Whether the bar is met, by a whole sample; None where there is no bar, or nothing ran."""
+        if self.met is None or not self.ran:
+            return None
+        return self.met and not self.missing
+
+    @property
+    def bound(self) -> float | None:
+        """The share of hits that there may be at most, at 95 %; None if they are no share."""
+        return upper_bound(self.hits, self.sample) if self.of_sample and self.sample else None
 
 
 def upper_bound(hits: int, sample: int) -> float:
@@ -58,14 +67,19 @@ def cells(row: Row) -> tuple[str, ...]:
         row.subject,
         f"{row.sample:,}",
         f"{row.hits:,}",
-        f"{100 * row.bound:.3g} %" if row.sample else "",
+        "" if row.bound is None else f"{100 * row.bound:.3g} %",
         row.bar,
-        "not run" if not row.ran else "" if row.met is None else "yes" if row.met else "NO",
+        "not run" if not row.ran else {None: "", True: "yes", False: "NO"}[row.verdict],
         row.control,
         row.version,
         str(row.seed),
-        row.note,
+        "; ".join(filter(None, (f"{row.missing:,} missing" if row.missing else "", row.note))),
     )
+
+
+def documents(rows: Iterable[Row]) -> list[dict[str, Any]]:
+    """Return the table as other programs have it: a mapping each, with the bound and what the bar comes to."""
+    return [{**asdict(row), "ran": row.ran, "met": row.verdict, "at_most": row.bound} for row in rows]
 
 
 def markdown(rows: Iterable[Row]) -> str:

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from headrace.base.errors import OperatorError
 from headrace.cli.root import headrace
 from headrace.resist import suite
-from headrace.resist.report import COLUMNS, Row, cells, markdown
+from headrace.resist.report import COLUMNS, Row, cells, documents, markdown
 from headrace.resist.suite import MEASURES, Tell, Wanted
 
 
@@ -48,12 +48,19 @@ LAST = "the last before it breaks off"
         (row(met=None, bar=""), 0),
         (row(3, met=False), 1),
         (row(met=None, control_ok=False), 1),
+        (row(met=True, control_ok=False), 1),
+        (replace(row(), missing=1), 1),
+        (replace(row(met=None, bar=""), missing=1), 0),
         (row(met=None, control_ok=False, bar=""), 0),
     ],
 )
 def test_the_exit_code_says_whether_all_bars_are_met(answers: list[Row], found: Row, code: int) -> None:
     answers.append(found)
     assert CliRunner().invoke(headrace, ["resist"]).exit_code == code
+
+
+def test_no_row_at_all_is_no_success(answers: list[Row]) -> None:
+    assert CliRunner().invoke(headrace, ["resist"]).exit_code == 1
 
 
 def test_the_table_is_written_in_every_form(answers: list[Row], tmp_path: Path) -> None:
@@ -83,9 +90,25 @@ def test_what_did_not_run_does_not_look_as_if_it_had() -> None:
     shown = dict(zip(COLUMNS, cells(row(met=True, control_ok=False)), strict=True))
     assert (shown["met"], shown["at most"]) == ("not run", "0.03 %")
     assert cells(Row("F2a", "bare", 0, 0, "none", None, "", False, "", 1))[4] == ""
+    (document,) = documents([row(met=True, control_ok=False)])
+    assert (document["ran"], document["met"]) == (False, None)
+
+
+def test_a_sample_that_is_not_whole_meets_no_bar() -> None:
+    short = replace(row(), sample=9_998, missing=2, note="HTTP 9,998")
+    shown = dict(zip(COLUMNS, cells(short), strict=True))
+    assert (shown["met"], shown["note"]) == ("NO", "2 missing; HTTP 9,998")
+    assert documents([short])[0]["met"] is False
+
+
+def test_hits_that_are_no_connections_have_no_bound() -> None:
+    measures = replace(row(1, met=False), of_sample=False)
+    assert cells(measures)[4] == ""
+    assert [each["at_most"] for each in documents([measures, row(10_000)])] == [None, 1.0]
 
 
 def test_what_is_wanted(answers: list[Row]) -> None:
+    answers.append(row())
     for words in ([], ["--size", "release", "--only", "F1, F7", "--modes", "bare", "--seed", "5"]):
         assert CliRunner().invoke(headrace, ["resist", *words]).exit_code == 0
     assert (asked[0].connections, asked[0].measures, asked[0].pieces) == (300, frozenset(MEASURES), (2, 3, 7))

@@ -198,6 +198,7 @@ def _work_rows(share: float, rng: Rng, seed: int) -> list[Row]:
             version=VERSION,
             seed=seed,
             note=note,
+            of_sample=False,
         )
         for detector, (value, most, note, bar) in found.items()
     ]

@@ -155,4 +155,5 @@ def _times(
         version=f"scipy {scipy.__version__}",
         seed=seed,
         note=found,
+        of_sample=False,
     )
