@@ -2,6 +2,7 @@
 
 ssh      SSH in the open, with AES-GCM, whose packet lengths can be walked
 http     ordinary downloads
+broken   downloads of pictures that are none
 numeric  downloads from an address without a name
 random   random bytes both ways
 opcodes  messages that begin as OpenVPN's do
@@ -25,6 +26,8 @@ COUNT: Final = 20
 _DOWNLOAD: Final = 120_000
 _MESSAGES: Final = 60
 _OPENVPN: Final = (0x20, 0x28, 0x30, 0x38, 0x40, 0x48)
+#: A PNG file whose first part is longer than all of it.
+_BROKEN: Final = b"\x89PNG\r\n\x1a\n\xff\xff\xff\xffIHDR"
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter, Rng], Awaitable[None]]
 
@@ -82,12 +85,14 @@ async def _ssh(rng: Rng) -> AsyncIterator[Started]:
 
 
 @asynccontextmanager
-async def _http(rng: Rng, host: str = "files.example.org") -> AsyncIterator[Started]:
+async def _http(
+    rng: Rng, host: str = "files.example.org", kind: str = "application/octet-stream", begins: bytes = b""
+) -> AsyncIterator[Started]:
     import aiohttp
     from aiohttp import web
 
     async def answer(request: web.Request) -> web.Response:
-        return web.Response(body=rng.bytes(_DOWNLOAD), content_type="application/octet-stream")
+        return web.Response(body=begins + rng.bytes(_DOWNLOAD), content_type=kind)
 
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", answer)
@@ -153,6 +158,7 @@ async def _answer_in_opcodes(reader: asyncio.StreamReader, writer: asyncio.Strea
 CONTROLS: Final[dict[str, Callable[[Rng], Any]]] = {
     "ssh": _ssh,
     "http": _http,
+    "broken": partial(_http, kind="image/png", begins=_BROKEN),
     "numeric": partial(_http, host="127.0.0.1"),
     "random": _raw(_pour_random, _pour_random),
     "opcodes": _raw(_ask_in_opcodes, _answer_in_opcodes),

@@ -16,6 +16,7 @@ __all__ = ["NdpiReader", "NdpiRisks", "Nfstream", "Tshark"]
 
 T = TypeVar("T")
 
+#: Seconds that a program has for a capture.
 _TIMEOUT: Final = 600
 _FLOW: Final = re.compile(
     r"TCP \S+:(\d+) <-> \S+:(\d+) \[proto: [\d.]+/([^\]]+)\](?:\[[^\]]*\])*?\[Confidence: ([^\]]+)\](.*)"
@@ -45,9 +46,9 @@ class NdpiRisks(NdpiReader):
     control = "numeric"
 
     def flags(self, sample: Sample) -> list[bool]:
-        """Say of each connection whether it has such a risk."""
+        """Say of each connection whether it has such a risk, or was not even seen."""
         found = {ports: not risks <= _ORDINARY_RISKS for ports, (_, risks) in _read(sample).items()}
-        return _of_flows(sample, found, False)
+        return _of_flows(sample, found, True)
 
 
 class Nfstream:
@@ -78,23 +79,28 @@ class Tshark:
         return f"tshark {_run('tshark', '--version').split()[2]}"
 
     def classes(self, sample: Sample) -> list[str]:
-        shown = ("http.request", "http.response", "ssh", "http and _ws.malformed")
-        streams = [self._streams(sample, each) for each in shown]
-        request, response, ssh, malformed = streams
+        told = _run("tshark", "-n", "-r", str(sample.pcap), "-Y", _SHOWN, "-T", "fields", *_FIELDS)
+        found: dict[frozenset[int], set[str]] = {}
+        for line in told.splitlines():
+            source, target, *values = line.split("\t")
+            there = {name for name, value in zip(_SEEN, values, strict=True) if value}
+            if {"http", "_ws.malformed"} <= there:
+                there.add("malformed")
+            found.setdefault(frozenset((int(source), int(target))), set()).update(there)
         return [
-            "malformed" if number in malformed
-            else "SSH" if number in ssh
-            else "HTTP" if number in request and number in response
-            else "half HTTP" if number in request or number in response
+            "malformed" if "malformed" in seen
+            else "SSH" if "ssh" in seen
+            else "HTTP" if {"http.request", "http.response"} <= seen
+            else "half HTTP" if {"http.request", "http.response"} & seen
             else "Unknown"
-            for number in range(len(sample.flows))
+            for seen in _of_flows(sample, found, set())
         ]  # fmt: skip
 
-    def _streams(self, sample: Sample, shown: str) -> set[int]:
-        told = _run("tshark", "-n", "-r", str(sample.pcap), "-Y", shown, "-T", "fields", "-e", "tcp.stream")
-        return {int(number) for line in told.splitlines() for number in line.split(",") if number.isdigit()}
 
-
+#: What is asked of Wireshark: packets that it understands, and as what, by their ports.
+_SHOWN: Final = "http.request or http.response or ssh or (http and _ws.malformed)"
+_SEEN: Final = ("http.request", "http.response", "ssh", "http", "_ws.malformed")
+_FIELDS: Final = tuple(word for name in ("tcp.srcport", "tcp.dstport", *_SEEN) for word in ("-e", name))
 _NFSTREAM: Final = """
 import json, sys
 from nfstream import NFStreamer
@@ -128,9 +134,17 @@ def _run(program: str, *arguments: str, allow: tuple[int, ...] = (0,)) -> str:
     path = shutil.which(program)
     if path is None:
         raise OperatorError(f"{program} is not installed")
-    done = subprocess.run(  # noqa: S603
-        [path, *arguments], capture_output=True, text=True, errors="replace", timeout=_TIMEOUT, check=False
-    )
+    try:
+        done = subprocess.run(  # noqa: S603
+            [path, *arguments],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise OperatorError(f"{program} took longer than {_TIMEOUT} s") from None
     if done.returncode not in allow:
         raise OperatorError(f"{program} failed ({done.returncode}): {done.stderr.strip()[-300:]}")
     return done.stdout

@@ -6,13 +6,14 @@ ordinary flows. Each must first notice most direct handshakes.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from headrace.base.errors import OperatorError
 from headrace.base.rng import Rng
 from headrace.resist.capture import capture
 from headrace.resist.corpus import KEPT_SEGMENTS, Reference, Sizes, Tell
@@ -49,8 +50,12 @@ CONTROL: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class PageFlows:
-    """Tunnels in which pages were loaded: over TLS by one stream or by several, and without TLS."""
+    """Tunnels in which pages were loaded: over TLS by one stream or by several, and without TLS.
 
+    `wanted` is how many of each kind there ought to be.
+    """
+
+    wanted: int
     single: list[Sizes]
     several: list[Sizes]
     plain: list[Sizes]
@@ -65,24 +70,28 @@ async def load_pages(
     async with running_websites(1) as websites:
         for kind, (tls, streams) in kinds.items():
             clients = PageLoads(server, mode, rng, websites, shaped=shaped, tls=tls, streams=streams)
-            while (done := len(flows[kind])) < count:
-                tell(f"pages, {mode}, {kind}", done, count)
+            for first in range(0, count, BATCH):
+                tell(f"pages, {mode}, {kind}", first, count)
                 file = directory / "pages.pcap"
                 async with capture(file, [server.port], kept=HEADERS):
-                    await clients.connect(min(BATCH, count - done), lambda: None)
-                flows[kind] += [
-                    on_ethernet(flow.sizes)[:KEPT_SEGMENTS] for flow in read_sizes(file, [server.port])
-                ]
+                    await clients.connect(min(BATCH, count - first), lambda: None)
+                both_ways = (
+                    flow.sizes for flow in read_sizes(file, [server.port]) if min(flow.sizes, default=0) < 0
+                )
+                flows[kind] += [on_ethernet(sizes)[:KEPT_SEGMENTS] for sizes in both_ways]
                 file.unlink()
-    return PageFlows(**flows)
+            if not flows[kind]:
+                raise OperatorError(f"none of {count} tunnels with pages is in the capture")
+    return PageFlows(count, **flows)
 
 
 def page_rows(subject: str, pages: PageFlows, reference: Reference, seed: int) -> list[Row]:
     """Return the rows of all observers, for pages of one stream and of several."""
-    several = f"{subject}, {SEVERAL} streams"
+    kinds = {subject: pages.single, f"{subject}, {SEVERAL} streams": pages.several}
     return [
-        *handshake_rows(subject, pages.single, pages.plain, reference, seed),
-        *handshake_rows(several, pages.several, pages.plain, reference, seed),
+        replace(row, missing=max(0, pages.wanted - len(flows)))
+        for name, flows in kinds.items()
+        for row in handshake_rows(name, flows, pages.plain, reference, seed)
     ]
 
 

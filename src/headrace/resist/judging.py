@@ -5,7 +5,7 @@ each whether it is suspect.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -53,7 +53,7 @@ DETECTORS: Final = (*(each.id for each in FLAGGERS), *(each.id for each in CLASS
 _TOLD: Final[Mapping[str, Mapping[str, str]]] = {
     "F2a": {"ssh": "SSH", "http": "HTTP"},
     "F2b": {"ssh": "SSH", "http": "HTTP"},
-    "F2c": {"http": "HTTP"},
+    "F2c": {"http": "HTTP", "broken": "malformed"},
     "F2d": {"http": "HTTP", "random": "Unknown"},
     "F2e": {"ssh": "SSH", "random": "Unknown"},
     "F2f": {"http": "HTTP", "random": "Unknown"},
@@ -71,6 +71,7 @@ class _Tally:
     sample: int = 0
     hits: int = 0
     said: Counter[str] = field(default_factory=Counter)
+    unasked: int = 0  #: connections whose client's port says it all
 
 
 class Judge:
@@ -91,7 +92,8 @@ class Judge:
             if classifier.id not in self._broken:
                 fine = _fine(classifier.id, sample)
                 classes = _classes(classifier, sample)
-                self._count(classifier.id, subject, [each not in fine for each in classes], classes)
+                unasked = len(sample.flows) - len(classes)
+                self._count(classifier.id, subject, [each not in fine for each in classes], classes, unasked)
         for flagger in self._flaggers:
             if flagger.id not in self._broken:
                 self._count(flagger.id, subject, flagger.flags(sample))
@@ -101,16 +103,21 @@ class Judge:
         detectors: list[Classifier | Flagger] = [*self._flaggers, *self._classifiers]
         return [self._row(each, subject, each.id.split()[0] in barred) for each in detectors]
 
-    def _count(self, detector: str, subject: str, hits: list[bool], said: list[str] | None = None) -> None:
+    def _count(
+        self, detector: str, subject: str, hits: list[bool], said: Sequence[str] = (), unasked: int = 0
+    ) -> None:
         tally = self._tallies.setdefault((detector, subject), _Tally())
         tally.sample += len(hits)
         tally.hits += sum(hits)
-        tally.said.update(said or ())
+        tally.said.update(said)
+        tally.unasked += unasked
 
     def _row(self, detector: Classifier | Flagger, subject: str, barred: bool) -> Row:
         tally = self._tallies.get((detector.id, subject), _Tally())
         control, control_ok = self._controls[detector.id]
-        said = ", ".join(f"{name} {count:,}" for name, count in tally.said.most_common(4))
+        said = [f"{name} {count:,}" for name, count in tally.said.most_common(4)]
+        if tally.unasked:
+            said.append(f"{tally.unasked:,} not asked, for their port")
         return Row(
             detector=detector.id,
             subject=subject,
@@ -122,7 +129,7 @@ class Judge:
             control_ok=control_ok,
             version=detector.version() if detector.id not in self._broken else "",
             seed=self._seed,
-            note=self._broken.get(detector.id, said),
+            note=self._broken.get(detector.id, ", ".join(said)),
         )
 
     def _control_of_classifier(
@@ -159,6 +166,6 @@ def _fine(detector: str, sample: Sample) -> frozenset[str]:
     """Return what a classifier may say of a sample."""
     if detector in _SAY_HTTP:
         return frozenset(("HTTP",) if sample.http else ("Unknown",))
-    if detector == "F2c":
+    if detector == "F2c" and sample.http:
         return frozenset(("HTTP",) if sample.framed else ("Unknown", "HTTP", "half HTTP"))
     return frozenset(("Unknown",))

@@ -78,7 +78,7 @@ def cells(row: Row) -> tuple[str, ...]:
 
 
 def documents(rows: Iterable[Row]) -> list[dict[str, Any]]:
-    """Return the table as other programs have it: a mapping each, with the bound and what the bar comes to."""
+    """Return the table as other programs have it: mappings, with the bound, and what the bar comes to."""
     return [{**asdict(row), "ran": row.ran, "met": row.verdict, "at_most": row.bound} for row in rows]
 
 

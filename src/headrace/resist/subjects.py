@@ -29,6 +29,7 @@ from headrace.obfuscation.default_prefix import CLIENT_SPECS, FRAMED, default_pr
 from headrace.obfuscation.prefix import PrefixSpecs
 from headrace.resist.at_once import at_once
 from headrace.resist.children import running
+from headrace.resist.flows import Flow
 from headrace.resist.ports import unused_ports
 from headrace.server.generate import CONFIG_FILE, generate_server
 from headrace.ssh.liveness import LivenessRequest
@@ -49,7 +50,10 @@ Progress = Callable[[], None]
 
 
 class Subject(ABC):
-    """Something whose connections are captured. `http` says that they are to pass for HTTP."""
+    """Something whose connections are captured. `http` says that they are to pass for HTTP.
+
+    `framed` says that they are to pass for it to the end.
+    """
 
     name: str
     port: int  #: where its server listens
@@ -59,6 +63,10 @@ class Subject(ABC):
     @abstractmethod
     async def connect(self, count: int, done: Progress) -> None:
         """Make so many connections, one after the other or several at once. Raises HeadraceError."""
+
+    def is_whole(self, flow: Flow) -> bool:
+        """Say whether all is there that a connection moves: a capture may have lost some of it."""
+        return bool(flow.first(up=True)) and len(flow.stream(up=False)) >= DOWN[0]
 
 
 class OurServer:

@@ -70,5 +70,5 @@ def test_observers_who_miss_direct_handshakes_prove_nothing(kind: str) -> None:
 
 
 def test_pages_of_several_streams_have_rows_of_their_own() -> None:
-    pages = PageFlows(flows(20), flows(20), [download() for _ in range(20)])
+    pages = PageFlows(21, flows(20), flows(20), [download() for _ in range(20)])
     assert {row.subject for row in page_rows("bare", pages, REFERENCE, 1)} == {"bare", "bare, 3 streams"}

@@ -8,7 +8,7 @@ from headrace.base.errors import OperatorError
 from headrace.base.rng import SeededRng
 from headrace.resist import judging
 from headrace.resist.flows import Flow, Sample, Segment
-from headrace.resist.judging import Judge
+from headrace.resist.judging import Judge, _fine
 from headrace.resist.pattern_rules import PATTERN_RULES
 from headrace.resist.report import Row, upper_bound
 from headrace.resist.walk import Walk
@@ -62,6 +62,22 @@ def test_classifiers_are_not_asked_of_clients_whose_port_they_go_by() -> None:
         "F2d": (3, 0),
         "F2e": (3, 0),
     }
+    assert rows(judge)["F2d"].note == "HTTP 3, 1 not asked, for their port"
+
+
+@pytest.mark.parametrize(
+    ("detector", "http", "framed", "fine"),
+    [
+        ("F2a", False, False, {"Unknown"}),
+        ("F2a", True, False, {"HTTP"}),
+        ("F2c", False, False, {"Unknown"}),
+        ("F2c", True, False, {"Unknown", "HTTP", "half HTTP"}),
+        ("F2c", True, True, {"HTTP"}),
+        ("F2e", True, True, {"Unknown"}),
+    ],
+)
+def test_what_a_classifier_may_say(detector: str, http: bool, framed: bool, fine: set[str]) -> None:
+    assert _fine(detector, Sample(Path(), [], http, framed)) == fine
 
 
 @pytest.mark.parametrize(("control", "blind"), [("ssh", {"F7", "F2e"}), ("http", {"F2d"}), ("random", set())])
