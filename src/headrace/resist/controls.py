@@ -27,7 +27,7 @@ _DOWNLOAD: Final = 120_000
 _MESSAGES: Final = 60
 _OPENVPN: Final = (0x20, 0x28, 0x30, 0x38, 0x40, 0x48)
 #: A PNG file whose first part is longer than all of it.
-_BROKEN: Final = b"\x89PNG\r\n\x1a\n\xff\xff\xff\xffIHDR"
+_BROKEN: Final = b"\x89PNG\r\n\x1a\n\x00\xff\xff\xffIHDR"
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter, Rng], Awaitable[None]]
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final, TypeVar
 
 from headrace.base.errors import OperatorError
@@ -60,7 +61,7 @@ class Nfstream:
         return f"nfstream {importlib.metadata.version('nfstream')}"
 
     def classes(self, sample: Sample) -> list[str]:
-        told = _run(sys.executable, "-c", _NFSTREAM, str(sample.pcap))
+        told = _run(sys.executable, "-P", "-c", _NFSTREAM, sample.pcap.name, place=sample.pcap.parent)
         found = {}
         for source, target, name, sure in json.loads(told.splitlines()[-1]):
             found[frozenset((source, target))] = name if sure else "Unknown"
@@ -79,7 +80,10 @@ class Tshark:
         return f"tshark {_run('tshark', '--version').split()[2]}"
 
     def classes(self, sample: Sample) -> list[str]:
-        told = _run("tshark", "-n", "-r", str(sample.pcap), "-Y", _SHOWN, "-T", "fields", *_FIELDS)
+        told = _run(
+            *("tshark", "-n", "-r", sample.pcap.name, "-Y", _SHOWN, "-T", "fields", *_FIELDS),
+            place=sample.pcap.parent,
+        )
         found: dict[frozenset[int], set[str]] = {}
         for line in told.splitlines():
             source, target, *values = line.split("\t")
@@ -116,11 +120,13 @@ if __name__ == "__main__":
 def _read(sample: Sample) -> dict[frozenset[int], tuple[str, frozenset[str]]]:
     """Return what ndpiReader says by the ports of a connection: its class, and what is risky about it."""
     found = {}
-    for line in _run("ndpiReader", "-d", "-i", str(sample.pcap), "-v", "2").splitlines():
+    # To ndpiReader a comma divides names: the place of a file may have some.
+    told = _run("ndpiReader", "-d", "-i", sample.pcap.name, "-v", "2", place=sample.pcap.parent)
+    for line in told.splitlines():
         if match := _FLOW.search(line):
             source, target, name, confidence, rest = match.groups()
-            told = _RISKS.search(rest)
-            risks = frozenset(told[1].split(" **** ")) if told else frozenset[str]()
+            told_risks = _RISKS.search(rest)
+            risks = frozenset(told_risks[1].split(" **** ")) if told_risks else frozenset[str]()
             found[frozenset((int(source), int(target)))] = name if confidence == "DPI" else "Unknown", risks
     return found
 
@@ -129,14 +135,15 @@ def _of_flows(sample: Sample, found: Mapping[frozenset[int], T], absent: T) -> l
     return [found.get(frozenset((flow.client[1], flow.server[1])), absent) for flow in sample.flows]
 
 
-def _run(program: str, *arguments: str, allow: tuple[int, ...] = (0,)) -> str:
-    """Return what a program says. Raises OperatorError if it is not there, or fails."""
+def _run(program: str, *arguments: str, place: Path | None = None, allow: tuple[int, ...] = (0,)) -> str:
+    """Return what a program says, run in a directory. Raises OperatorError if it is not there, or fails."""
     path = shutil.which(program)
     if path is None:
         raise OperatorError(f"{program} is not installed")
     try:
         done = subprocess.run(  # noqa: S603
             [path, *arguments],
+            cwd=place,
             capture_output=True,
             text=True,
             errors="replace",
