@@ -1,11 +1,12 @@
 """Each detector on made-up connections: it flags what it is for, and nothing beside it."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from headrace.base.rng import SeededRng
-from headrace.resist.alphabet import Alphabet
+from headrace.resist.alphabet import Alphabet, most_pairs
 from headrace.resist.first_packet import RULES, FirstPacketRule
 from headrace.resist.flows import Flow, Sample, Segment
 from headrace.resist.pattern_rules import PATTERN_RULES
@@ -96,6 +97,24 @@ def test_small_alphabets() -> None:
     random = [RNG.bytes(30) for _ in range(60)]
     flows = [flow(*payloads) for payloads in (opcodes, constant, random)]
     assert Alphabet().flags(sample(*flows)) == [True, True, False]
+
+
+def test_an_alphabet_of_any_size_is_found_if_it_is_not_all_values() -> None:
+    """Twenty opcodes, letters, or half of the letters there are: none is there too often on its own."""
+    opcodes, letters = (
+        [bytes((least + RNG.between(0, size - 1),)) + RNG.bytes(30) for _ in range(100)]
+        for least, size in ((0x40, 20), (0x20, 64))
+    )
+    flows = [flow(*payloads) for payloads in (opcodes, letters)]
+    assert Alphabet().flags(sample(*flows)) == [True, True]
+
+
+@pytest.mark.parametrize("count", [2, 10, 40, 100])
+def test_chance_is_not_found(count: int) -> None:
+    """The limit is where a position of random bytes is once in eight millions."""
+    pairs = sorted(sum(n * (n - 1) // 2 for n in Counter(RNG.bytes(count)).values()) for _ in range(5_000))
+    assert pairs[-1] <= most_pairs(count, 1e-6 / 8)
+    assert sum(found > most_pairs(count, 0.05) for found in pairs) <= 5_000 * 0.06
 
 
 def test_few_segments_mean_nothing() -> None:
