@@ -9,6 +9,7 @@ log. No message has room for anything of a single client.
 """
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import AsyncIterator
 from enum import StrEnum
@@ -99,8 +100,9 @@ class WorkerLink:
         return cls(reader, source, asyncio.StreamWriter(transport, protocol, None, loop))
 
     def tell(self, report: Report) -> None:
-        """Send a report; it is not waited for the supervisor to read it."""
-        self._writer.write(msgspec.json.encode(report) + b"\n")
+        """Send a report, which is not waited for; nothing happens when the supervisor is no more."""
+        with contextlib.suppress(RuntimeError):  # which is what uvloop says of a closed pipe
+            self._writer.write(msgspec.json.encode(report) + b"\n")
 
     async def orders(self) -> AsyncIterator[Order]:
         """Yield the supervisor's orders until it is no more: then the worker has to end as well."""
@@ -111,7 +113,5 @@ class WorkerLink:
         """Hear no more; see to it that what was told goes out."""
         self._input.close()
         self._writer.close()
-        try:
+        with contextlib.suppress(OSError):  # nobody is there to hear it
             await self._writer.wait_closed()
-        except OSError:
-            return  # nobody is there to hear it

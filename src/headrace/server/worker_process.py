@@ -46,7 +46,7 @@ class WorkerProcess:
     def write_line(self, line: bytes) -> None:
         """Write a line to it; nothing happens when it has ended."""
         assert self._process.stdin is not None
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, RuntimeError):  # the latter is what uvloop says of a closed pipe
             self._process.stdin.write(line + b"\n")
 
     async def wait(self) -> int:

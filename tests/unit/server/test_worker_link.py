@@ -1,5 +1,7 @@
 """The line between worker and supervisor."""
 
+import asyncio
+
 import msgspec
 import pytest
 from tests.worker_line import worker_line
@@ -44,8 +46,11 @@ async def test_orders_come_one_after_the_other_until_the_supervisor_is_gone() ->
         assert [order async for order in line.link.orders()] == orders
 
 
+@pytest.mark.both_loops
 async def test_nobody_to_hear_it_is_no_failure() -> None:
     async with worker_line() as line:
         pass
+    line.link.tell(Ready())
+    await asyncio.sleep(0)
     line.link.tell(Ready())
     await line.link.close()
