@@ -7,8 +7,7 @@ from typing import Final
 
 import click
 
-from headrace.base.errors import NetworkError
-from headrace.cli.server_place import failed, find, which_server
+from headrace.cli.server_place import running_server, which_server
 from headrace.cli.server_status import show
 
 __all__ = ["drain", "reload", "resume"]
@@ -28,11 +27,8 @@ def reload(config: Path | None, data_directory: Path | None) -> None:
     \b
     headrace server reload --config my-server/psiphond.config
     """
-    with find(config, data_directory) as server:
-        try:
-            outcome = server.reload()
-        except NetworkError as error:
-            failed(error)
+    with running_server(config, data_directory) as server:
+        outcome = server.reload()
     for worker, problem in sorted(outcome.items()):
         click.echo(f"worker {worker}: {f'the old state stays: {problem}' if problem else 'reloaded'}")
     sys.exit(1 if any(outcome.values()) else 0)
@@ -49,14 +45,11 @@ def drain(config: Path | None, data_directory: Path | None, wait: bool) -> None:
     \b
     headrace server drain --config my-server/psiphond.config --wait
     """
-    with find(config, data_directory) as server:
-        try:
-            current = server.drain()
-            while wait and current.figures.established:
-                time.sleep(PERIOD)
-                current = server.status()
-        except NetworkError as error:
-            failed(error)
+    with running_server(config, data_directory) as server:
+        current = server.drain()
+        while wait and current.figures.established:
+            time.sleep(PERIOD)
+            current = server.status()
     show(current)
 
 
@@ -68,9 +61,6 @@ def resume(config: Path | None, data_directory: Path | None) -> None:
     \b
     headrace server resume --config my-server/psiphond.config
     """
-    with find(config, data_directory) as server:
-        try:
-            current = server.resume()
-        except NetworkError as error:
-            failed(error)
+    with running_server(config, data_directory) as server:
+        current = server.resume()
     show(current)

@@ -1,7 +1,9 @@
 """Where a server's files are, and with them the running server: the options that its commands share."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,7 +12,7 @@ from headrace.base.errors import NetworkError, OperatorError
 if TYPE_CHECKING:
     from headrace.server.control_client import RunningServer
 
-__all__ = ["NOT_RUNNING", "config_option", "data_option", "failed", "find", "which_server"]
+__all__ = ["NOT_RUNNING", "config_option", "data_option", "running_server", "which_server"]
 
 NOT_RUNNING = 3
 """The exit code that service managers' commands have for it."""
@@ -42,8 +44,9 @@ def which_server(command: Any) -> Any:
     return command
 
 
-def find(config: Path | None, data_directory: Path | None) -> "RunningServer":
-    """Return the running server. Raises OperatorError if there is none."""
+@contextmanager
+def running_server(config: Path | None, data_directory: Path | None) -> "Iterator[RunningServer]":
+    """Give the running server during the block. Raises OperatorError if there is none, or no answer."""
     from headrace.server.control_client import find_server
 
     if config is None and data_directory is None:
@@ -51,13 +54,9 @@ def find(config: Path | None, data_directory: Path | None) -> "RunningServer":
     directory = data_directory or (config or Path()).parent
     try:
         server = find_server(directory)
+        if server is None:
+            raise OperatorError(f"no server with the data directory {directory} is running", NOT_RUNNING)
+        with server:
+            yield server
     except NetworkError as error:
-        failed(error)
-    if server is None:
-        raise OperatorError(f"no server with the data directory {directory} is running", NOT_RUNNING)
-    return server
-
-
-def failed(error: NetworkError) -> NoReturn:
-    """End with what went wrong between us and the server."""
-    raise OperatorError(str(error), exit_code=1) from error
+        raise OperatorError(str(error), exit_code=1) from error

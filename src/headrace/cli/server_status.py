@@ -2,14 +2,14 @@
 
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import click
 import msgspec
 
-from headrace.base.errors import NetworkError
-from headrace.cli.server_place import failed, find, which_server
+from headrace.cli.server_place import running_server, which_server
 from headrace.server.status import ServerStatus, State
 
 __all__ = ["NOT_SERVING", "SERVING", "show", "status"]
@@ -36,16 +36,12 @@ def status(config: Path | None, data_directory: Path | None, as_json: bool, watc
     headrace server status --config my-server/psiphond.config
     headrace server status --data-directory /var/lib/headrace --json --watch
     """
-    with find(config, data_directory) as server:
-        try:
-            show(current := server.status(), as_json=as_json)
+    with running_server(config, data_directory) as server:
+        show(current := server.status(), as_json=as_json)
+        with suppress(KeyboardInterrupt):  # which is how watching ends
             while watch:
                 time.sleep(PERIOD)
                 show(current := server.status(), as_json=as_json)
-        except NetworkError as error:
-            failed(error)
-        except KeyboardInterrupt:
-            pass
     sys.exit(SERVING if current.state is State.SERVING else NOT_SERVING)
 
 
