@@ -1,8 +1,9 @@
 """F8: few values at one place of every packet, as OpenVPN's opcodes (Xue et al., USENIX Security 2022).
 
 Of the first hundred segments of each direction the values of the first eight bytes are counted, position by
-position. A position is suspect with an alphabet of four to ten values, or if so many of its values are equal
-as chance would have it once in a million. Prefixes and HTTP framing are not looked at: they are to be found.
+position. On loopback a segment may have 64 KB; it is cut as it would be on Ethernet. A position is suspect
+with an alphabet of four to ten values, or if so many of its values are equal as chance would have it once in
+a million. Prefixes and HTTP framing are not looked at: they are to be found.
 
 Too few are counted for a chi-square test, whose statistic is the number of pairs of equal values by another
 name. How many there are by chance is computed, for up to a hundred draws of 256 values.
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headrace.resist.flows import Flow, Sample
+from headrace.resist.shapes import MSS
 
 __all__ = ["Alphabet", "most_pairs", "suspect"]
 
@@ -63,7 +65,7 @@ def suspect(payloads: Sequence[bytes]) -> bool:
 
 @cache
 def most_pairs(draws: int, level: float) -> int:
-    """Return the most pairs of equal values of so many random bytes, up to 100, but for a share of `level`."""
+    """Return the most pairs of equal values of so many random bytes, up to 100, but for a share `level`."""
     return int(np.argmax(_beyond()[draws] < level))
 
 
@@ -93,9 +95,10 @@ def _beyond() -> NDArray[Any]:
 
 
 def _payloads(flow: Flow, sample: Sample, *, up: bool) -> list[bytes]:
-    payloads = [segment.payload for segment in flow.segments if segment.up == up]
+    """Return the payloads of a direction as they would be on Ethernet, behind a prefix, without framing."""
+    payloads = [segment.payload for segment in flow.segments if segment.up == up][sample.http :]
     if sample.framed:
         payloads = [
             payload[head.end() :] if (head := _CHUNK_HEAD.match(payload)) else payload for payload in payloads
         ]
-    return payloads[1:] if sample.http else payloads
+    return [payload[start : start + MSS] for payload in payloads for start in range(0, len(payload), MSS)]

@@ -78,18 +78,18 @@ class RandomParts:
         missed = judge_flaws(300, 5000, level=level, seed=self._seed)
         return [self._row(way, subject, level, missed) for way in self._streams]
 
-    def _row(self, way: str, subject: str, level: float, missed: list[str]) -> Row:
+    def _row(self, way: str, subject: str, level: float, missed: tuple[str, ...]) -> Row:
         streams = self._streams[way]
-        enough = any(len(stream) >= STREAM_MINIMUM for stream in streams)
+        enough = sum(len(stream) >= STREAM_MINIMUM for stream in streams)
         measures = judge_streams(streams, level=level, rng=self._rng) if enough else []
         failed = [measure for measure in measures if not measure.met]
         told = failed or sorted(measures, key=lambda measure: measure.p)[:2]
         return Row(
             detector=f"F3 {way}",
             subject=subject,
-            sample=len(streams) if enough else 0,
+            sample=enough,
             hits=len(failed),
-            bar=f"none of {MEASURES} measures",
+            bar=f"none of {MEASURES} measures, at {MEASURES * level:g} together",
             met=not failed if enough else None,
             control=f"{len(FLAWS) - len(missed)} of {len(FLAWS)} flaws found",
             control_ok=not missed,

@@ -15,6 +15,7 @@ measures are taken over all streams of a direction, each with a level: how often
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any, Final
 
 import numpy as np
@@ -194,9 +195,9 @@ def _fixed_field(head: _Bytes, rng: np.random.Generator) -> None:
     head[24] = 0
 
 
-def _short_period(head: _Bytes, rng: np.random.Generator) -> None:
-    """Repeat one byte of 32 as the 16th behind it."""
-    head[16::32] = head[:-16:32]
+def _short_period(lag: int, head: _Bytes, rng: np.random.Generator) -> None:
+    """Repeat one byte of 32 so many bytes behind it."""
+    head[lag::32] = head[:-lag:32]
 
 
 def _counted(head: _Bytes, rng: np.random.Generator) -> None:
@@ -214,13 +215,14 @@ def _same_nonce(head: _Bytes, rng: np.random.Generator) -> None:
 FLAWS: Final[dict[str, tuple[Callable[[_Bytes, np.random.Generator], None], frozenset[str]]]] = {
     "text": (_low_bits, frozenset({"pooled", "bits"})),
     "field": (_fixed_field, frozenset({"offsets", "learner"})),
-    "period": (_short_period, frozenset({"lag 16"})),
+    **{f"period {lag}": (partial(_short_period, lag), frozenset({f"lag {lag}"})) for lag in LAGS},
     "counted": (_counted, frozenset({"each"})),
     "nonce": (_same_nonce, frozenset({"repeats"})),
 }
 
 
-def judge_flaws(count: int, size: int, *, level: float = LEVEL, seed: int = 0) -> list[str]:
+@cache
+def judge_flaws(count: int, size: int, *, level: float = LEVEL, seed: int = 0) -> tuple[str, ...]:
     """Return the flaws that a measure did not find which must; empty if all is well."""
     missed = []
     for flaw, (_, finders) in FLAWS.items():
@@ -228,7 +230,7 @@ def judge_flaws(count: int, size: int, *, level: float = LEVEL, seed: int = 0) -
         measures = judge_streams(streams, level=level, rng=SeededRng(seed), learn="learner" in finders)
         if not finders <= {measure.name for measure in measures if not measure.met}:
             missed.append(flaw)
-    return missed
+    return tuple(missed)
 
 
 def flawed_streams(flaw: str, count: int, size: int, seed: int) -> list[bytes]:

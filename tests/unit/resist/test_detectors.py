@@ -121,6 +121,11 @@ def test_few_segments_mean_nothing() -> None:
     assert Alphabet().flags(sample(flow(*(RNG.bytes(8) for _ in range(8))))) == [False]
 
 
+def test_segments_are_looked_at_as_on_ethernet() -> None:
+    one = b"".join(b"\x17" + RNG.bytes(1447) for _ in range(40))
+    assert Alphabet().flags(sample(flow(one), flow(RNG.bytes(40 * 1448)))) == [True, False]
+
+
 def test_a_prefix_is_not_counted() -> None:
     one = flow(b"POST " + RNG.bytes(9), *(b"P" + RNG.bytes(9) for _ in range(6)))
     assert Alphabet().flags(sample(one)) == [True]

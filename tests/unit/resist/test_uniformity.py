@@ -46,7 +46,7 @@ def test_a_flaw_is_found_by_the_measures_for_it(flaw: str) -> None:
 
 
 def test_all_flaws_are_found_at_the_level_of_the_suite() -> None:
-    assert judge_flaws(COUNT, SIZE, level=1e-5) == []
+    assert judge_flaws(COUNT, SIZE, level=1e-5) == ()
 
 
 def test_a_string_that_two_streams_share_is_found_whatever_its_offset() -> None:
