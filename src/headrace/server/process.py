@@ -128,13 +128,14 @@ class Process:
     async def _reload(self, worker: Worker) -> str:
         """Read the files again that may change while we run; a bad one changes nothing. Return what is wrong.
 
-        They may be large, and tunnels go on meanwhile: so that happens in a thread.
+        They may be large, and tunnels go on meanwhile: so that happens in a thread, as does finding the line
+        of a mistake.
         """
         async with self._reloading:
             try:
                 worker.reload(await asyncio.to_thread(worker.shared.reloaded, self._path.parent))
             except DocumentError as error:
-                return with_line(str(error))
+                return await asyncio.to_thread(with_line, str(error))
         return ""
 
 

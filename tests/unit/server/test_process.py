@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -92,6 +93,23 @@ async def test_a_reload_takes_good_files_and_leaves_bad_ones(tmp_path: Path) -> 
             assert rules.name in (await line.order(Do.RELOAD)).error
         rules.write_bytes(good)
         assert (await line.order(Do.RELOAD)).error == ""
+
+
+async def test_tunnels_do_not_wait_for_the_line_of_a_mistake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To find it, the file is read and taken apart again, and it may be large."""
+    finders: list[threading.Thread] = []
+
+    def find(text: str) -> str:
+        finders.append(threading.current_thread())
+        return text
+
+    monkeypatch.setattr("headrace.server.process.with_line", find)
+    async with running(configuration(tmp_path)) as (line, _, _):
+        (tmp_path / TRAFFIC_RULES_FILE).write_bytes(b"{")
+        assert TRAFFIC_RULES_FILE in (await line.order(Do.RELOAD)).error
+    assert finders and threading.main_thread() not in finders
 
 
 async def test_it_takes_no_connections_while_it_is_ordered_not_to(tmp_path: Path) -> None:
