@@ -44,12 +44,12 @@ _Reader = Callable[[bytes, str], _Odd]  # of content and file name; raises Docum
 def check_server(path: Path, data_directory: Path | None, now: float) -> list[Finding]:
     """Return what there is to mend in a configuration and the files it names; `now` in seconds since 1970."""
     place = data_directory or path.parent
-    found = [*_check_config(path, now)]
+    findings = [*_check_config(path, now)]
     if not os.access(place, os.R_OK | os.W_OK | os.X_OK):
-        found.append(
-            _finding(place, "is no directory that can be written: the server keeps its memory there")
+        findings.append(
+            _error(place, "is no directory that can be written: the server keeps its memory there")
         )
-    return found
+    return findings
 
 
 def _check_config(path: Path, now: float) -> Iterator[Finding]:
@@ -57,7 +57,7 @@ def _check_config(path: Path, now: float) -> Iterator[Finding]:
         data = path.read_bytes()
         fields = read_object(data, str(path))
     except OSError as error:
-        yield _finding(path, f"cannot be read: {error.strerror}")
+        yield _error(path, f"cannot be read: {error.strerror}")
         return
     except DocumentError as error:
         yield found(path, data, str(error))
@@ -73,15 +73,27 @@ def _check_config(path: Path, now: float) -> Iterator[Finding]:
         *in_configuration(config),
         *unknown_names(config.unknown_fields, field_names(ServerConfig)),
     ):
-        yield _finding(path, text, field, Level.WARNING, find_line(data.decode("utf-8", "replace"), field))
+        yield _warning(path, text, field, data)
     place = config.front_place
     if place is not None and (reason := _deaf(place)):
         text = f"no web server answers there ({reason}): strangers will hear nothing"
-        yield _finding(
-            path, text, "HTTPFront", Level.WARNING, find_line(data.decode("utf-8", "replace"), "HTTPFront")
-        )
+        yield _warning(path, text, "HTTPFront", data)
     yield from _secret(path, "the keys of the server")
     yield from _check_files(config, path.parent, now)
+
+
+def _deaf(place: tuple[str, int] | str) -> str:
+    """Return why nobody takes connections at an address or a Unix socket, "" if somebody does."""
+    try:
+        if isinstance(place, str):
+            with socket.socket(socket.AF_UNIX) as caller:
+                caller.settimeout(FRONT_TIMEOUT)
+                caller.connect(place)
+        else:
+            socket.create_connection(place, FRONT_TIMEOUT).close()
+    except OSError as error:
+        return error.strerror or "it takes too long"
+    return ""
 
 
 # ---- the files that it names ------------------------------------------------------------------------------
@@ -134,33 +146,19 @@ def _check_files(config: ServerConfig, directory: Path, now: float) -> Iterator[
         ("EventLogFilename", config.event_log_filename),
     ):
         if name and not _can_be_written(directory / name):
-            yield _finding(directory / name, "cannot be written", field)
-
-
-def _deaf(place: tuple[str, int] | str) -> str:
-    """Return why nobody takes connections at an address or a Unix socket, "" if somebody does."""
-    try:
-        if isinstance(place, str):
-            with socket.socket(socket.AF_UNIX) as caller:
-                caller.settimeout(FRONT_TIMEOUT)
-                caller.connect(place)
-        else:
-            socket.create_connection(place, FRONT_TIMEOUT).close()
-    except OSError as error:
-        return error.strerror or "it takes too long"
-    return ""
+            yield _error(directory / name, "cannot be written", field)
 
 
 def _check_document(path: Path, field: str, read: _Reader, secret: str) -> Iterator[Finding]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        yield _finding(path, f"cannot be read: {error.strerror}", field)
+        yield _error(path, f"cannot be read: {error.strerror}", field)
         return
     odd: list[tuple[str, str]] = []
     yield from _tried(path, data, lambda: odd.extend(read(data, str(path))))
     for where, text in odd:
-        yield _finding(path, text, where, Level.WARNING, find_line(data.decode("utf-8", "replace"), where))
+        yield _warning(path, text, where, data)
     if secret:
         yield from _secret(path, secret)
 
@@ -169,14 +167,14 @@ def _check_psinet(psinet: Psinet, path: Path, now: float) -> Iterator[Finding]:
     age = now - psinet.modified
     if age > PSINET_FRESH:
         text = f"was written {age / 3600:.0f} hours ago: have it written anew every day"
-        yield _finding(path, text, level=Level.WARNING)
+        yield _warning(path, text)
     if beyond := sum(server.starts > now + HORIZON for server in psinet.discovery_servers):
         until = datetime.fromtimestamp(now + HORIZON, UTC)
         text = (
-            f"{beyond} of them are for after {until:%Y-%m-%d %H:%M} UTC: leave them out until then, so that "
+            f"{beyond} of them are for after {until:%Y-%m-%d %H:%M} UTC: leave them out until then, "
+            "so that who seizes this server does not learn of them"
         )
-        text += "who seizes this server does not learn of them"
-        yield _finding(path, text, "discovery_servers", Level.WARNING)
+        yield _warning(path, text, "discovery_servers")
 
 
 def _read_blocklist(data: bytes, file: str) -> _Odd:
@@ -187,10 +185,14 @@ def _read_blocklist(data: bytes, file: str) -> _Odd:
 # ---- findings ---------------------------------------------------------------------------------------------
 
 
-def _finding(
-    path: Path, text: str, field: str = "", level: Level = Level.ERROR, line: int | None = None
-) -> Finding:
-    return Finding(level=level, file=str(path), line=line, field=field, text=text)
+def _error(path: Path, text: str, field: str = "") -> Finding:
+    return Finding(file=str(path), field=field, text=text)
+
+
+def _warning(path: Path, text: str, field: str = "", data: bytes = b"") -> Finding:
+    """Return a warning of a field, with its line if `data` is what is in the file."""
+    line = find_line(data.decode("utf-8", "replace"), field)
+    return Finding(level=Level.WARNING, file=str(path), line=line, field=field, text=text)
 
 
 def _tried(path: Path, data: bytes, read: Callable[[], object], field: str = "") -> Iterator[Finding]:
@@ -206,7 +208,7 @@ def _secret(path: Path, what: str) -> Iterator[Finding]:
     mode = path.stat().st_mode
     if mode & (stat.S_IROTH | stat.S_IWOTH):
         text = f"everybody on this machine can get at {what}: chmod o= {path}"
-        yield _finding(path, text, level=Level.WARNING)
+        yield _warning(path, text)
 
 
 def _can_be_written(path: Path) -> bool:
