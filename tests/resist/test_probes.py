@@ -12,6 +12,7 @@ from headrace.base.rng import SeededRng
 from headrace.resist.probes import Ending, ProbeTarget, inner_rows, probe_rows, run_probes
 from headrace.resist.probes.kinds import FULL
 from headrace.resist.probes.naive import naive_server
+from headrace.resist.probes.wire import concurrent_replays
 from headrace.resist.report import Row
 from headrace.testing.loopback import LoopbackServer
 
@@ -49,6 +50,14 @@ async def test_a_server_that_does_not_answer_its_clients_is_not_probed() -> None
         target = ProbeTarget(port, b"", limit=LIMIT)
         with pytest.raises(OperatorError, match=r"answers \d of 16 clients"):
             await run_probes(target, ["P1"], 1, SeededRng(1))
+
+
+async def test_replays_at_the_same_moment_are_answered_once(target: ProbeTarget) -> None:
+    """A server that answers neither, which proves nothing, is told from one that answers one of them."""
+    assert await concurrent_replays(target, 5, SeededRng(1)) == [1] * 5
+    async with naive_server(LIMIT, SeededRng(1)) as port:
+        silent = ProbeTarget(port, target.keyword, limit=LIMIT)
+        assert await concurrent_replays(silent, 3, SeededRng(1)) == [0] * 3
 
 
 async def test_results_say_how_each_probe_ended(target: ProbeTarget) -> None:

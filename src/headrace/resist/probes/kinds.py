@@ -35,6 +35,8 @@ _BEHIND_PREFIX: Final = (
     TERMINATOR_SIZE + 1,
     TERMINATOR_SIZE + HEAD_SIZE,
 )
+#: Recordings without a prefix and with one are not longer: each byte of them is altered.
+_SIZES: Final = {False: 100, True: 900}
 _DRIPS: Final = 8
 _GARBAGE: Final = 2000
 #: Where replays come from that do not come from the client's own address (on loopback).
@@ -46,7 +48,7 @@ FULL: Final[Mapping[str, int]] = {
     "P2": 50 * len(GREETINGS),
     "P3": 50 * (len(_CUTS) + len(_PREFIX_CUTS) + len(_BEHIND_PREFIX)),
     "P4": 200 * 4,
-    "P5": 1000,
+    "P5": sum(_SIZES.values()),
     "P6": 100 * 2,
     "P7": 100 * 2,
     "P8": 50 * 6,
@@ -123,10 +125,9 @@ def _dripping(material: Material, rng: Rng) -> Probe:
 # ---- P5, P6: what was recorded ----------------------------------------------------------------------------
 
 
-def _flipped(material: Material, rng: Rng) -> Probe:
-    data = bytearray(rng.choice(material.recordings).data)
-    place = rng.between(0, len(data) - 1)
-    data[place] ^= 1 << rng.between(0, 7)
+def _flipped(prefixed: bool, place: int, material: Material, rng: Rng) -> Probe:
+    data = bytearray(rng.choice([one for one in material.recordings if (one.prefix > 0) == prefixed]).data)
+    data[place % len(data)] ^= 1 << rng.between(0, 7)
     return Probe("P5", "one bit flipped", (bytes(data),))
 
 
@@ -178,7 +179,7 @@ _CLASSES: Final[Mapping[str, Sequence[_Variant]]] = {
         *(partial(_cut_behind_prefix, size) for size in _BEHIND_PREFIX),
     ],
     "P4": [*(partial(_sent_at_once, size) for size in (0, 1, HEAD_SIZE)), _dripping],
-    "P5": [_flipped],
+    "P5": [partial(_flipped, form, place) for form, size in _SIZES.items() for place in range(size)],
     "P6": [partial(_replay, ""), partial(_replay, OTHER_ADDRESS)],
     "P7": [
         *(partial(_of_another_server, prefixed) for prefixed in (False, True)),

@@ -63,7 +63,10 @@ def same_times(results: Iterable[ProbeResult]) -> float:
 
 
 def step_in_times(results: Iterable[ProbeResult]) -> Step:
-    """Look for a length at which the time to the end changes, among random probes."""
+    """Look for a length at which the time to the end changes, among random probes.
+
+    It is 0 where there are too few of them.
+    """
     of_random = sorted((result.probe.size, result.seconds) for result in results if result.kind == "P1")
     sizes = np.array([size for size, _ in of_random])
     times = np.array([seconds for _, seconds in of_random])
@@ -113,7 +116,7 @@ def rows(
         table.append(_times("P times", subject, len(waited), found, p, f"p = {flagged:.3g}", flagged, seed))
     if "P1" in kinds:
         step, flag = step_in_times(results), step_in_times(control)
-        sample = sum(result.kind == "P1" for result in results)
+        sample = sum(result.kind == "P1" for result in results) if step.length else 0
         found, shown = (f"p = {each.p:.3g} at {each.length} bytes" for each in (step, flag))
         table.append(_times("P1 lengths", subject, sample, found, step.p, shown, flag.p, seed))
     return table

@@ -1,10 +1,12 @@
 """The probes of each class: as many as are wanted, spread over all their variants."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from headrace.base.rng import SeededRng
+from headrace.obfuscation.default_prefix import default_prefixes
 from headrace.resist.probes.greetings import GREETINGS
 from headrace.resist.probes.kinds import FULL, LENGTHS, Material, probes_of
 from headrace.resist.probes.probe import Probe
@@ -49,7 +51,10 @@ def test_cuts_are_in_every_field(material: Material) -> None:
     sizes = {probe.name: probe.size for probe in drawn("P3", material, FULL["P3"])}
     assert [sizes[f"seed message [:{end}]"] for end in (1, 16, 24, 44)] == [1, 16, 24, 44]
     assert sizes["seed message [:-1]"] > 24
-    assert sizes["10% of a prefix"] < sizes["90% of a prefix"] < sizes["prefix and 1 bytes"]
+    six = replace(material, client=Client(b"one server", default_prefixes(("printable",))))
+    sizes = {probe.name: probe.size for probe in drawn("P3", six, FULL["P3"])}
+    names = ("10% of a prefix", "90% of a prefix", "prefix and 1 bytes", "prefix and 40 bytes")
+    assert [sizes[name] for name in names] == [1, 5, 7, 46]
 
 
 def test_a_flipped_recording_differs_in_one_bit(material: Material) -> None:
@@ -61,6 +66,22 @@ def test_a_flipped_recording_differs_in_one_bit(material: Material) -> None:
             if len(recording.data) == len(data)
         ]
         assert min(distances) == 1
+
+
+def test_a_full_set_alters_every_byte_of_either_form(material: Material) -> None:
+    altered = Counter(
+        (recording.prefix > 0, place)
+        for probe in drawn("P5", material, FULL["P5"])
+        for recording in material.recordings
+        if len(recording.data) == probe.size
+        for place in range(probe.size)
+        if probe.pieces[0][place] != recording.data[place]
+    )
+    assert set(altered) == {
+        (recording.prefix > 0, place)
+        for recording in material.recordings
+        for place in range(len(recording.data))
+    }
 
 
 @pytest.mark.parametrize(

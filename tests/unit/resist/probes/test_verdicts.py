@@ -83,6 +83,9 @@ def test_times_that_have_no_jitter_at_all() -> None:
 def test_too_few_say_nothing() -> None:
     assert same_times([result()]) == 1
     assert step_in_times([result()]).p == 1
+    naive = results(lambda kind, size, rng: 0.01 if size >= 50 else LIMIT)
+    table = rows([result(size=size) for size in range(1, 20)], control=naive)
+    assert [(row.detector, row.ran) for row in table] == [("P1", False), ("P1 lengths", False)]
 
 
 def test_rows_of_a_silent_server() -> None:
