@@ -1,11 +1,10 @@
 """What an idle port forward costs either end: open many, pass a byte through each, and look at memory."""
 
 import time
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
-from bench.figures import Figure
+from bench.figures import Figure, Findings
 from bench.origins import EchoOrigin
 from bench.procfs import resident_bytes
 from bench.socks import connect
@@ -22,25 +21,21 @@ def measure_idle_channels(
     stacks: Stacks, rounds: int, count: int, say: Callable[[str], None]
 ) -> list[Figure]:
     """Open `count` port forwards through CLIENTS clients of one server."""
-    found: dict[tuple[str, str], list[float]] = defaultdict(list)
+    found = Findings()
     for number in range(rounds):
         say(f"idle channels, round {number + 1} of {rounds}")
         for name in _SERVERS:
             if not stacks.missing(name):
                 for end, each in _one(stacks, name, count).items():
-                    found[end, name].append(each)
-    return [
-        Figure(f"memory of an idle channel at the {end}", name, "KB", tuple(values))
-        for (end, name), values in found.items()
-    ]
+                    found.add(f"memory of an idle channel at the {end}", name, "KB", each)
+    return found.figures()
 
 
 def _one(stacks: Stacks, name: str, count: int) -> dict[str, float]:
     with ExitStack() as stack:
         server = stack.enter_context(stacks.server(_SERVERS[name]))
         clients = [stacks.client(stack, server, name) for _ in range(CLIENTS)]
-        origin = EchoOrigin()
-        stack.callback(origin.close)
+        origin = stack.enter_context(EchoOrigin())
         ends = {"client": [client.client.pid for client in clients], "server": [server.program.pid]}
 
         def grow(total: int) -> None:

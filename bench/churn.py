@@ -37,10 +37,9 @@ def _one(
     found: Findings, server: Server, subject: str, tunnels: int, place: Path, say: Callable[[str], None]
 ) -> None:
     name = f"{tunnels:,} clients come and go"
-    origin = EchoOrigin()
     errors: Counter[str] = Counter()
     looks: list[Holdings] = []
-    with crowd(server) as clients:
+    with EchoOrigin() as origin, crowd(server) as clients:
         for part in range(PARTS):
             say(f"churn at {subject}, part {part + 1} of {PARTS}")
             answer = clients.order(
@@ -53,7 +52,6 @@ def _one(
             )
             errors += Counter(answer["errors"])
             looks.append(look(server.program.pid, place))
-    origin.close()
     first, last = looks[0], looks[-1]
     found.add(f"{name}: failed", subject, "", *failures({"errors": errors}))
     steps = " ".join(f"{(b.memory - a.memory) / 1e6:+.1f}" for a, b in pairwise(looks))

@@ -42,30 +42,30 @@ def measure_fairness(
 
 def _one(server: Server, tunnels: int, greedy: bool, seconds: float) -> dict[tuple[str, str], float]:
     name = f"{tunnels} busy tunnels" + (", one greedy" if greedy else "")
-    origin, echo = PouringOrigin(), EchoOrigin()
-    with crowd(server) as busy, crowd(server) as beside:
-        try:
-            busy.insist("open", count=tunnels, at_once=8)
-            beside.insist("open", count=1, at_once=1)
-            beside.insist("spread", port=echo.port, each=1, at_once=1)
-            pids = {"server": [server.program.pid], "clients": [busy.pid]}
-            busy.begin(
-                "pour",
-                port=origin.port,
-                forwards=[GREEDY if greedy else 1] + [1] * (tunnels - 1),
-                warm_up=WARM_UP,
-                seconds=seconds,
-            )
-            time.sleep(WARM_UP)
-            spent = {end: cpu_seconds(those) for end, those in pids.items()}
-            begun = time.monotonic()
-            times = beside.insist("ping", seconds=seconds, pause=0.05)["times"]
-            cpu = {end: cpu_seconds(those) - spent[end] for end, those in pids.items()}
-            passed = time.monotonic() - begun
-            poured = busy.finish()
-        finally:
-            origin.close()
-            echo.close()
+    with (
+        PouringOrigin() as origin,
+        EchoOrigin() as echo,
+        crowd(server) as busy,
+        crowd(server) as beside,
+    ):
+        busy.insist("open", count=tunnels, at_once=8)
+        beside.insist("open", count=1, at_once=1)
+        beside.insist("spread", port=echo.port, each=1, at_once=1)
+        pids = {"server": [server.program.pid], "clients": [busy.pid]}
+        busy.begin(
+            "pour",
+            port=origin.port,
+            forwards=[GREEDY if greedy else 1] + [1] * (tunnels - 1),
+            warm_up=WARM_UP,
+            seconds=seconds,
+        )
+        time.sleep(WARM_UP)
+        spent = {end: cpu_seconds(those) for end, those in pids.items()}
+        begun = time.monotonic()
+        times = beside.insist("ping", seconds=seconds, pause=0.05)["times"]
+        cpu = {end: cpu_seconds(those) - spent[end] for end, those in pids.items()}
+        passed = time.monotonic() - begun
+        poured = busy.finish()
     received: list[float] = poured["bytes"]
     mean = sum(received) / tunnels
     return {

@@ -29,21 +29,17 @@ def measure_forwards(
 
 def _one(found: Findings, server: Server, subject: str, tunnels: int, count: int) -> None:
     name = f"{count:,} port forwards"
-    origin = EchoOrigin()
     pids = [server.program.pid]
-    with crowd(server) as clients:
-        try:
-            clients.insist("open", count=tunnels, at_once=8)
-            clients.insist("spread", port=origin.port, each=1, at_once=AT_ONCE)
-            time.sleep(1.0)
-            before, spent = resident_bytes(pids), cpu_seconds(pids)
-            opened = clients.order("spread", port=origin.port, each=count // tunnels - 1, at_once=AT_ONCE)
-            cpu = cpu_seconds(pids) - spent
-            time.sleep(1.0)
-            memory = resident_bytes(pids) - before
-            echoed = clients.order("echo", at_once=AT_ONCE)
-        finally:
-            origin.close()
+    with EchoOrigin() as origin, crowd(server) as clients:
+        clients.insist("open", count=tunnels, at_once=8)
+        clients.insist("spread", port=origin.port, each=1, at_once=AT_ONCE)
+        time.sleep(1.0)
+        before, spent = resident_bytes(pids), cpu_seconds(pids)
+        opened = clients.order("spread", port=origin.port, each=count // tunnels - 1, at_once=AT_ONCE)
+        cpu = cpu_seconds(pids) - spent
+        time.sleep(1.0)
+        memory = resident_bytes(pids) - before
+        echoed = clients.order("echo", at_once=AT_ONCE)
     (refused, why), (lost, how) = failures(opened), failures(echoed)
     found.add(f"{name}: refused", subject, "", refused, why)
     found.add(f"{name}: without an echo", subject, "", refused + lost, how)

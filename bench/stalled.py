@@ -9,11 +9,10 @@ them must still pass.
 import selectors
 import socket
 import time
-from collections import defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from bench.figures import Figure
+from bench.figures import Figure, Findings
 from bench.origins import EchoOrigin, PouringOrigin
 from bench.procfs import resident_bytes, tcp_queues
 from bench.programs import BenchError
@@ -29,7 +28,7 @@ MB = 1e6
 
 def measure_stalled(stacks: Stacks, rounds: int, say: Callable[[str], None]) -> list[Figure]:
     """Stall one download, and twenty, through a fresh stack of each make."""
-    found: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    found = Findings()
     for number in range(rounds):
         say(f"stalled readers, round {number + 1} of {rounds}")
         for name in (OURS, GO, OPENSSH, ASYNCSSH):
@@ -37,16 +36,15 @@ def measure_stalled(stacks: Stacks, rounds: int, say: Callable[[str], None]) -> 
                 continue
             for downloads in (1, 20):
                 for (measure, unit), value in _one(stacks, name, downloads).items():
-                    found[f"{downloads} stalled: {measure}", name, unit].append(value)
-    return [Figure(measure, name, unit, tuple(values)) for (measure, name, unit), values in found.items()]
+                    found.add(f"{downloads} stalled: {measure}", name, unit, value)
+    return found.figures()
 
 
 def _one(stacks: Stacks, name: str, downloads: int) -> dict[tuple[str, str], float]:
     with ExitStack() as exits:
         stack = exits.enter_context(stacks.start(name))
-        origin, echo = PouringOrigin(), EchoOrigin()
-        exits.callback(origin.close)
-        exits.callback(echo.close)
+        origin = exits.enter_context(PouringOrigin())
+        echo = exits.enter_context(EchoOrigin())
         first_byte(stack.socks_port, echo)
         before = [resident_bytes([pid]) for pid in stack.pids]
         peers = [exits.enter_context(connect(stack.socks_port, origin.port)) for _ in range(downloads)]

@@ -27,8 +27,7 @@ def measure_start(stacks: Stacks, root: Path, rounds: int, say: Callable[[str], 
     """Start our client, and the deployed one, on a server of the same make with one entry."""
     found: dict[tuple[str, str], list[float]] = defaultdict(list)
     with ExitStack() as exits:
-        origin = EchoOrigin()
-        exits.callback(origin.close)
+        origin = exits.enter_context(EchoOrigin())
         servers = {OURS: exits.enter_context(stacks.server("headrace"))}
         if not stacks.missing(GO):
             servers[GO] = exits.enter_context(stacks.server("psiphond"))
