@@ -7,10 +7,10 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from tests.interop.programs import program, running, unused_port
-from tests.visitors import NGINX, Visit, draw_visits, make, write_site
+from tests.interop.programs import program
 
 from headrace.base.rng import SeededRng
+from headrace.resist.visitors import Visit, draw_visits, make, running_site
 from headrace.testing.loopback import LoopbackNetwork, LoopbackServer
 
 VISITS = int(os.environ.get("HEADRACE_FRONT_VISITS", "300"))
@@ -19,14 +19,8 @@ VISITS = int(os.environ.get("HEADRACE_FRONT_VISITS", "300"))
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[int]:
     """Run a web server; give its port. It also listens on a socket in its directory, `tmp_path`."""
-    write_site(tmp_path)
-    port = unused_port()
-    # Started by root, workers would become somebody who may not look into our directories.
-    user = "user root root;" if os.geteuid() == 0 else ""
-    (tmp_path / "nginx.conf").write_text(NGINX.format(user=user, port=port, socket=tmp_path / "socket"))
-    command = (program("nginx"), "-p", tmp_path, "-e", "stderr", "-c", "nginx.conf")
-    async with running(*command, directory=tmp_path) as nginx:
-        await nginx.says("start worker process ")
+    program("nginx")
+    async with running_site(tmp_path) as port:
         yield port
 
 

@@ -8,11 +8,11 @@ from tests.interop.programs import missing
 
 from headrace.resist.report import Row
 from headrace.resist.subjects import MODES
-from headrace.resist.suite import QUICK, Wanted, measure
+from headrace.resist.suite import ASKED, QUICK, Wanted, measure
 
 CONNECTIONS = 300
-#: Probes are elsewhere.
-CAPTURED = QUICK - {"P"}
+#: Probes and visitors are elsewhere.
+CAPTURED = QUICK - ASKED
 #: nDPI 4.2 takes one in a hundred streams of random bytes for some protocol or other, whoever makes them.
 BY_CHANCE = {("F2a", "bare")}
 

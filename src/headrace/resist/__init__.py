@@ -17,10 +17,11 @@ encapsulated, handshake_learner, inner_handshakes  F5: TLS handshakes inside a t
 page_loads, pages            pages loaded through tunnels, for that
 walk, alphabet               F7 and F8: lengths in the clear, few values at one place
 probes/                      active probing, P1 to P8
+front, visitors              what strangers hear who speak HTTP, and what a web server says to them
 
 shapes, headers, learner     sizes as everybody sees them, read off headers; an observer that learns
 corpus                       ordinary traffic to compare with, recorded once and kept
-exchanges, handshakes, commands, websites, certificates  what it is made by
+exchanges, handshakes, commands, websites, nginx, certificates  what it is made by
 
 It needs the packages of the `dev` extra and some programs; a detector that is not there is "not run".
 """

@@ -106,7 +106,7 @@ async def _start(*command: str | Path, directory: Path) -> asyncio.subprocess.Pr
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             cwd=directory,
-            process_group=0,  # a Ctrl-C is for us: we end the others in order
+            start_new_session=True,  # a Ctrl-C is for us: we end the others in order
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
             limit=_LONGEST_LINE,
         )

@@ -1,4 +1,4 @@
-"""The whole measurement: controls, then each subject's connections in batches, then the probes; one table.
+"""The whole measurement: controls, each subject's connections in batches, probes, visitors; one table.
 
 Captures are kept only as long as their batch is judged, so that ten thousand connections fit on any disk.
 """
@@ -19,6 +19,7 @@ from headrace.resist.corpus import Reference, gather_reference
 from headrace.resist.cutting import cutting
 from headrace.resist.first_flight import FirstFlights, Ordinary
 from headrace.resist.flows import Sample, read_flows
+from headrace.resist.front import front_row
 from headrace.resist.inner_handshakes import load_pages, page_rows
 from headrace.resist.judging import DETECTORS, Judge
 from headrace.resist.probes import our_rows, stock_rows
@@ -27,22 +28,33 @@ from headrace.resist.report import Row
 from headrace.resist.stock import StockClients, running_stock_server
 from headrace.resist.subjects import BARE, Ours, OurServer, Subject, running_server
 
-__all__ = ["MEASURES", "QUICK", "Peers", "Wanted", "measure"]
+__all__ = ["ASKED", "MEASURES", "QUICK", "Peers", "Wanted", "measure"]
 
 #: Connections that are captured and judged together.
 BATCH: Final = 250
-#: What can be asked for: detectors by their first word, and all probes.
-MEASURES: Final = (*dict.fromkeys(detector.split()[0] for detector in DETECTORS), "F3", "F4", "F5", "P")
+#: What can be asked for: detectors by their first word, all probes, and strangers who speak HTTP.
+MEASURES: Final = (
+    *dict.fromkeys(detector.split()[0] for detector in DETECTORS),
+    "F3",
+    "F4",
+    "F5",
+    "P",
+    "front",
+)
 #: What needs ordinary traffic to compare with, and the least of it: exchanges, direct handshakes.
 _COMPARED: Final = frozenset(("F4", "F5"))
 _EXCHANGES: Final = 2000
 _HANDSHAKES: Final = 1000
 #: What has connections of its own made, and needs none of the modes'.
-_OF_THEIR_OWN: Final = frozenset(("F5", "P"))
+_OF_THEIR_OWN: Final = frozenset(("F5", "P", "front"))
+#: What needs no captures.
+ASKED: Final = frozenset(("P", "front"))
 #: What is measured on every change.
 QUICK: Final = frozenset(MEASURES) - _COMPARED
 #: F5 is measured in the default mode, with at most so many pages of each kind.
 _PAGES: Final = 1000
+#: Strangers who speak HTTP are so many at most.
+_VISITS: Final = 1000
 #: Connections whose prefix comes in pieces are so many at most.
 _CUT: Final = 1000
 
@@ -101,7 +113,7 @@ async def measure(wanted: Wanted, tell: Tell) -> AsyncGenerator[list[Row], None]
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="headrace-resist-")))
         kept = work if wanted.keep is None else wanted.keep.absolute()
         kept.mkdir(parents=True, exist_ok=True)
-        if wanted.measures - {"P"}:
+        if wanted.measures - ASKED:
             async with contextlib.aclosing(_Captures(wanted, work, kept, tell).rows()) as found:
                 async for rows in found:
                     yield rows
@@ -118,6 +130,13 @@ async def measure(wanted: Wanted, tell: Tell) -> AsyncGenerator[list[Row], None]
                     seed=wanted.seed,
                     tell=lambda done: tell("probes of the stock server", done, 0),
                 )
+        if "front" in wanted.measures:
+            count = min(_VISITS, wanted.connections)
+            yield [
+                await front_row(
+                    work / "front", count, seed=wanted.seed, tell=lambda done: tell("visits", done, count)
+                )
+            ]
 
 
 class _Captures:

@@ -6,13 +6,10 @@
 Sites listen on several ports each, so that a capture tells by the port who asked.
 """
 
-import asyncio
-import os
-import shutil
 import ssl
 import tempfile
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from ssl import TLSVersion
@@ -20,8 +17,8 @@ from typing import Final
 
 from aiohttp import web
 
-from headrace.base.errors import OperatorError
 from headrace.resist.certificates import KINDS, write_chain
+from headrace.resist.nginx import running_nginx
 from headrace.resist.ports import unused_ports
 
 __all__ = ["SIZES", "TLS_VERSIONS", "TlsSite", "Websites", "running_websites", "trusting"]
@@ -32,20 +29,8 @@ SIZES: Final = tuple(round(200 * 25_000 ** (i / 249)) for i in range(250))
 #: Versions of TLS as nginx calls them.
 TLS_VERSIONS: Final = {TLSVersion.TLSv1_2: "TLSv1.2", TLSVersion.TLSv1_3: "TLSv1.3"}
 
-_CONFIG = """
-daemon off;
-{user}
-pid nginx.pid;
-worker_processes 1;
-error_log stderr error;
-events {{ worker_connections 4096; }}
-http {{
+_PLAIN: Final = """
     access_log off;
-    client_body_temp_path temporary;
-    proxy_temp_path temporary;
-    fastcgi_temp_path temporary;
-    uwsgi_temp_path temporary;
-    scgi_temp_path temporary;
     default_type text/html;
     sendfile on;
     client_max_body_size 8m;
@@ -56,15 +41,13 @@ http {{
         error_page 405 =200 $uri;
         {headers}
     }}
-    {tls}
-}}
 """
-_TLS = """
+_TLS: Final = """
     server {{
         listen 127.0.0.1:{port} ssl{http2};
         ssl_protocols {version};
-        ssl_certificate {chain};
-        ssl_certificate_key {key};
+        ssl_certificate "{chain}";
+        ssl_certificate_key "{key}";
         ssl_ecdh_curve {curves};
         root files;
         error_page 405 =200 $uri;
@@ -152,17 +135,11 @@ async def _running(directory: Path, askers: int) -> AsyncIterator[Websites]:
         )
         for site in sites
     )
-    config = _CONFIG.format(
-        # Started by root, workers would become somebody who may not look into our directories.
-        user="user root root;" if os.geteuid() == 0 else "",
-        listen="\n        ".join(f"listen 127.0.0.1:{port};" for port in nginx),
-        headers=_locations(),
-        tls=tls,
-    )
-    (directory / "nginx.conf").write_text(config)
-    async with AsyncExitStack() as stack:
-        await stack.enter_async_context(_running_nginx(directory, nginx[0]))
-        await stack.enter_async_context(_running_python(python))
+    listen = "\n        ".join(f"listen 127.0.0.1:{port};" for port in nginx)
+    async with (
+        running_nginx(directory, _PLAIN.format(listen=listen, headers=_locations()) + tls),
+        _running_python(python),
+    ):
         yield Websites(tuple(nginx), tuple(python), sites)
 
 
@@ -171,33 +148,6 @@ def _locations() -> str:
         f"location /{place}/ {{ " + " ".join(f'add_header {name} "{value}";' for name, value in fields) + " }"
         for place, fields in _HEADERS.items()
     )
-
-
-@asynccontextmanager
-async def _running_nginx(directory: Path, port: int) -> AsyncIterator[None]:
-    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-    if program is None:
-        raise OperatorError(
-            "nginx is needed for reference traffic: install it (Debian: apt install nginx-light)"
-        )
-    process = await asyncio.create_subprocess_exec(
-        program, "-p", directory, "-e", "stderr", "-c", "nginx.conf", stderr=asyncio.subprocess.DEVNULL
-    )
-    try:
-        async with asyncio.timeout(10):
-            while True:
-                try:
-                    _, writer = await asyncio.open_connection("127.0.0.1", port)
-                except OSError:
-                    await asyncio.sleep(0.05)
-                else:
-                    writer.close()
-                    break
-        yield
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
 
 
 @asynccontextmanager

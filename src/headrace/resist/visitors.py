@@ -6,30 +6,21 @@ for visit in draw_visits(rng, 300):
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from headrace.base.rng import Rng
+from headrace.resist.nginx import running_nginx
+from headrace.resist.ports import unused_ports
 
-__all__ = ["NGINX", "Visit", "draw_visits", "make", "write_site"]
+__all__ = ["Visit", "draw_visits", "make", "running_site"]
 
-#: What is on the site, for `format` with a port and a user line.
-NGINX = """
-daemon off;
-{user}
-pid nginx.pid;
-worker_processes 1;
-error_log stderr notice;
-events {{ worker_connections 512; }}
-http {{
+_SITE: Final = """
     log_format visits '$remote_addr $status';
     access_log visits.log visits;
-    client_body_temp_path temporary;
-    proxy_temp_path temporary;
-    fastcgi_temp_path temporary;
-    uwsgi_temp_path temporary;
-    scgi_temp_path temporary;
     default_type application/octet-stream;
     types {{ text/html html; text/css css; }}
     gzip on;
@@ -37,12 +28,11 @@ http {{
     keepalive_timeout 20s;
     server {{
         listen 127.0.0.1:{port};
-        listen unix:{socket};
+        listen "unix:{socket}";
         root files;
         location /said {{ return 200 "thank you\\n"; }}
         location /moved {{ return 302 /index.html; }}
     }}
-}}
 """
 _FILES = {"index.html": 700, "style.css": 9_000, "small": 1, "empty": 0, "large": 3_000_000}
 _AGENTS = (
@@ -66,11 +56,18 @@ class Visit:
         return b"".join(self.pieces)
 
 
-def write_site(directory: Path) -> None:
-    """Write the files of the site."""
+@asynccontextmanager
+async def running_site(directory: Path) -> AsyncIterator[int]:
+    """Run a website from an empty directory; gives its port. It also listens on `socket` in there.
+
+    Raises OperatorError without nginx.
+    """
     (directory / "files").mkdir()
     for name, size in _FILES.items():
         (directory / "files" / name).write_bytes(b"".join(b"%07d\n" % at for at in range(0, size, 8))[:size])
+    (port,) = unused_ports(1)
+    async with running_nginx(directory, _SITE.format(port=port, socket=directory / "socket")):
+        yield port
 
 
 async def make(visit: Visit, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
