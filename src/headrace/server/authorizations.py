@@ -23,20 +23,10 @@ class Grant:
 
     def __init__(self, session_id: str, active: Sequence[Authorization], changed: Callable[[], None]) -> None:
         self.session_id = session_id
-        self.active = tuple(active)
+        self.active = tuple(active)  #: in force, in the order in which the client presented them
         self.claimed = tuple(authorization.id for authorization in active)  #: expired ones too
         self.revoked = False
         self._changed = changed
-
-    @property
-    def ids(self) -> frozenset[str]:
-        """Of the authorizations in force."""
-        return frozenset(authorization.id for authorization in self.active)
-
-    @property
-    def access_types(self) -> frozenset[str]:
-        """What they give access to."""
-        return frozenset(authorization.access_type for authorization in self.active)
 
     def revoke(self) -> None:
         """Another session uses one of these authorizations."""

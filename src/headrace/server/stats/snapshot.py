@@ -63,13 +63,11 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tcp_forwards: int = 0
     udp_forwards: int = 0
     dialing: int = 0
-    buffered_bytes: int = 0  #: that wait to be sent to clients
+    buffered_bytes: int = 0  #: that wait to be sent, to clients and to destinations
     resident_bytes: int = 0
     open_files: int = 0
     loop_lag: float = 0.0  #: most that a timer was late in the last minute, seconds; the slowest worker's
-    files: dict[
-        str, float
-    ] = {}  #: configuration field to when the file in force was written, seconds since 1970
+    files: dict[str, float] = {}  #: when those in force were written, seconds since 1970, by their fields
     # Since the start:
     counts: dict[str, int] = {}  #: see stats.names
     handshake_seconds: Histogram = msgspec.field(default_factory=Histogram)
