@@ -3,17 +3,15 @@
 HEADRACE_PSIPHOND   where the program is; without it these tests are skipped
 """
 
-import asyncio
 import json
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 from tests.interop.ours import CHANNEL_AND_SPONSOR
 from tests.interop.reference import psiphond
+from tests.local_address import From
 
 from headrace.base.rng import SYSTEM_RNG
 from headrace.client.api import Identity
@@ -24,7 +22,6 @@ from headrace.documents.entry_fields import encode_fields
 from headrace.documents.psinet import read_psinet
 from headrace.documents.server_entry import ServerEntry
 from headrace.establishment.dial_parameters import choose
-from headrace.net.upstream_proxy import UpstreamProxy
 from headrace.server.discovery import Discovery
 from headrace.testing.entries import make_entries
 
@@ -34,20 +31,6 @@ SECRET = "c2VjcmV0IG9mIHRoZSBuZXR3b3Jr"
 CLIENTS = [f"127.{number}.{number * 7 % 256}.{number + 1}" for number in range(16)]
 #: Days from today in which a server may be told of, in turn: most are open, some are over or still to come.
 RANGES = [(-1, 7), (-7, 1), (-2, 2), (-9, -2), (2, 9)]
-
-P = TypeVar("P", bound=asyncio.BaseProtocol)
-
-
-class From(UpstreamProxy):
-    """The way out that starts at an address of one's own; there is no proxy."""
-
-    def __init__(self, address: str) -> None:
-        self.address = address
-
-    async def dial(self, host: str, port: int, factory: Callable[[], P], timeout: float) -> P:
-        loop = asyncio.get_running_loop()
-        _, protocol = await loop.create_connection(factory, host, port, local_addr=(self.address, 0))
-        return protocol
 
 
 def psinet() -> bytes:

@@ -11,15 +11,15 @@ import json
 import re
 import signal
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 from tests.e2e.test_processes import Program, program, server
 from tests.e2e.test_server_processes import workers_of
 from tests.interop.programs import unused_port
+from tests.local_address import From
 
 from headrace.base.rng import SeededRng
 from headrace.client import api
@@ -27,7 +27,6 @@ from headrace.client.tunnel import Tunnel
 from headrace.documents.client_config import read_client_config
 from headrace.documents.server_entry import ServerEntry
 from headrace.establishment.dial_parameters import choose
-from headrace.net.upstream_proxy import UpstreamProxy
 from headrace.server.generate import CONFIG_FILE
 from headrace.server.process import SEED_FILE
 from headrace.ssh.forwarding import Destination
@@ -38,20 +37,6 @@ STRANGERS = 100
 AT_ONCE = 50
 STATUS = (("status",), ("status", "--json"))
 CONFIG = json.dumps({"PropagationChannelId": "0123456789ABCDEF", "SponsorId": "0123456789ABCDEF"})
-
-P = TypeVar("P", bound=asyncio.BaseProtocol)
-
-
-class From(UpstreamProxy):
-    """The way out that starts at an address of one's own; there is no proxy."""
-
-    def __init__(self, address: str) -> None:
-        self.address = address
-
-    async def dial(self, host: str, port: int, factory: Callable[[], P], timeout: float) -> P:
-        loop = asyncio.get_running_loop()
-        _, protocol = await loop.create_connection(factory, host, port, local_addr=(self.address, 0))
-        return protocol
 
 
 def addresses(second: int, count: int) -> list[str]:
