@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -53,8 +54,8 @@ class Child:
         return self._process.returncode or 0, told.decode("utf-8", "replace")
 
     async def end(self) -> None:
-        """Ask it to end; insist if that does not help."""
-        for ask in (self._process.terminate, self._process.kill):
+        """Ask it to end; insist if that does not help, and with all that it has started."""
+        for ask in (self._process.terminate, self._kill):
             with suppress(ProcessLookupError):
                 ask()
             with suppress(TimeoutError):
@@ -63,6 +64,9 @@ class Child:
                         await asyncio.shield(self._drain)
                     await self._process.communicate()
                     return
+
+    def _kill(self) -> None:
+        os.killpg(self._process.pid, signal.SIGKILL)  # it leads a session: any of them may hold its output
 
     async def _line(self) -> str:
         assert self._process.stdout is not None

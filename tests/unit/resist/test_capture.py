@@ -1,5 +1,6 @@
 """A capture is whole, or it is none: with a tcpdump that says what we like."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,21 +17,33 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "REST", 0.0)
 
 
-def tcpdump(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begins: str, ends: str) -> Path:
-    """Have a program of this name that does one thing when it begins, the other when it is to end."""
+def tcpdump(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str, *, at_end: str = "", status: int | None = None
+) -> Path:
+    """Have a program of this name that says something, and something else when it is to end.
+
+    With a status it ends by itself, and cannot be asked to.
+    """
     program = tmp_path / "tcpdump"
-    program.write_text(f"#!/bin/sh\ntrap '{ends}' TERM INT\n{begins}\nsleep 60 & wait\n")
+    lines = [
+        f"#!{sys.executable}",
+        "import signal, sys",
+        "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})",
+        f"print({says!r}, flush=True)",
+        f"signal.sigwait({{signal.SIGTERM}}); print({at_end!r})" if status is None else f"sys.exit({status})",
+    ]
+    program.write_text("\n".join(lines))
     program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("PATH", str(tmp_path))
     return tmp_path / "some, connections.pcap"
 
 
 def told(dropped: str) -> str:
-    return f'kill $!; echo "9 packets captured" >&2; echo "{dropped} dropped by kernel" >&2; exit 0'
+    return f"9 packets captured\n{dropped} dropped by kernel"
 
 
 async def test_a_capture_that_lost_nothing_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tcpdump(tmp_path, monkeypatch, f'echo "{LISTENING}" >&2', told("0 packets"))
+    file = tcpdump(tmp_path, monkeypatch, LISTENING, at_end=told("0 packets"))
     async with capture(file, [1]):
         pass
 
@@ -39,7 +52,7 @@ async def test_a_capture_that_lost_nothing_is_one(tmp_path: Path, monkeypatch: p
 async def test_a_single_packet_that_is_lost_is_an_error(
     dropped: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = tcpdump(tmp_path, monkeypatch, f'echo "{LISTENING}" >&2', told(dropped))
+    file = tcpdump(tmp_path, monkeypatch, LISTENING, at_end=told(dropped))
     with pytest.raises(OperatorError, match=f"incomplete: {dropped} dropped"):
         async with capture(file, [1]):
             pass
@@ -48,18 +61,18 @@ async def test_a_single_packet_that_is_lost_is_an_error(
 async def test_a_capture_that_ended_by_itself_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    full = f'echo "{LISTENING}" >&2; echo "tcpdump: No space left on device" >&2; exit 1'
-    file = tcpdump(tmp_path, monkeypatch, full, "exit 0")
+    full = f"{LISTENING}\ntcpdump: No space left on device"
+    file = tcpdump(tmp_path, monkeypatch, full, status=1)
     with pytest.raises(OperatorError, match=r"incomplete: .*No space left on device"):
         async with capture(file, [1]):
             pass
 
 
-@pytest.mark.parametrize("said", ["true", 'echo "tcpdump: lo: permission denied" >&2'])
+@pytest.mark.parametrize("said", ["", "tcpdump: lo: permission denied"])
 async def test_who_may_not_capture_hears_what_it_takes(
     said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = tcpdump(tmp_path, monkeypatch, f"{said}; exit 1", "exit 0")
+    file = tcpdump(tmp_path, monkeypatch, said, status=1)
     with pytest.raises(OperatorError, match=r"tcpdump cannot capture.*CAP_NET_RAW"):
         async with capture(file, [1]):
             pass
@@ -68,7 +81,7 @@ async def test_who_may_not_capture_hears_what_it_takes(
 async def test_what_goes_wrong_meanwhile_is_what_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = tcpdump(tmp_path, monkeypatch, f'echo "{LISTENING}" >&2', told("7 packets"))
+    file = tcpdump(tmp_path, monkeypatch, LISTENING, at_end=told("7 packets"))
     with pytest.raises(LookupError):
         async with capture(file, [1]):
             raise LookupError
