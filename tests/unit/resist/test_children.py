@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 from headrace.resist import children
