@@ -16,7 +16,10 @@ from headrace.base.rng import Rng
 from headrace.resist.nginx import running_nginx
 from headrace.resist.ports import unused_ports
 
-__all__ = ["Visit", "draw_visits", "make", "running_site"]
+__all__ = ["RESET", "Visit", "draw_visits", "make", "running_site"]
+
+RESET: Final = b" (and a reset)"
+"""Stands behind what was said where the connection did not end as it should."""
 
 _SITE: Final = """
     log_format visits '$remote_addr $status';
@@ -87,7 +90,7 @@ async def make(visit: Visit, reader: asyncio.StreamReader, writer: asyncio.Strea
         while piece := await reader.read(1 << 20):
             said += piece
     except ConnectionError:
-        said += b" (and a reset)"
+        said += RESET
     await asyncio.gather(sending, return_exceptions=True)
     writer.close()
     return _DATE.sub(b"", bytes(said))
