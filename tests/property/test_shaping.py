@@ -2,7 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.ssh.test_shaper import Shaped
+from tests.unit.ssh.test_shaper import HELLO, Shaped
 
 from headrace.ssh.channel import Channel
 from headrace.ssh.shaping import SEED_SIZE, Policy, Range, Step
@@ -45,15 +45,19 @@ def test_any_policy_there_and_back(policy: Policy) -> None:
     assert Policy.decode(memoryview(policy.encode())) == policy
 
 
-@given(policies, st.lists(st.tuples(st.booleans(), st.binary(min_size=1, max_size=4000)), max_size=12))
-def test_streams_carry_what_they_are_given(policy: Policy, said: list[tuple[bool, bytes]]) -> None:
+@given(
+    policies,
+    st.lists(st.tuples(st.booleans(), st.binary(min_size=1, max_size=4000)), max_size=12),
+    st.booleans(),
+)
+def test_streams_carry_what_they_are_given(policy: Policy, said: list[tuple[bool, bytes]], tls: bool) -> None:
     shaped = Shaped(policy)
     near, far = Writer(), Writer()
     for writer, there in ((near, shaped.open()), (far, shaped.far[0])):
         channel = there.channel
         assert channel is not None
         writer.channel, channel.endpoint = channel, writer
-    for upward, data in said:
+    for upward, data in [(True, HELLO), *said] if tls else said:
         (near if upward else far).say(data)
         shaped.run()
     assert bytes(far.received) == near.said

@@ -127,10 +127,9 @@ class Channel:
             + u32(self.remote)
             + u32(self.local)
             + u32(INITIAL_WINDOW)
-            + u32(MAX_DATA)
+            + u32(MAX_DATA),
+            0 if self.shape is None else self.shape.opening,
         )
-        if self.shape is not None:
-            self.shape.sent(0)
 
     def refuse(self, reason: int, text: str) -> None:
         """Decline to open."""
@@ -160,6 +159,8 @@ class Channel:
             raise LocalProtocolError("data that the channel has no window for")
         self._window_out -= size
         view = memoryview(data)
+        if self.shape is not None:
+            self.shape.look(view, ours=True)
         for start in range(0, size, self._limit):
             piece = view[start : start + self._limit]
             self._connection.transport.send(self._header + len(piece).to_bytes(4, "big") + piece)
@@ -175,6 +176,8 @@ class Channel:
         if self._eof_sent or self._close_sent or size > self._window_out:
             raise LocalProtocolError("data that the channel has no window for")
         self._window_out -= size
+        if self.shape is not None:
+            self.shape.look(scratch[start:end], ours=True)
         connection = self._connection
         connection.eager.add(self)
         connection.transport.send_from(scratch, start, end, self._limit, self._header)
@@ -223,6 +226,8 @@ class Channel:
             raise RemoteProtocolError("data beyond the channel's window or its end")
         self._window_in -= size
         self._consumed += size
+        if self.shape is not None:
+            self.shape.look(view, ours=False)
         if self.shape is not None:
             self.shape.received()
         if not self._close_sent and self.endpoint is not None:

@@ -61,8 +61,11 @@ class Connection:
 
     # ---- what the upper layer asks for ----------------------------------------------------------------
 
-    def open(self, kind: bytes, extra: bytes, endpoint: Endpoint) -> Channel:
-        """Ask the peer to open a channel; the endpoint hears `opened` or `refused`."""
+    def open(self, kind: bytes, extra: bytes, endpoint: Endpoint, fill: int = 0) -> Channel:
+        """Ask the peer to open a channel; the endpoint hears `opened` or `refused`.
+
+        The request is padded up to `fill` bytes, as `Transport.send` does.
+        """
         channel = self._new_channel(endpoint)
         self.transport.send(
             bytes((numbers.CHANNEL_OPEN,))
@@ -70,7 +73,8 @@ class Connection:
             + u32(channel.local)
             + u32(INITIAL_WINDOW)
             + u32(MAX_DATA)
-            + extra
+            + extra,
+            fill,
         )
         return channel
 

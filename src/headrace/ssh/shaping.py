@@ -1,6 +1,6 @@
 """How the first bursts of port forwards are shaped: the policy, and what our two ends say of it.
 
-A stream that is carried as it comes shows the sizes of its messages, for instance those of a TLS handshake.
+A stream that is carried as it comes shows the sizes of its messages, and those of a TLS handshake are known.
 So our two ends add to its first bursts, break them up, and have each other say something in between. All of
 it is in messages that every implementation of SSH ignores (SSH_MSG_IGNORE, RFC 4253 §11.2), and nobody sends
 them in this form unless both ends know it:
@@ -23,6 +23,7 @@ from typing import Final, NamedTuple, Self
 from headrace.base.errors import RemoteProtocolError
 from headrace.base.rng import Rng
 from headrace.ssh import numbers
+from headrace.ssh.protection import AROUND
 from headrace.ssh.wire import Reader, string
 
 __all__ = [
@@ -67,8 +68,7 @@ GREETING: Final = Range(120, 700)
 #: Most steps each way.
 MOST_STEPS: Final = 8
 #: What a message with data has around it once sealed with ChaCha20-Poly1305: numbers, lengths, padding, tag.
-_AROUND: Final = 30
-DATA_AROUND: Final = 36
+DATA_AROUND: Final = AROUND + 6
 #: Bytes of a policy's seed.
 SEED_SIZE: Final = 16
 
@@ -198,7 +198,7 @@ def policy_message(policy: Policy, size: int) -> bytes:
 
 
 def _ignored(data: bytes, size: int) -> bytes:
-    return bytes((numbers.IGNORE,)) + string(data.ljust(size - _AROUND, b"\0"))
+    return bytes((numbers.IGNORE,)) + string(data.ljust(size - AROUND, b"\0"))
 
 
 def is_offer(payload: memoryview) -> bool:

@@ -17,6 +17,7 @@ from headrace.ssh.transport import Role, Transport, TransportConfig
 from headrace.testing.peers import RecordingEndpoint
 
 STREAMS = 3
+HELLO = b"\x16\x03\x01"
 POLICY = Policy.draw(SeededRng(1))
 
 
@@ -27,7 +28,7 @@ class Noting(Transport):
         super().__init__(*arguments)
         self.said: list[bytes] = []
 
-    def send(self, payload: bytes) -> None:
+    def send(self, payload: bytes, fill: int = 0) -> None:
         self.said.append(payload)
 
 
@@ -61,8 +62,10 @@ def fuzz(data: bytes) -> None:
                 if heard <= STREAMS:
                     channel = Channel(connection, heard, RecordingEndpoint())
                     channel.agree(heard, 1 << 20, 1 << 15)
-                    shaper.begin(channel)
-                    channel.send(bytes(min(channel.room, 3000)))
+                    shaper.begin(channel, shaper.opening())
+                    if not client:
+                        channel.on_data(memoryview(HELLO))
+                    channel.send(HELLO.ljust(min(channel.room, 3000), b"\0"))
         except RemoteProtocolError:
             assert not client
         answers = [message for message in transport.said if message[0] == numbers.IGNORE]

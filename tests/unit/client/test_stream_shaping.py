@@ -19,6 +19,8 @@ from headrace.testing.peers import RecordingEndpoint
 pytestmark = pytest.mark.virtual_time
 
 ORIGIN = ("8.8.8.8", 443)
+#: Sizes of a TLS handshake's messages, by turns up and down.
+PLAIN = (517, 4500, 80, 300)
 #: What one data message has around it, and the coarseness of padding.
 AROUND = 44
 
@@ -37,8 +39,10 @@ class Forward:
     intact: bool
 
 
-async def converse(network: Network, server: MemoryServer, *, shaped: bool = True) -> Forward:
-    """Exchange the messages of a handshake through a port forward."""
+async def converse(
+    network: Network, server: MemoryServer, *, shaped: bool = True, first: bytes = b"\x16\x03\x01"
+) -> Forward:
+    """Exchange the messages of a handshake through a port forward; of the first, `first` is the beginning."""
     origin = Destination()
     network.places[ORIGIN] = lambda: origin
     tunnel = make_tunnel(server.entry, rng=SeededRng(5))
@@ -50,9 +54,9 @@ async def converse(network: Network, server: MemoryServer, *, shaped: bool = Tru
     tunnel.open(Target(*ORIGIN), near)
     await settle()
     sizes, said, heard = [], b"", b""
-    for number, size in enumerate((517, 4500, 80, 300)):
+    for number, size in enumerate(PLAIN):
         before = sum(tunnel.bytes_transferred)
-        data = bytes((number,)) * size
+        data = first.ljust(size, b"\0") if not number else bytes((number,)) * size
         if number % 2:
             origin.send(data)
             heard += data
@@ -82,13 +86,19 @@ async def test_streams_are_shaped_by_default(network: Network, tmp_path: Path) -
     forward.tunnel.close()
 
 
+async def test_what_is_not_tls_is_carried_as_it_comes(network: Network, tmp_path: Path) -> None:
+    forward = await converse(network, MemoryServer(network, tmp_path), first=b"POST /")
+    assert forward.intact
+    assert all(size <= found <= size + AROUND for size, found in zip(PLAIN, forward.sizes, strict=True))
+    forward.tunnel.close()
+
+
 @pytest.mark.parametrize("who", ["client", "server"])
 async def test_either_end_can_have_it_off(network: Network, tmp_path: Path, who: str) -> None:
     server = MemoryServer(network, tmp_path, DisableStreamShaping=who == "server")
     forward = await converse(network, server, shaped=who == "server")
     assert forward.intact
-    plain = [517, 4500, 80, 300]
-    assert all(size <= found <= size + AROUND for size, found in zip(plain, forward.sizes, strict=True))
+    assert all(size <= found <= size + AROUND for size, found in zip(PLAIN, forward.sizes, strict=True))
     forward.tunnel.close()
 
 

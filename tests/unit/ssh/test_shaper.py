@@ -17,6 +17,14 @@ SEED = bytes(SEED_SIZE)
 NOTHING = Step()
 
 
+HELLO = b"\x16\x03\x01"
+
+
+def hello(size: int) -> bytes:
+    """Return the first message of a TLS client, or what looks like one."""
+    return HELLO.ljust(size, b"\0")
+
+
 def exactly(size: int) -> Range:
     return Range(size, size)
 
@@ -37,16 +45,17 @@ class Shaped:
         self.pair.run()
 
     def _accept(self, channel: Channel, kind: bytes, extra: memoryview) -> None:
-        self.server.begin(channel)
+        self.server.begin(channel, self.server.opening())
         self.far.append(RecordingEndpoint(channel=channel))
         channel.accept(self.far[-1])
 
     def open(self) -> RecordingEndpoint:
         endpoint = RecordingEndpoint()
+        fill = self.client.opening()
         channel = connections(self.pair)[0].open(
-            b"direct-tcpip", Destination("192.0.2.1", 443).encode(), endpoint
+            b"direct-tcpip", Destination("192.0.2.1", 443).encode(), endpoint, fill
         )
-        self.client.begin(channel)
+        self.client.begin(channel, fill)
         self.run()
         return endpoint
 
@@ -80,7 +89,7 @@ def test_bursts_are_filled_up() -> None:
     step = Step(fill=exactly(1000))
     shaped = Shaped(Policy(SEED, (NOTHING, step, step), (NOTHING, step)))
     endpoint = shaped.open()
-    endpoint.send(bytes(500))
+    endpoint.send(hello(500))
     assert near(shaped.run(), [1000])
     endpoint.send(bytes(500))  # the same burst
     assert near(shaped.run(), [536])
@@ -90,28 +99,64 @@ def test_bursts_are_filled_up() -> None:
     assert near(shaped.run(), [1000])
     shaped.far[0].send(bytes(50))  # there are no more steps
     assert near(shaped.run(), [-86])
-    assert (bytes(endpoint.received), bytes(shaped.far[0].received)) == (bytes(100), bytes(1300))
+    assert (bytes(endpoint.received), bytes(shaped.far[0].received)) == (bytes(100), hello(500) + bytes(800))
 
 
 def test_a_burst_that_is_large_already_is_left_alone() -> None:
     shaped = Shaped(Policy(SEED, (NOTHING, Step(fill=exactly(1000)))))
     endpoint = shaped.open()
-    endpoint.send(bytes(5000))
+    endpoint.send(hello(5000))
     assert near(shaped.run(), [5036])
 
 
+@pytest.mark.parametrize("first", [b"GET / HTTP/1.1\r\n\r\n", b"\x16\x02", b"\x15\x03", b"S"])
+def test_what_is_no_tls_client_is_carried_as_it_comes(first: bytes) -> None:
+    step = Step(fill=exactly(1000), answer=exactly(100), cut=exactly(500))
+    shaped = Shaped(Policy(SEED, (NOTHING, step), (NOTHING, step)))
+    endpoint = shaped.open()
+    endpoint.send(first.ljust(300))
+    assert near(shaped.run(), [336])
+    shaped.far[0].send(bytes(800))
+    assert near(shaped.run(), [-836])
+    assert endpoint.channel is not None and shaped.far[0].channel is not None
+    assert endpoint.channel.shape is shaped.far[0].channel.shape is None
+
+
+def test_a_stream_whose_server_speaks_first_is_carried_as_it_comes() -> None:
+    step = Step(fill=exactly(1000), answer=exactly(100))
+    shaped = Shaped(Policy(SEED, (NOTHING, step), (NOTHING, step)))
+    endpoint = shaped.open()
+    shaped.far[0].send(hello(300))
+    assert near(shaped.run(), [-336])
+    endpoint.send(hello(300))
+    assert near(shaped.run(), [336])
+
+
+def test_the_first_byte_of_a_tls_client_may_come_alone() -> None:
+    shaped = Shaped(Policy(SEED, (NOTHING, Step(fill=exactly(1000)))))
+    endpoint = shaped.open()
+    endpoint.send(HELLO[:1])
+    assert near(shaped.run(), [1000])
+
+
+def test_an_opening_is_filled_as_far_as_padding_goes() -> None:
+    shaped = Shaped(Policy(SEED, (Step(fill=exactly(5000)),)))
+    shaped.open()
+    assert 255 < shaped.writes[0] < 330
+
+
 def test_the_opening_is_the_first_burst() -> None:
-    shaped = Shaped(Policy(SEED, (Step(fill=exactly(400)),), (Step(fill=exactly(300)),)))
+    shaped = Shaped(Policy(SEED, (Step(fill=exactly(200)),), (Step(fill=exactly(150)),)))
     shaped.open()
     first, second = shaped.writes
-    assert abs(first - 400) < 24
-    assert abs(second + 300) < 24
+    assert abs(first - 200) < 12
+    assert abs(second + 150) < 12
 
 
 def test_the_peer_answers_at_once_and_is_answered() -> None:
     shaped = Shaped(Policy(SEED, (NOTHING, Step(answer=exactly(300), question=exactly(200)))))
     endpoint = shaped.open()
-    endpoint.send(bytes(500))
+    endpoint.send(hello(500))
     up, answer, question = shaped.run()
     assert up > 536
     assert near([answer, question], [-300, 200])
@@ -137,7 +182,7 @@ def open_talker(shaped: Shaped, total: int) -> Talker:
     channel = shaped.far[0].channel
     assert channel is not None
     channel.endpoint = talker
-    endpoint.send(b"go on")
+    endpoint.send(HELLO)
     shaped.run()
     talker.opened(channel)
     return talker
@@ -206,7 +251,7 @@ def test_several_streams_are_released_in_turn() -> None:
         assert channel is not None
         talkers.append(Talker(3000 + number))
         channel.endpoint = talkers[-1]
-        endpoint.send(b"go on")
+        endpoint.send(HELLO)
         shaped.run()
         talkers[-1].opened(channel)
     shaped.run()
@@ -218,7 +263,7 @@ def test_the_same_policy_shapes_alike_and_another_seed_does_not() -> None:
         shaped = Shaped(Policy.draw(SeededRng(seed)))
         endpoint = shaped.open()
         for size in (517, 80, 400):
-            endpoint.send(bytes(size))
+            endpoint.send(hello(size))
             shaped.run()
             assert shaped.far[0].channel is not None
             shaped.far[0].send(bytes(min(size * 3, shaped.far[0].channel.room)))
@@ -237,7 +282,7 @@ def test_what_is_added_to_a_stream_is_bounded(seed: int) -> None:
             endpoint = shaped.open()
             shaped.writes.clear()
             for _ in range(20):
-                endpoint.send(b"question")
+                endpoint.send(HELLO)
                 shaped.run()
                 shaped.far[0].send(b"answer")
                 shaped.run()
@@ -289,7 +334,7 @@ def test_a_server_that_makes_no_offer_is_told_nothing() -> None:
     shaper = ClientShaper(pair.client.transport, Policy.draw(SeededRng(1)))
     endpoint = RecordingEndpoint()
     channel = connections(pair)[0].open(b"direct-tcpip", b"", endpoint)
-    shaper.begin(channel)
+    shaper.begin(channel, shaper.opening())
     shaper.accompany(100)
     pair.run()
     assert channel.shape is None
@@ -303,7 +348,7 @@ def test_a_client_that_announces_no_policy_is_carried_as_ever() -> None:
     _endpoint, _channel = pair.open()
     far = pair.accepted[0][2].channel
     assert far is not None
-    shaper.begin(far)
+    shaper.begin(far, shaper.opening())
     assert far.shape is None
 
 

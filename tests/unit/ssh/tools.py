@@ -67,15 +67,13 @@ def sealed_numbers() -> Iterator[Callable[[], list[list[int]]]]:
             keep.append(sealer)
         log[id(sealer)].append(number)
 
-    def recording(
-        self: Sealer, scratch: memoryview, start: int, end: int, out: memoryview, clean: bool
-    ) -> int:
+    def recording(self: Sealer, scratch: memoryview, start: int, *rest: Any) -> int:
         note(self, scratch[start])
-        return original(self, scratch, start, end, out, clean)
+        return original(self, scratch, start, *rest)
 
-    def recording_quick(self: ChaChaSealer, payload: bytes) -> bytes:
+    def recording_quick(self: ChaChaSealer, payload: bytes, fill: int = 0) -> bytes:
         note(self, payload[0])
-        return quick(self, payload)
+        return quick(self, payload, fill)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Sealer, "seal_into", recording)
