@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -129,6 +130,8 @@ def resist(
             markdown.write_text(report.markdown(rows))
 
     async def gather(tell: "Tell") -> None:
+        # What was started ends with us, whichever way we are asked to end.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, signal.raise_signal, signal.SIGINT)
         async with contextlib.aclosing(measure(wanted, tell)) as found:
             async for some in found:
                 rows.extend(some)
