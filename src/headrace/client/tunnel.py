@@ -183,21 +183,16 @@ class Tunnel:
         """Open a port forward. Raises NetworkError if the tunnel is gone, or nothing has such an address."""
         if not destination.possible:
             raise NetworkError("no host has such an address")
-        shaper = self._shaper
-        fill = 0 if shaper is None else shaper.opening()
-        channel = self.open_channel(DIRECT_TCPIP, destination.encode(), endpoint, fill)
-        if shaper is not None:
-            shaper.begin(channel, fill)
+        channel = self.open_channel(DIRECT_TCPIP, destination.encode(), endpoint)
+        if self._shaper is not None:
+            self._shaper.begin(channel)
         return channel
 
-    def open_channel(self, kind: bytes, extra: bytes, endpoint: Endpoint, fill: int = 0) -> Channel:
-        """Open a channel of any type, with a request of about `fill` bytes if it is not longer.
-
-        Raises NetworkError if the tunnel is gone.
-        """
+    def open_channel(self, kind: bytes, extra: bytes, endpoint: Endpoint) -> Channel:
+        """Open a channel of any type. Raises NetworkError if the tunnel is gone."""
         if self._connection is None or self.ended.done():
             raise NetworkError("the tunnel is gone")
-        return self._connection.open(kind, extra, endpoint, fill)
+        return self._connection.open(kind, extra, endpoint)
 
     @property
     def bytes_transferred(self) -> tuple[int, int]:

@@ -131,7 +131,7 @@ class ClientTunnel:
             self._accept_udpgw(channel)
         else:
             if self._shaper is not None:
-                self._shaper.begin(channel, self._shaper.opening())
+                self._shaper.begin(channel)
             self.forwards.open(channel, destination, may_split=may_split)
 
     def _accept_udpgw(self, channel: Channel) -> None:

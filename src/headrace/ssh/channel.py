@@ -127,9 +127,10 @@ class Channel:
             + u32(self.remote)
             + u32(self.local)
             + u32(INITIAL_WINDOW)
-            + u32(MAX_DATA),
-            0 if self.shape is None else self.shape.opening,
+            + u32(MAX_DATA)
         )
+        if self.shape is not None:
+            self.shape.sent(0)
 
     def refuse(self, reason: int, text: str) -> None:
         """Decline to open."""

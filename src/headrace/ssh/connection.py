@@ -61,11 +61,8 @@ class Connection:
 
     # ---- what the upper layer asks for ----------------------------------------------------------------
 
-    def open(self, kind: bytes, extra: bytes, endpoint: Endpoint, fill: int = 0) -> Channel:
-        """Ask the peer to open a channel; the endpoint hears `opened` or `refused`.
-
-        The request is padded up to `fill` bytes, as `Transport.send` does.
-        """
+    def open(self, kind: bytes, extra: bytes, endpoint: Endpoint) -> Channel:
+        """Ask the peer to open a channel; the endpoint hears `opened` or `refused`."""
         channel = self._new_channel(endpoint)
         self.transport.send(
             bytes((numbers.CHANNEL_OPEN,))
@@ -73,8 +70,7 @@ class Connection:
             + u32(channel.local)
             + u32(INITIAL_WINDOW)
             + u32(MAX_DATA)
-            + extra,
-            fill,
+            + extra
         )
         return channel
 

@@ -29,18 +29,7 @@ from cryptography.hazmat.primitives.poly1305 import Poly1305
 from headrace.base.errors import RemoteProtocolError
 from headrace.ssh.numbers import MAC_ERROR
 
-__all__ = [
-    "AROUND",
-    "HEADROOM",
-    "MAX_OVERHEAD",
-    "MAX_PACKET",
-    "MOST_FILL",
-    "TAILROOM",
-    "KeySizes",
-    "Opener",
-    "Sealer",
-    "suite",
-]
+__all__ = ["HEADROOM", "MAX_OVERHEAD", "MAX_PACKET", "TAILROOM", "KeySizes", "Opener", "Sealer", "suite"]
 
 #: Bytes before the payload that sealing overwrites: packet length and padding length.
 HEADROOM: Final = 5
@@ -48,17 +37,12 @@ HEADROOM: Final = 5
 TAILROOM: Final = 20
 #: Most bytes by which a sealed packet exceeds its payload: head, padding, the longest tag.
 MAX_OVERHEAD: Final = HEADROOM + TAILROOM + 64
-#: Bytes that a packet is usually longer than its payload.
-AROUND: Final = 30
-#: Most bytes that a packet can be filled up with: its padding is at most 255 bytes long.
-MOST_FILL: Final = 224
 #: Longest packet length field we accept. RFC 4253 §6.1 asks for 35,000; the deployed peers allow this much,
 #: and a handshake response carrying many server entries needs it.
 MAX_PACKET: Final = 256 * 1024
 
 _U32 = Struct(">I")
 _ZEROS = bytes(64)
-_FILL = bytes(256)
 
 
 def _tampered() -> RemoteProtocolError:
@@ -82,41 +66,32 @@ class Sealer(ABC):
     def __init__(self, sequence: int) -> None:
         self.sequence = sequence
 
-    def seal_into(
-        self, scratch: memoryview, start: int, end: int, out: memoryview, clean: bool, spare: int = 0
-    ) -> int:
+    def seal_into(self, scratch: memoryview, start: int, end: int, out: memoryview, clean: bool) -> int:
         """Seal scratch[start:end] as one packet into `out`; return how many bytes that took.
 
         `clean` zeroes the padding. Without it the padding is whatever follows the payload in the scratch
-        buffer, which is right only where that is data for the same peer. There are `spare` bytes more of it.
+        buffer, which is right only where that is data for the same peer.
         """
         payload = end - start
         padded = payload + (HEADROOM if self.length_is_padded else 1)
         padding = self.block - padded % self.block
         if padding < 4:
             padding += self.block
-        padding += spare
         stop = end + padding
         _U32.pack_into(scratch, start - HEADROOM, 1 + payload + padding)
         scratch[start - 1] = padding
         if clean:
-            scratch[end:stop] = _FILL[:padding]
+            scratch[end:stop] = _ZEROS[:padding]
         used = self._protect(scratch, start - HEADROOM, stop, out)
         self.sequence = self.sequence + 1 & 0xFFFFFFFF
         return used
 
-    def seal(self, payload: bytes, fill: int = 0) -> bytes | memoryview:
-        """Seal one payload; return the packet, with padding up to about `fill` bytes as far as that goes."""
-        size = len(payload)
-        spare = self._spare(size, fill)
-        scratch = memoryview(bytearray(HEADROOM + size + TAILROOM + spare))
-        scratch[HEADROOM : HEADROOM + size] = payload
-        out = memoryview(bytearray(size + MAX_OVERHEAD + spare))
-        return out[: self.seal_into(scratch, HEADROOM, HEADROOM + size, out, False, spare)]
-
-    def _spare(self, size: int, fill: int) -> int:
-        """Return how much padding a payload gets beyond what it must have."""
-        return max(0, min(fill - size - AROUND, MOST_FILL)) // self.block * self.block
+    def seal(self, payload: bytes) -> bytes | memoryview:
+        """Seal one payload; return the packet."""
+        scratch = memoryview(bytearray(HEADROOM + len(payload) + TAILROOM))
+        scratch[HEADROOM : HEADROOM + len(payload)] = payload
+        out = memoryview(bytearray(len(payload) + MAX_OVERHEAD))
+        return out[: self.seal_into(scratch, HEADROOM, HEADROOM + len(payload), out, False)]
 
     @abstractmethod
     def _protect(self, packet: memoryview, start: int, stop: int, out: memoryview) -> int:
@@ -222,19 +197,17 @@ class ChaChaSealer(_ChaCha, Sealer):
         out[end : end + 16] = Poly1305.generate_tag(key, out[:end])
         return end + 16
 
-    def seal(self, payload: bytes, fill: int = 0) -> bytes:
-        """Seal one small payload, as above: here copying it costs less than views of it."""
+    def seal(self, payload: bytes) -> bytes:
+        """Seal one small payload: here copying it costs less than views of it."""
         size = len(payload)
         padding = 8 - (size + 1) % 8
         if padding < 4:
             padding += 8
-        if fill:
-            padding += self._spare(size, fill)
         nonce = self.sequence.to_bytes(16, "big")
         self._head.reset_nonce(nonce)
         key = self._start(nonce)
         packet = self._head.update(_U32.pack(1 + size + padding))
-        packet += self._body.update(padding.to_bytes(1, "big") + payload + _FILL[:padding])
+        packet += self._body.update(padding.to_bytes(1, "big") + payload + _ZEROS[:padding])
         self.sequence = self.sequence + 1 & 0xFFFFFFFF
         return packet + Poly1305.generate_tag(key, packet)
 

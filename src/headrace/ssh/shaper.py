@@ -7,8 +7,8 @@
 A burst is what a channel sends until it receives something again. What the application wrote is never kept
 here: while a burst is held its channel has no room, as if the peer's window were full.
 
-The request to open a stream and its confirmation are padded. What comes then is shaped if the stream's first
-data is that of a TLS client: what else there is has no handshake to hide, and should not pay for one.
+The request to open a stream and its confirmation are always filled. What comes then is shaped if the stream's
+first data is that of a TLS client: what else there is has no handshake to hide, and should not pay for one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Final
 
 from headrace.base.rng import Rng, SeededRng
 from headrace.ssh import numbers
-from headrace.ssh.protection import MOST_FILL
 from headrace.ssh.shaping import (
     DATA_AROUND,
     GREETING,
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST_DUE", "ClientShaper", "ServerShaper", "Shaper", "StreamShape"]
 
 _ANY: Final = 1 << 32  # bytes that no window has
+_OPEN: Final = 56  # bytes of a request to open, without what data has around it too
 _TLS: Final = b"\x16\x03"  # how a TLS client begins: a handshake's record, of any version (RFC 8446 §5.1)
 #: Answers that may be due at once; a peer that owes us so many is asked for no more, nor waited for.
 MOST_DUE: Final = 512
@@ -58,15 +58,13 @@ class Shaper:
         self._allowance = 0  # bytes that the peer may still have us answer with
         transport.table[numbers.IGNORE] = self._on_ignore
 
-    def opening(self) -> int:
-        """Return up to how many bytes the next message should be padded that opens or confirms a stream."""
-        return 0 if self._rng is None or not self._steps else self._steps[0].fill.draw(self._rng)
-
-    def begin(self, channel: Channel, opening: int) -> None:
-        """Shape what is sent on a channel that has sent nothing yet, or only its `opening`."""
+    def begin(self, channel: Channel) -> None:
+        """Shape what is sent on a channel that has sent nothing yet."""
         if self._rng is not None:
             self._allowance += MOST_UP + MOST_DOWN
-            channel.shape = StreamShape(self, channel, self._steps[1:], self._rng, self._budget, opening)
+            channel.shape = StreamShape(self, channel, self._steps, self._rng, self._budget)
+            if self.client:
+                channel.shape.sent(_OPEN)
 
     @property
     def client(self) -> bool:
@@ -153,7 +151,7 @@ class ServerShaper(Shaper):
 class StreamShape:
     """What one end does to the first bursts that it sends on a channel. `room` is what may be sent now.
 
-    The request to open the channel, and its confirmation, were the first burst, of `opening` bytes.
+    The request to open the channel, and its confirmation, are the first burst.
     """
 
     __slots__ = (
@@ -166,30 +164,23 @@ class StreamShape:
         "_shaper",
         "_step",
         "_steps",
-        "opening",
         "room",
     )
 
     def __init__(
-        self,
-        shaper: Shaper,
-        channel: Channel,
-        steps: Iterable[Step],
-        rng: Rng,
-        budget: int,
-        opening: int = 0,
+        self, shaper: Shaper, channel: Channel, steps: Iterable[Step], rng: Rng, budget: int
     ) -> None:
         self._shaper = shaper
         self._channel = channel
         self._steps = deque(steps)
         self._rng = rng
-        self._budget = budget - min(opening, MOST_FILL)
+        self._budget = budget
         self._step = Step()
         self._held = False
         self._fresh = False  # a step is drawn for a burst that has not begun
         self._looked = False
-        self.opening = opening
         self.room = _ANY
+        self.received()
 
     def look(self, data: memoryview, *, ours: bool) -> None:
         """Data passes, `ours` or the peer's. The first of a stream tells whether it is shaped any further."""

@@ -23,7 +23,6 @@ from typing import Final, NamedTuple, Self
 from headrace.base.errors import RemoteProtocolError
 from headrace.base.rng import Rng
 from headrace.ssh import numbers
-from headrace.ssh.protection import AROUND
 from headrace.ssh.wire import Reader, string
 
 __all__ = [
@@ -68,7 +67,8 @@ GREETING: Final = Range(120, 700)
 #: Most steps each way.
 MOST_STEPS: Final = 8
 #: What a message with data has around it once sealed with ChaCha20-Poly1305: numbers, lengths, padding, tag.
-DATA_AROUND: Final = AROUND + 6
+_AROUND: Final = 30
+DATA_AROUND: Final = 36
 #: Bytes of a policy's seed.
 SEED_SIZE: Final = 16
 
@@ -198,7 +198,7 @@ def policy_message(policy: Policy, size: int) -> bytes:
 
 
 def _ignored(data: bytes, size: int) -> bytes:
-    return bytes((numbers.IGNORE,)) + string(data.ljust(size - AROUND, b"\0"))
+    return bytes((numbers.IGNORE,)) + string(data.ljust(size - _AROUND, b"\0"))
 
 
 def is_offer(payload: memoryview) -> bool:

@@ -183,11 +183,8 @@ class Transport:
 
     # ---- sending ------------------------------------------------------------------------------------
 
-    def send(self, payload: bytes, fill: int = 0) -> None:
-        """Seal one payload, or keep it until the key exchange under way is over.
-
-        It is padded until it is about `fill` bytes long on the wire, as far as padding goes.
-        """
+    def send(self, payload: bytes) -> None:
+        """Seal one payload, or keep it until the key exchange under way is over."""
         if self._holding and (payload[0] >= 50 or payload[0] in (5, 6)):
             self._held_bytes += len(payload) + HELD_COST
             if self._held_bytes <= MAX_HELD:
@@ -196,7 +193,7 @@ class Transport:
                 self.failure = RemoteProtocolError("the peer asks for too much during a key exchange")
                 self._wake()
             return
-        self._put(payload, fill)
+        self._put(payload)
         self._wake()
         if self._out_bytes > self.config.rekey_bytes:
             self.rekey()
@@ -235,7 +232,7 @@ class Transport:
         output, self._output, self.pending = self._output, [], 0
         return output
 
-    def _put(self, payload: bytes, fill: int = 0) -> None:
+    def _put(self, payload: bytes) -> None:
         if self._closed:
             return
         sealer = self._sealer
@@ -243,7 +240,7 @@ class Transport:
             self._put_clear(clear_packet(payload, self._rng, self._veil))
             self._clear_sent += 1
             return
-        packet = sealer.seal(payload, fill)
+        packet = sealer.seal(payload)
         self._output.append(packet)
         self.pending += len(packet)
         self._out_bytes += len(packet)

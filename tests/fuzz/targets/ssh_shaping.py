@@ -28,7 +28,7 @@ class Noting(Transport):
         super().__init__(*arguments)
         self.said: list[bytes] = []
 
-    def send(self, payload: bytes, fill: int = 0) -> None:
+    def send(self, payload: bytes) -> None:
         self.said.append(payload)
 
 
@@ -62,7 +62,7 @@ def fuzz(data: bytes) -> None:
                 if heard <= STREAMS:
                     channel = Channel(connection, heard, RecordingEndpoint())
                     channel.agree(heard, 1 << 20, 1 << 15)
-                    shaper.begin(channel, shaper.opening())
+                    shaper.begin(channel)
                     if not client:
                         channel.on_data(memoryview(HELLO))
                     channel.send(HELLO.ljust(min(channel.room, 3000), b"\0"))

@@ -45,17 +45,16 @@ class Shaped:
         self.pair.run()
 
     def _accept(self, channel: Channel, kind: bytes, extra: memoryview) -> None:
-        self.server.begin(channel, self.server.opening())
+        self.server.begin(channel)
         self.far.append(RecordingEndpoint(channel=channel))
         channel.accept(self.far[-1])
 
     def open(self) -> RecordingEndpoint:
         endpoint = RecordingEndpoint()
-        fill = self.client.opening()
         channel = connections(self.pair)[0].open(
-            b"direct-tcpip", Destination("192.0.2.1", 443).encode(), endpoint, fill
+            b"direct-tcpip", Destination("192.0.2.1", 443).encode(), endpoint
         )
-        self.client.begin(channel, fill)
+        self.client.begin(channel)
         self.run()
         return endpoint
 
@@ -139,18 +138,12 @@ def test_the_first_byte_of_a_tls_client_may_come_alone() -> None:
     assert near(shaped.run(), [1000])
 
 
-def test_an_opening_is_filled_as_far_as_padding_goes() -> None:
-    shaped = Shaped(Policy(SEED, (Step(fill=exactly(5000)),)))
-    shaped.open()
-    assert 255 < shaped.writes[0] < 330
-
-
 def test_the_opening_is_the_first_burst() -> None:
-    shaped = Shaped(Policy(SEED, (Step(fill=exactly(200)),), (Step(fill=exactly(150)),)))
+    shaped = Shaped(Policy(SEED, (Step(fill=exactly(400)),), (Step(fill=exactly(300)),)))
     shaped.open()
     first, second = shaped.writes
-    assert abs(first - 200) < 12
-    assert abs(second + 150) < 12
+    assert abs(first - 400) < 24
+    assert abs(second + 300) < 24
 
 
 def test_the_peer_answers_at_once_and_is_answered() -> None:
@@ -334,7 +327,7 @@ def test_a_server_that_makes_no_offer_is_told_nothing() -> None:
     shaper = ClientShaper(pair.client.transport, Policy.draw(SeededRng(1)))
     endpoint = RecordingEndpoint()
     channel = connections(pair)[0].open(b"direct-tcpip", b"", endpoint)
-    shaper.begin(channel, shaper.opening())
+    shaper.begin(channel)
     shaper.accompany(100)
     pair.run()
     assert channel.shape is None
@@ -348,7 +341,7 @@ def test_a_client_that_announces_no_policy_is_carried_as_ever() -> None:
     _endpoint, _channel = pair.open()
     far = pair.accepted[0][2].channel
     assert far is not None
-    shaper.begin(far, shaper.opening())
+    shaper.begin(far)
     assert far.shape is None
 
 

@@ -67,13 +67,15 @@ def sealed_numbers() -> Iterator[Callable[[], list[list[int]]]]:
             keep.append(sealer)
         log[id(sealer)].append(number)
 
-    def recording(self: Sealer, scratch: memoryview, start: int, *rest: Any) -> int:
+    def recording(
+        self: Sealer, scratch: memoryview, start: int, end: int, out: memoryview, clean: bool
+    ) -> int:
         note(self, scratch[start])
-        return original(self, scratch, start, *rest)
+        return original(self, scratch, start, end, out, clean)
 
-    def recording_quick(self: ChaChaSealer, payload: bytes, fill: int = 0) -> bytes:
+    def recording_quick(self: ChaChaSealer, payload: bytes) -> bytes:
         note(self, payload[0])
-        return quick(self, payload, fill)
+        return quick(self, payload)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Sealer, "seal_into", recording)
