@@ -72,9 +72,9 @@ def column(*seen_by: Audience, refers: str = "", **options: Any) -> MappedColumn
     are replaced, never changed in place.
     """
     foreign = [ForeignKey(refers)] if refers else []
-    return mapped_column(
-        *foreign, info={"audiences": frozenset(seen_by)}, index=bool(refers) or None, **options
-    )
+    if refers:
+        options["index"] = True
+    return mapped_column(*foreign, info={"audiences": frozenset(seen_by)}, **options)
 
 
 def audiences(which: sqlalchemy.Column[Any]) -> frozenset[Audience]:
