@@ -71,7 +71,8 @@ def column(*seen_by: Audience, refers: str = "", **options: Any) -> MappedColumn
     `refers` is the column it is a foreign key to; other options are those of `mapped_column`. JSON values
     are replaced, never changed in place.
     """
-    foreign = [ForeignKey(refers)] if refers else []
+    # Checked at the end of a transaction: new rows may refer to one another in any order.
+    foreign = [ForeignKey(refers, deferrable=True, initially="DEFERRED")] if refers else []
     if refers:
         options["index"] = True
     return mapped_column(*foreign, info={"audiences": frozenset(seen_by)}, **options)
