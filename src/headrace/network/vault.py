@@ -20,7 +20,6 @@ import hashlib
 import hmac
 import os
 import unicodedata
-from pathlib import Path
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -40,6 +39,7 @@ __all__ = [
     "file_key",
     "make_key_file",
     "passphrase_key",
+    "write_private",
 ]
 
 #: Characters of the shortest passphrase that is taken.
@@ -217,24 +217,29 @@ def file_key(source: bytes | str | os.PathLike[str]) -> OperatorKey:
 def make_key_file(path: str | os.PathLike[str], rng: Rng) -> OperatorKey:
     """Write a new key to a new file that only its owner can read. Raises OperatorError if there is one."""
     secret = rng.bytes(_KEY_SIZE)
+    write_private(path, f"{_FILE_MARK} {base64.b64encode(secret).decode()}\n".encode(), "key file")
+    return OperatorKey(_Kind.FILE, secret, 0)
+
+
+def write_private(path: str | os.PathLike[str], data: bytes, what: str) -> None:
+    """Write `data` to a new file that only its owner can read. Raises OperatorError if there is one."""
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise OperatorError(
-            f"{path} exists already: choose another name; whatever a key file closed is lost without it"
+            f"{path} exists already, and what is in it may be needed: choose another name for the {what}"
         ) from None
     except OSError as error:
-        raise OperatorError(f"key file {path} cannot be written: {error.strerror}") from error
+        raise OperatorError(f"{what} {path} cannot be written: {error.strerror}") from error
     try:
-        with open(handle, "w", encoding="ascii") as stream:
-            stream.write(f"{_FILE_MARK} {base64.b64encode(secret).decode()}\n")
+        with open(handle, "wb") as stream:
+            stream.write(data)
             stream.flush()
             os.fsync(handle)
     except OSError as error:
         with contextlib.suppress(OSError):
-            Path(path).unlink()
-        raise OperatorError(f"key file {path} cannot be written: {error.strerror}") from error
-    return OperatorKey(_Kind.FILE, secret, 0)
+            os.unlink(path)
+        raise OperatorError(f"{what} {path} cannot be written: {error.strerror}") from error
 
 
 def _parse_key_file(data: bytes, what: str) -> OperatorKey:
