@@ -3,6 +3,7 @@
     model      entities and their invariants, in a database
     book       the database opened: views to read, changes to write
     vault      secrets at rest
+    custody    the keys that the book has, as signers
     signing    keys of the network, signers, the offline flow
     lifecycle  servers from creation to removal, and capabilities taken from all of them at once
     rendering  server entries and what else is made of a server

@@ -8,7 +8,7 @@ from headrace.network.model.base import Audience, Base, Entity, audiences
 from headrace.network.model.channels import TESTING, PropagationChannel
 from headrace.network.model.hosts import LOCAL, Host, Provider, ProviderRank, Status
 from headrace.network.model.keys import NetworkKey
-from headrace.network.model.records import AuditEvent, Meta, Published, SealedSecrets
+from headrace.network.model.records import AuditEvent, ImportedSignature, Meta, Published, SealedSecrets
 from headrace.network.model.secrets import SECRETS, secret_audiences
 from headrace.network.model.servers import Server
 from headrace.network.model.settings import ClientVersion, NetworkSettings
@@ -26,6 +26,7 @@ __all__ = [
     "ClientVersion",
     "Entity",
     "Host",
+    "ImportedSignature",
     "Meta",
     "NetworkKey",
     "NetworkSettings",

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped
 
 from headrace.network.model.base import Base, column
 
-__all__ = ["APPEND_ONLY", "AuditEvent", "Meta", "Published", "SealedSecrets"]
+__all__ = ["APPEND_ONLY", "AuditEvent", "ImportedSignature", "Meta", "Published", "SealedSecrets"]
 
 
 class Meta(Base):
@@ -28,6 +28,17 @@ class SealedSecrets(Base):
 
     owner_id: Mapped[UUID] = column(primary_key=True)
     sealed: Mapped[bytes] = column(type_=LargeBinary)
+
+
+class ImportedSignature(Base):
+    """A signature made elsewhere, by a key whose private half is not here."""
+
+    __tablename__ = "signatures"
+
+    key_id: Mapped[str] = column(primary_key=True)
+    sha256: Mapped[str] = column(primary_key=True)  #: of what is signed, in hexadecimal
+    signature: Mapped[bytes] = column(type_=LargeBinary)
+    imported_at: Mapped[datetime] = column()
 
 
 class Published(Base):

@@ -1,0 +1,112 @@
+"""The network's own keys as its book has them: added, retired, and turned into signers.
+
+Signing asks for the oldest active key of a purpose first: a younger one is taking over from it, and not all
+clients know that one yet (`signing.rotation`).
+"""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import select
+
+from headrace.base.errors import OperatorError
+from headrace.network.book import Change, View
+from headrace.network.model import ImportedSignature, NetworkKey
+from headrace.network.signing.kinds import kind_of
+from headrace.network.signing.making import KeyPair
+from headrace.network.signing.signer import (
+    EntrySigner,
+    LocalEntrySigner,
+    LocalPackageSigner,
+    OfflineEntrySigner,
+    OfflinePackageSigner,
+    PackageSigner,
+)
+
+__all__ = ["add_key", "entry_signer", "import_signatures", "package_signers", "private_half", "retire_key"]
+
+
+def add_key(change: Change, pair: KeyPair, *, offline: bool = False) -> NetworkKey:
+    """Add a key; of one that is `offline`, the public half only. Raises OperatorError."""
+    kind = kind_of(pair.purpose)
+    active = change.keys(pair.purpose, pair.name)
+    if any(key.key_id == pair.key_id for key in active):
+        raise OperatorError(f"this key for {kind.title} is here already")
+    if active and not kind.may_overlap:
+        raise OperatorError(
+            f"there is a key for {kind.title} already, and there can be one only: retire it first"
+        )
+    if len(active) >= 2:
+        raise OperatorError(f"there are two keys for {kind.title} already: retire the older one first")
+    if offline and not kind.may_be_offline:
+        raise OperatorError(f"the key for {kind.title} is needed here: it cannot be offline")
+    key = change.add(
+        NetworkKey(
+            purpose=pair.purpose,
+            name=pair.name,
+            public=pair.public,
+            key_id=pair.key_id,
+            offline=offline,
+            created_at=change.now,
+        )
+    )
+    if pair.private and not offline:
+        change.set_secrets(key, {"private": pair.private})
+    change.session.flush()
+    return key
+
+
+def retire_key(change: Change, key: NetworkKey) -> None:
+    """Have a key not be used any more; its private half is forgotten."""
+    key.retired_at = change.now
+    change.strip_secrets(key)
+
+
+def private_half(view: View, key: NetworkKey) -> str:
+    """Return the private half. Raises OperatorError where it is not here."""
+    text = view.secrets(key).get("private")
+    if text is None:
+        raise OperatorError(f"the private half of the {key.purpose} key {key.key_id} is not here")
+    return text
+
+
+def entry_signer(view: View) -> EntrySigner | None:
+    """Return what signs server entries, or None in a network whose entries are not signed."""
+    for key in view.keys("entry-signing"):
+        if key.offline:
+            return OfflineEntrySigner(key.purpose, key.public, _signatures(view, key))
+        return LocalEntrySigner(private_half(view, key))
+    return None
+
+
+def package_signers(view: View, purpose: str) -> Sequence[PackageSigner]:
+    """Return what signs packages of a purpose, a signer for each active key, the oldest first."""
+    return [
+        OfflinePackageSigner(key.purpose, key.public, _signatures(view, key))
+        if key.offline
+        else LocalPackageSigner(private_half(view, key))
+        for key in view.keys(purpose)
+    ]
+
+
+def import_signatures(change: Change, key_id: str, signatures: Mapping[str, bytes]) -> int:
+    """Keep signatures, by the SHA-256 of what they sign, that have been verified; return how many are new."""
+    known = set(
+        change.session.scalars(select(ImportedSignature.sha256).where(ImportedSignature.key_id == key_id))
+    )
+    new = {sha256: signature for sha256, signature in signatures.items() if sha256 not in known}
+    change.session.add_all(
+        ImportedSignature(key_id=key_id, sha256=sha256, signature=signature, imported_at=change.now)
+        for sha256, signature in new.items()
+    )
+    if new:
+        change.record("signatures", key_id, {"imported": len(new)})
+    return len(new)
+
+
+def _signatures(view: View, key: NetworkKey) -> Mapping[str, bytes]:
+    rows = view.session.execute(
+        select(ImportedSignature.sha256, ImportedSignature.signature).where(
+            ImportedSignature.key_id == key.key_id
+        )
+    )
+    return {sha256: signature for sha256, signature in rows}
