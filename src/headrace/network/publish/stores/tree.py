@@ -1,8 +1,7 @@
 """Files below a directory, which are whole or not there at all, whenever the machine stops.
 
 A file is written in `.drafts` below the root, and moved to its name when it is on the disk. Who writes holds
-a lock; who finds itself alone sweeps the drafts that a crash left. No symbolic link below the root is
-followed: whoever may lay one there must not lead us elsewhere.
+a lock; who finds itself alone sweeps the drafts that a crash left.
 """
 
 import contextlib
@@ -13,20 +12,19 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from headrace.network.publish.stores.store import StoreUnavailable
+from headrace.network.publish.stores.directories import Directories
 from headrace.network.publish.stores.stored import DRAFT_PREFIX
 
 __all__ = ["Tree"]
 
 _DRAFTS: Final = f"{DRAFT_PREFIX}s"
 _LOCK: Final = "lock"
-_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_NO_RIGHT: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
-_OPEN_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+#: Another file system, one without links, one file with as many as there can be, one that has just gone.
+_NO_LINKS: Final = (errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOENT)
 _OPEN_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe keeps nobody waiting
 _MAKE_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
@@ -35,8 +33,8 @@ class Tree:
     """The files below `root`, by names that were checked. Modes are those of what it makes."""
 
     def __init__(self, root: Path, *, directory_mode: int, file_mode: int) -> None:
-        self.root = root.absolute()
-        self._directory_mode = directory_mode
+        self._directories = Directories(root, directory_mode)
+        self.root = self._directories.root
         self._file_mode = file_mode
 
     def write(self, name: str, data: bytes) -> None:
@@ -47,7 +45,7 @@ class Tree:
     @contextlib.contextmanager
     def reading(self, name: str) -> Iterator[io.BufferedReader | None]:
         """Open a file; there may be none. Raises StoreUnavailable, also for an OSError of the block."""
-        with self._translated(name):
+        with self._directories.translated(name):
             handle = self._open(name)
             if handle is None:
                 yield None
@@ -63,14 +61,14 @@ class Tree:
         parts = name.split("/")
         with self.at_work(name, alone=True):  # nobody is about to put something into those directories
             try:
-                with self._directory(parts[:-1]) as parent:
+                with self._directories.opened(parts[:-1]) as parent:
                     os.unlink(parts[-1], dir_fd=parent)
                     os.fsync(parent)
                 while parts := parts[:-1]:
-                    with self._directory(parts[:-1]) as parent:
+                    with self._directories.opened(parts[:-1]) as parent:
                         os.rmdir(parts[-1], dir_fd=parent)
-            except (FileNotFoundError, NotADirectoryError):
-                return
+            except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+                return  # there is no such file
             except OSError as error:
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY):
                     raise
@@ -78,7 +76,7 @@ class Tree:
     def names(self, prefix: str) -> Iterator[str]:
         """Yield the names of files that begin with `prefix`, drafts too. Raises StoreUnavailable."""
         top = str(self.root)
-        with self._translated(prefix):
+        with self._directories.translated(prefix):
             for path, directories, files in os.walk(top, onerror=_unless_missing):
                 here = path[len(top) + 1 :]
                 start = f"{here}/" if here else ""
@@ -97,9 +95,9 @@ class Tree:
 
         Raises StoreUnavailable, also for an OSError of the block.
         """
-        with self._translated(name), contextlib.ExitStack() as exits:
-            self._make_root()
-            drafts = exits.enter_context(self._directory([_DRAFTS], mode=0o700))
+        with self._directories.translated(name), contextlib.ExitStack() as exits:
+            self._directories.make_root()
+            drafts = exits.enter_context(self._directories.opened([_DRAFTS], make=True, mode=0o700))
             lock = os.open(_LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=drafts)
             exits.callback(os.close, lock)
             try:
@@ -130,12 +128,25 @@ class Tree:
             raise
         return name
 
+    def link(self, drafts: int, name: str) -> str | None:
+        """Make a draft that is another name of a file; None where that cannot be had. Raises OSError."""
+        *parents, last = name.split("/")
+        draft = secrets.token_hex(8)
+        with self._directories.opened(parents) as parent:
+            try:
+                os.link(last, draft, src_dir_fd=parent, dst_dir_fd=drafts, follow_symlinks=False)
+            except OSError as error:
+                if error.errno not in _NO_LINKS:
+                    raise
+                return None
+        return draft
+
     def place(self, drafts: int, draft: str, name: str) -> None:
         """Move a draft to its name; whatever happens, it is none afterwards. Raises OSError."""
         *parents, last = name.split("/")
         try:
-            with self._directory(parents, mode=self._directory_mode) as parent:
-                self._refuse_link(last, parent)
+            with self._directories.opened(parents, make=True) as parent:
+                self._directories.refuse_link(last, parent)
                 try:
                     os.replace(draft, last, src_dir_fd=drafts, dst_dir_fd=parent)
                 except OSError as error:
@@ -167,78 +178,11 @@ class Tree:
     def _open(self, name: str) -> int | None:
         *parents, last = name.split("/")
         try:
-            with self._directory(parents) as parent:
-                self._refuse_link(last, parent)
+            with self._directories.opened(parents) as parent:
+                self._directories.refuse_link(last, parent)
                 return os.open(last, _OPEN_FILE, dir_fd=parent)
         except (FileNotFoundError, NotADirectoryError):
             return None
-
-    # ---- directories
-
-    def _make_root(self) -> None:
-        if not self.root.is_dir():
-            self.root.parent.mkdir(parents=True, exist_ok=True)
-            with contextlib.suppress(FileExistsError):
-                self.root.mkdir(self._directory_mode)
-                self.root.chmod(self._directory_mode)  # whatever the mask
-
-    @contextlib.contextmanager
-    def _directory(self, parts: Sequence[str], mode: int | None = None) -> Iterator[int]:
-        """Open a directory below the root, step by step; with a mode, make what is missing."""
-        here = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            for part in parts:
-                self._refuse_link(part, here)
-                if mode is not None:
-                    _make(part, here, mode)
-                below = os.open(part, _OPEN_DIRECTORY, dir_fd=here)
-                os.close(here)
-                here = below
-            yield here
-        finally:
-            os.close(here)
-
-    def _refuse_link(self, part: str, parent: int) -> None:
-        try:
-            mode = os.lstat(part, dir_fd=parent).st_mode
-        except FileNotFoundError:
-            return
-        if stat.S_ISLNK(mode):
-            raise StoreUnavailable(
-                f"below {self.root}, {part!r} is a symbolic link, and nothing is published through those: "
-                f"put a real directory or file in its place, or mount what it leads to"
-            )
-
-    @contextlib.contextmanager
-    def _translated(self, name: str) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise StoreUnavailable(self._explanation(name, error)) from error
-
-    def _explanation(self, name: str, error: OSError) -> str:
-        if error.errno in _NO_ROOM:
-            return (
-                f"there is no room in {self.root} for {name}: free some, then publish again; what was there "
-                f"before is unchanged"
-            )
-        if error.errno in _NO_RIGHT:
-            return f"{self.root} may not be used for {name} ({error.strerror}): give this user the right to"
-        if isinstance(error, (IsADirectoryError, NotADirectoryError, FileExistsError)):
-            return (
-                f"in {self.root}, {name} needs the place of a file or directory of another kind "
-                f"({error.strerror}): remove that, or publish under another name"
-            )
-        return f"{self.root} failed for {name} ({error.strerror}): see to its disk, then publish again"
-
-
-def _make(part: str, parent: int, mode: int) -> None:
-    try:
-        os.mkdir(part, mode, dir_fd=parent)
-    except FileExistsError:
-        return
-    os.chmod(part, mode, dir_fd=parent)  # whatever the mask
-    os.fsync(parent)
 
 
 def _unless_missing(error: OSError) -> None:
