@@ -49,6 +49,7 @@ class LazyGroup(click.Group):
         "entries": "headrace.cli.entries:entries",
         "lists": "headrace.cli.lists:lists",
         "authorizations": "headrace.cli.authorizations:authorizations",
+        "network": "headrace.cli.network.group:network",
         "demo": "headrace.cli.demo:demo",
         "resist": "headrace.cli.resist:resist",
     },

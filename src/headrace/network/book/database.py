@@ -5,6 +5,8 @@ none decides on what another is about to change.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,8 +15,9 @@ from sqlalchemy import Connection, Engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from headrace.base.errors import OperatorError
+from headrace.store.sqlite_file import SUFFIXES
 
-__all__ = ["database_error", "open_engine", "writing"]
+__all__ = ["database_error", "new_engine", "open_engine", "writing"]
 
 _WRITES: Final = "headrace_writes"
 
@@ -22,6 +25,23 @@ _WRITES: Final = "headrace_writes"
 _WRITER_LOCK: Final = 0x68656164
 
 _DRIVERS: Final = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+
+
+@contextmanager
+def new_engine(url: str) -> Iterator[Engine]:
+    """Give out an engine for a new database, whose file does not stay if the block fails.
+
+    Raises OperatorError where there is such a file.
+    """
+    engine = open_engine(url, create=True)
+    try:
+        yield engine
+    except BaseException:
+        engine.dispose()
+        if engine.dialect.name == "sqlite":
+            for suffix in SUFFIXES:
+                Path(f"{engine.url.database}{suffix}").unlink(missing_ok=True)
+        raise
 
 
 def open_engine(url: str, *, create: bool = False) -> Engine:

@@ -14,8 +14,9 @@ from headrace.base.clock import SYSTEM_CLOCK, Clock
 from headrace.base.errors import OperatorError
 from headrace.base.rng import SYSTEM_RNG, Rng
 from headrace.network.book import identifiers
+from headrace.network.book.backup import Progress, back_up, restore
 from headrace.network.book.change import Change, Conflict, Invalid
-from headrace.network.book.database import database_error, open_engine, writing
+from headrace.network.book.database import database_error, new_engine, open_engine, writing
 from headrace.network.book.view import View
 from headrace.network.migrations import current, upgrade
 from headrace.network.model import TESTING, Meta, NetworkSettings, PropagationChannel
@@ -47,17 +48,17 @@ class Book:
     ) -> Self:
         """Make a network at a path or URL where none is yet. Raises OperatorError."""
         vault, header = Vault.create(key, rng)
-        engine = open_engine(url, create=True)
-        with _translated(), writing(engine).begin() as connection:
-            if current(connection) is not None:
-                raise OperatorError("there is a network in this database already")
-            upgrade(connection)
-            connection.execute(sqlalchemy.insert(Meta).values(name=_VAULT, value=header))
-        book = cls(engine, vault, clock, rng)
-        with book.change("headrace", "init") as change:
-            settings = change.add(NetworkSettings(network_name=network_name, production=production))
-            change.set_secrets(settings, {"sample_key": rng.bytes(32).hex()})
-            change.add(PropagationChannel(name=TESTING, public_id=identifiers.public_id(rng)))
+        with _translated(), new_engine(url) as engine:
+            with writing(engine).begin() as connection:
+                if current(connection) is not None:
+                    raise OperatorError("there is a network in this database already")
+                upgrade(connection)
+                connection.execute(sqlalchemy.insert(Meta).values(name=_VAULT, value=header))
+            book = cls(engine, vault, clock, rng)
+            with book.change("headrace", "init") as change:
+                settings = change.add(NetworkSettings(network_name=network_name, production=production))
+                change.set_secrets(settings, {"sample_key": rng.bytes(32).hex()})
+                change.add(PropagationChannel(name=TESTING, public_id=identifiers.public_id(rng)))
         return book
 
     @classmethod
@@ -79,6 +80,21 @@ class Book:
         with _translated(), self.write() as session:
             session.merge(Meta(name=_VAULT, value=header))
             session.commit()
+
+    def back_up(self, progress: Progress = lambda _done, _total: None) -> bytes:
+        """Return the whole network in one file, which opens with the operator's key."""
+        with _translated(), self._engine.connect() as connection:
+            header = connection.scalar(select(Meta.value).where(Meta.name == _VAULT)) or b""
+            return back_up(connection, self.vault, header, progress)
+
+    @staticmethod
+    def restore(
+        backup: bytes, url: str, key: OperatorKey, progress: Progress = lambda _done, _total: None
+    ) -> None:
+        """Make the network of a backup where there is none. Raises OperatorError, DocumentError, WrongKey."""
+        with _translated(), new_engine(url) as engine:
+            restore(backup, engine, key, progress)
+            engine.dispose()
 
     @contextmanager
     def view(self) -> Iterator[View]:

@@ -1,0 +1,30 @@
+"""The commands of an operator, by name."""
+
+import click
+
+from headrace.cli.network.place import LIKELY
+from headrace.cli.root import LazyGroup
+
+__all__ = ["network"]
+
+_HERE = "headrace.cli.network"
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy={
+        "init": f"{_HERE}.init:init",
+    },
+    epilog=LIKELY,
+)
+def network() -> None:
+    """Run a network: who owns which server, who may learn of it, and what is published.
+
+    Every command that changes something takes --dry-run, says what it changed and what must now be
+    published, and leaves an entry in the audit log.
+
+    \b
+    headrace network quickstart                a whole private network on this machine
+    headrace network init my-network           an empty one, to be filled
+    headrace network status                    what is there, and what is stale
+    """
