@@ -109,4 +109,4 @@ def _signatures(view: View, key: NetworkKey) -> Mapping[str, bytes]:
             ImportedSignature.key_id == key.key_id
         )
     )
-    return {sha256: signature for sha256, signature in rows}
+    return dict(rows.tuples())
