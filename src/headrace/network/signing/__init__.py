@@ -5,7 +5,8 @@
     signer     what signs entries and packages: a key here, or signatures from elsewhere
     offline    requests to a machine that has a key and nothing else, and its answers
     key_files  a private key in a file of its own, closed with a passphrase
+    reading    files of both kinds
     rotation   which key signs what while two are active
 
-Nothing here needs a database, so that all of it works where a key is kept.
+All but `rotation` works without a database, where a key is kept.
 """

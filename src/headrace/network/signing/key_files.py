@@ -13,9 +13,9 @@ import msgspec
 
 from headrace.base.errors import DocumentError, OperatorError
 from headrace.base.rng import Rng
-from headrace.documents.config_reader import explain
 from headrace.network.signing.kinds import Purpose
 from headrace.network.signing.making import KeyPair, adopt_key
+from headrace.network.signing.reading import read_document
 from headrace.network.vault import OperatorKey, write_private
 
 __all__ = ["KeyFile", "open_key_file", "read_key_file", "write_key_file"]
@@ -73,14 +73,7 @@ def write_key_file(
 
 def read_key_file(data: bytes, file: str = "the key file") -> KeyFile:
     """Return what a key file says. Raises DocumentError."""
-    if len(data) > _MAX_FILE:
-        raise DocumentError(f"{file}: too large to be a key file")
-    try:
-        return msgspec.json.decode(data, type=KeyFile)
-    except msgspec.ValidationError as error:
-        raise DocumentError(f"{file}: {explain(error)}") from error
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise DocumentError(f"{file}: not JSON: {error}") from error
+    return read_document(data, KeyFile, file, _MAX_FILE)
 
 
 def open_key_file(document: KeyFile, lock: OperatorKey) -> KeyPair:

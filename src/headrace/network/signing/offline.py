@@ -20,10 +20,10 @@ import msgspec
 from headrace.base.errors import DocumentError, OperatorError
 from headrace.crypto.rsa_signing import PackageSigningKey
 from headrace.crypto.signing import SigningKey
-from headrace.documents.config_reader import explain
 from headrace.documents.json_canonical import decode_json, encode_canonical
 from headrace.network.signing.kinds import Form, Purpose, kind_of
 from headrace.network.signing.making import KeyPair
+from headrace.network.signing.reading import read_document
 from headrace.network.signing.signer import NeedsOfflineSignature, Unsigned, public_verifies
 
 __all__ = [
@@ -197,14 +197,7 @@ def accept_response(response: SignedResponse, request: SignRequest, public: str)
 
 
 def _read(data: bytes, kind: type[_Either], file: str) -> _Either:
-    if len(data) > MAX_FILE:
-        raise DocumentError(f"{file}: too large to be one: more than {MAX_FILE} bytes")
-    try:
-        document: _Either = msgspec.json.decode(data, type=kind)
-    except msgspec.ValidationError as error:
-        raise DocumentError(f"{file}: {explain(error)}") from error
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise DocumentError(f"{file}: not JSON: {error}") from error
+    document: _Either = read_document(data, kind, file, MAX_FILE)
     if not kind_of(document.purpose).signs:
         raise DocumentError(f"{file}: nothing is signed with {document.purpose} keys")
     if document.created.utcoffset() != timedelta():

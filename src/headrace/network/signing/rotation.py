@@ -17,16 +17,16 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final
 
 from headrace.base.errors import OperatorError
+from headrace.network.model import NetworkKey
 from headrace.network.signing.kinds import kind_of
 
 __all__ = [
     "MOST_ACTIVE",
     "USUAL_OVERLAP",
     "Copy",
-    "RotatingKey",
     "accepted_keys",
     "active_keys",
     "check_room",
@@ -48,66 +48,41 @@ _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
 _GROUPS, _GROUP = 3, 4
 
 
-class RotatingKey(Protocol):
-    """What has to be known of a key; the model's NetworkKey has it."""
-
-    @property
-    def purpose(self) -> str: ...
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def public(self) -> str: ...
-
-    @property
-    def key_id(self) -> str: ...
-
-    @property
-    def created_at(self) -> datetime: ...
-
-    @property
-    def retired_at(self) -> datetime | None: ...
-
-
-K = TypeVar("K", bound=RotatingKey)
-
-
 @dataclass(frozen=True, slots=True)
-class Copy(Generic[K]):
+class Copy:
     """What is published for the clients of one time: where, and which key of each ring signs it."""
 
     folder: str  #: "": the objects have their usual names
-    keys: tuple[K, ...]
+    keys: tuple[NetworkKey, ...]
 
 
-def ring(keys: Iterable[K], purpose: str, name: str = "") -> tuple[K, ...]:
+def ring(keys: Iterable[NetworkKey], purpose: str, name: str = "") -> tuple[NetworkKey, ...]:
     """Return all keys of a purpose and name, retired ones too, oldest first."""
     return _sorted(key for key in keys if key.purpose == purpose and key.name == name)
 
 
-def active_keys(keys: Iterable[K]) -> tuple[K, ...]:
+def active_keys(keys: Iterable[NetworkKey]) -> tuple[NetworkKey, ...]:
     """Return the keys that are not retired, oldest first."""
     return _sorted(key for key in keys if key.retired_at is None)
 
 
-def accepted_keys(keys: Iterable[K]) -> tuple[str, ...]:
+def accepted_keys(keys: Iterable[NetworkKey]) -> tuple[str, ...]:
     """Return the public texts that a new client is to accept, the one it should expect first."""
     return tuple(key.public for key in reversed(active_keys(keys)))
 
 
-def plain_key(keys: Iterable[K]) -> K:
+def plain_key(keys: Iterable[NetworkKey]) -> NetworkKey:
     """Return the key that signs objects under their usual names. Raises OperatorError when none is active."""
     return _insist(active_keys(keys))[0]
 
 
-def sole_key(keys: Iterable[K]) -> K | None:
+def sole_key(keys: Iterable[NetworkKey]) -> NetworkKey | None:
     """Return the only active key, None while there are two. Raises OperatorError when none is active."""
     active = _insist(active_keys(keys))
     return active[0] if len(active) == 1 else None
 
 
-def copies(*rings: Sequence[K]) -> tuple[Copy[K], ...]:
+def copies(*rings: Sequence[NetworkKey]) -> tuple[Copy, ...]:
     """Return what is published of what these rings sign together, oldest first; the first one is plain.
 
     Give each ring with its retired keys: names of folders depend on them. Raises OperatorError when a ring
@@ -121,15 +96,16 @@ def copies(*rings: Sequence[K]) -> tuple[Copy[K], ...]:
     return tuple(found) if found[0].folder == "" else (Copy("", lasting[0]), *found)
 
 
-def newest_copy(*rings: Sequence[K]) -> Copy[K]:
+def newest_copy(*rings: Sequence[NetworkKey]) -> Copy:
     """Return the copy whose place and keys new builds are given. Raises OperatorError as `copies`."""
     newest = {active_keys(keys)[-1].key_id for keys in rings if active_keys(keys)}
     return next(copy for copy in reversed(copies(*rings)) if {key.key_id for key in copy.keys} == newest)
 
 
 def folder_name(*key_ids: str) -> str:
-    """Return the folder of a copy by its keys: random to look at, and always the same."""
-    number = int.from_bytes(hashlib.sha256(" ".join(("headrace copy", *key_ids)).encode()).digest())
+    """Return the folder of a copy by its keys, in any order: random to look at, and always the same."""
+    text = " ".join(("headrace copy", *sorted(key_ids)))
+    number = int.from_bytes(hashlib.sha256(text.encode()).digest())
     letters = ""
     for _ in range(_GROUPS * _GROUP):
         number, index = divmod(number, len(_LETTERS))
@@ -138,7 +114,10 @@ def folder_name(*key_ids: str) -> str:
 
 
 def may_retire_at(
-    key: K, keys: Iterable[K], last_built: datetime | None, overlap: timedelta = USUAL_OVERLAP
+    key: NetworkKey,
+    keys: Iterable[NetworkKey],
+    last_built: datetime | None,
+    overlap: timedelta = USUAL_OVERLAP,
 ) -> datetime | None:
     """Return from when on a key may retire without leaving clients behind, None while it has no successor.
 
@@ -152,7 +131,7 @@ def may_retire_at(
     return max(succeeded, last_built or succeeded) + overlap
 
 
-def check_room(purpose: str, name: str, keys: Iterable[K]) -> None:
+def check_room(purpose: str, name: str, keys: Iterable[NetworkKey]) -> None:
     """Insist that a new key of a purpose and name may be added to these. Raises OperatorError."""
     kind = kind_of(purpose)
     active = active_keys(ring(keys, purpose, name))
@@ -165,11 +144,11 @@ def check_room(purpose: str, name: str, keys: Iterable[K]) -> None:
         )
 
 
-def _history(rings: Sequence[Sequence[K]]) -> list[tuple[K, ...]]:
+def _history(rings: Sequence[Sequence[NetworkKey]]) -> list[tuple[NetworkKey, ...]]:
     """Return which keys were the newest together, one after the other, each such set once."""
     moments = {key.created_at for keys in rings for key in keys}
     moments |= {key.retired_at for keys in rings for key in keys if key.retired_at is not None}
-    found: list[tuple[K, ...]] = []
+    found: list[tuple[NetworkKey, ...]] = []
     for moment in sorted(moments):
         then = tuple(key for keys in rings if (key := _newest(keys, moment)) is not None)
         if len(then) == len(rings) and then not in found:
@@ -177,7 +156,7 @@ def _history(rings: Sequence[Sequence[K]]) -> list[tuple[K, ...]]:
     return found
 
 
-def _newest(keys: Sequence[K], moment: datetime) -> K | None:
+def _newest(keys: Sequence[NetworkKey], moment: datetime) -> NetworkKey | None:
     """Return the key that builds had at a moment, None if there was none."""
     then = [
         key
@@ -187,19 +166,19 @@ def _newest(keys: Sequence[K], moment: datetime) -> K | None:
     return max(then, key=_age, default=None)
 
 
-def _folder(keys: tuple[K, ...], history: list[tuple[K, ...]]) -> str:
+def _folder(keys: tuple[NetworkKey, ...], history: list[tuple[NetworkKey, ...]]) -> str:
     return "" if keys == history[0] else folder_name(*(key.key_id for key in keys))
 
 
-def _age(key: RotatingKey) -> tuple[datetime, str]:
+def _age(key: NetworkKey) -> tuple[datetime, str]:
     return key.created_at, key.key_id
 
 
-def _sorted(keys: Iterable[K]) -> tuple[K, ...]:
+def _sorted(keys: Iterable[NetworkKey]) -> tuple[NetworkKey, ...]:
     return tuple(sorted(keys, key=_age))
 
 
-def _insist(active: tuple[K, ...]) -> tuple[K, ...]:
+def _insist(active: tuple[NetworkKey, ...]) -> tuple[NetworkKey, ...]:
     if not active:
         raise OperatorError("a key that is needed is missing, or retired: make a new one")
     return active
