@@ -5,7 +5,8 @@ role, in them for each protocol some choices of ports with their weights, ports 
 networks filter them, and the limits on new connections that a firewall is given. Ports are written "443",
 "1-1022", several of both with spaces between, or "standard" for those of the network's settings.
 
-The recipe and a seed are kept with the server: what is blocked can be told apart by recipe (spec §1.12).
+The recipe and a seed are kept with the server: what is blocked can be told apart by recipe (operations
+spec §1.12).
 """
 
 import re
@@ -142,7 +143,7 @@ def draw(
         if ports := _draw_ports(replayable, recipe, standard, avoided):
             name = f"{recipe.name}/{recipes.version}"
             return Drawn(name, seed, ports, _draw_rate(replayable, recipes.rate))
-    raise OperatorError(f"no recipe has a free port for a {role} server: add ports to one, or a recipe")
+    raise OperatorError(f"no recipe for the role {role} has a free port: add ports to one, or a recipe")
 
 
 def _draw_ports(

@@ -80,7 +80,7 @@ def test_the_networks_own_ports_are_drawn_where_there_are_any() -> None:
     assert 70 < used[40001] < 180
     standard = changed(recipes=[recipe(ports={"OSSH": [{"ports": "standard"}]})])
     assert draw(rng, standard, Role.OSL, standard=[9]).ports == {"OSSH": 9}
-    with pytest.raises(OperatorError, match="no recipe has a free port"):
+    with pytest.raises(OperatorError, match="no recipe for the role osl has a free port"):
         draw(rng, standard, Role.OSL)
 
 
@@ -94,7 +94,7 @@ def test_a_recipe_without_a_free_port_is_passed_over() -> None:
     for seed in range(20):
         drawn = draw(SeededRng(seed), two, Role.OSL, taken=[443])
         assert drawn == Drawn("other/3", drawn.seed, {"OSSH": 8443}, "60/minute burst 10 packets")
-    with pytest.raises(OperatorError, match="no recipe has a free port for a osl server"):
+    with pytest.raises(OperatorError, match="no recipe for the role osl has a free port"):
         draw(SeededRng(0), two, Role.OSL, taken=[443, 8443])
 
 
@@ -106,7 +106,7 @@ def test_two_protocols_do_not_get_the_one_port_there_is() -> None:
 
 @pytest.mark.parametrize("role", [Role.PERMANENT, Role.RETAINED])
 def test_a_role_without_a_recipe_is_refused(role: Role) -> None:
-    with pytest.raises(OperatorError, match=f"for a {role} server"):
+    with pytest.raises(OperatorError, match=f"no recipe for the role {role} "):
         draw(SeededRng(0), changed(), role)
 
 
