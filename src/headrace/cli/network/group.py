@@ -14,6 +14,11 @@ _HERE = "headrace.cli.network"
     cls=LazyGroup,
     lazy={
         "init": f"{_HERE}.init:init",
+        "audit": f"{_HERE}.audit:audit",
+        "history": f"{_HERE}.audit:history",
+        "backup": f"{_HERE}.backups:backup",
+        "restore": f"{_HERE}.backups:restore",
+        "lock": f"{_HERE}.backups:lock",
     },
     epilog=LIKELY,
 )

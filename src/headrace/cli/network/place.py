@@ -68,7 +68,7 @@ class Place:
                 f"there is no network in {directory}; make one with `headrace network init {directory}`, or"
                 " name another with --network"
             )
-        with Book.open(self.url, self._key()) as book:
+        with Book.open(self.url, self.key()) as book:
             with book.view() as view:
                 settings = view.settings
                 name, production = settings.network_name, settings.production
@@ -80,7 +80,8 @@ class Place:
                 raise OperatorError(f"this is the network {name!r}, and not {self.environment!r}")
             yield book
 
-    def _key(self) -> "OperatorKey":
+    def key(self) -> "OperatorKey":
+        """Return what opens the network; a person may be asked. Raises OperatorError."""
         from headrace.network.vault import file_key, passphrase_key
 
         beside = self.directory / KEY_FILE if self.directory is not None else None

@@ -40,7 +40,7 @@ E = TypeVar("E", bound=Entity)
 #: What no audit event repeats: it is there already, or changes with everything.
 _UNTOLD: Final = frozenset({"id", "revision", "configuration_version", "tag"})
 
-_NAMES: Final = ("pseudonym", "name", "bucket_id", "purpose", "platform")
+_NAMES: Final = ("pseudonym", "name", "bucket_id", "purpose", "platform", "network_name")
 
 
 class Conflict(OperatorError):
