@@ -1,3 +1,5 @@
+import errno
+import os
 import stat
 from pathlib import Path
 
@@ -237,6 +239,18 @@ def test_a_link_to_nowhere_is_not_followed(tmp_path: Path) -> None:
 def test_a_key_file_where_none_can_be(tmp_path: Path) -> None:
     with pytest.raises(OperatorError, match="cannot be written"):
         make_key_file(tmp_path / "missing" / "key", SYSTEM_RNG)
+
+
+def test_a_file_that_could_not_be_written_whole_is_not_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OperatorError, match="cannot be written: No space"):
+        make_key_file(tmp_path / "key", SYSTEM_RNG)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_key_file_that_everybody_can_read_is_refused(key_path: Path) -> None:

@@ -7,8 +7,9 @@ journey is enough for many objects, inside `collecting` it gives out blanks inst
     with signer.collecting():
         files = list(pave(..., as_package_key(signer), ...))
 
-Nothing made inside is to be used when it raises. Entries are signed before the packages that hold them: what
-is collected from packages with blank entries in them would be signed for nothing.
+Nothing made inside is to be used when it raises. What holds signatures, or sums of what holds them, takes a
+journey of its own after theirs: lists are collected when their entries are signed, and a registry with the
+sums of its lists when those are signed. Collected together, it would be signed for nothing.
 """
 
 import contextlib

@@ -1,11 +1,14 @@
 import json
 
 import pytest
+from tests.osl_configs import CHANNEL, HOUR, osl_config, scheme
 from tests.package_keys import KEY
 
 from headrace.base.errors import DocumentError
 from headrace.base.rng import SYSTEM_RNG
+from headrace.crypto.rsa_signing import PackageSigningKey
 from headrace.documents.entry_signature import sign_entry, verify_entry
+from headrace.documents.osl.paver import PaveFile, pave
 from headrace.documents.signed_package import make_package, read_package
 from headrace.network.signing.making import make_key
 from headrace.network.signing.signer import (
@@ -136,6 +139,32 @@ def test_names_are_those_of_the_innermost_block() -> None:
             signer.sign(b"1")
         signer.sign(b"2")
     assert [item.name.split()[0] for item in signer.wanted] == ["inner", "outer"]
+
+
+def test_an_offline_signer_shows_its_key_and_how_much_it_wants() -> None:
+    signer = offline_entries()
+    with pytest.raises(NeedsOfflineSignature):
+        signer.sign(b"data")
+    assert repr(signer) == f"OfflineEntrySigner(key_id={ENTRY_KEY.key_id}, wanted=1)"
+
+
+@pytest.mark.parametrize(("omit_md5", "journeys"), [((0,), 1), ((), 2)])
+def test_obfuscated_lists_are_paved_with_a_key_that_is_elsewhere(
+    omit_md5: tuple[int, ...], journeys: int
+) -> None:
+    config = osl_config(scheme())
+    start = config.schemes[0].start
+
+    def paved(key: PackageSigningKey) -> list[PaveFile]:
+        return list(pave(config, CHANNEL, start, start + 9 * HOUR, {}, key, omit_md5=omit_md5))
+
+    signatures: dict[str, bytes] = {}
+    for _ in range(journeys):
+        signer = offline_lists(signatures)
+        with pytest.raises(NeedsOfflineSignature) as caught, signer.collecting():
+            paved(as_package_key(signer))
+        signatures |= {item.sha256: KEY.sign(item.data) for item in caught.value.wanted}
+    assert paved(as_package_key(offline_lists(signatures))) == paved(KEY)
 
 
 def test_a_signature_is_verified_by_the_public_text_of_its_purpose() -> None:
