@@ -72,8 +72,8 @@ class S3Store:
             ) from error
         if not all(_KEY.fullmatch(key) for key in (access_key, secret_key)):
             raise OperatorError(
-                "the access key of a storage service or its secret is empty, or has spaces or line breaks: set "
-                "both for the network, as the service gave them"
+                "the access key of a storage service or its secret is empty, or has spaces or line breaks: "
+                "set both for the network, as the service gave them"
             )
         self._bucket = bucket
         self._start = f"{check_prefix(prefix).removesuffix('/')}/" if prefix else ""

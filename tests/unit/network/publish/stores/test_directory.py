@@ -1,11 +1,14 @@
 """A directory as a store: objects are whole or not there, whatever happens, and nothing leads out of it."""
 
 import errno
+import fcntl
 import os
 import resource
 import stat
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -125,6 +128,47 @@ def test_a_crash_before_the_move_leaves_the_old_object_and_the_next_put_cleans_u
     assert store.get("osl/registry") == OLD.data
 
 
+def test_an_object_is_on_the_disk_before_it_gets_its_name_and_the_name_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[tuple[str, str]] = []
+    fsync, replace = os.fsync, os.replace
+
+    def watched_fsync(handle: int) -> None:
+        calls.append(("fsync", os.readlink(f"/proc/self/fd/{handle}").removeprefix(str(tmp_path))))
+        fsync(handle)
+
+    def watched_replace(source: str, target: str, *, src_dir_fd: int, dst_dir_fd: int) -> None:
+        calls.append(("replace", target))
+        replace(source, target, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
+
+    store = DirectoryStore(tmp_path)
+    store.put(OLD)
+    monkeypatch.setattr(os, "fsync", watched_fsync)
+    monkeypatch.setattr(os, "replace", watched_replace)
+    store.put(NEW)
+    assert [call for call, _ in calls] == ["fsync", "replace", "fsync"]
+    assert calls[0][1].startswith("/.drafts/")
+    assert calls[2][1] == "/osl"
+
+
+def test_many_may_put_at_the_same_time(tmp_path: Path) -> None:
+    def put(number: int) -> None:
+        store = DirectoryStore(tmp_path)
+        for turn in range(10):
+            store.put(StoredObject(f"{turn}/{number}", b"%d" % number))
+            store.put(StoredObject("same", b"%d" % number))
+            if turn % 2:
+                store.delete(f"{turn}/{number}")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(put, range(8)))
+    store = DirectoryStore(tmp_path)
+    names = [f"{turn}/{number}" for turn in range(0, 10, 2) for number in range(8)]
+    assert sorted(store.names()) == sorted([*names, "same"])
+    assert drafts(tmp_path) == []
+
+
 def test_the_drafts_of_somebody_at_work_are_left_alone(tmp_path: Path) -> None:
     other = Tree(tmp_path, directory_mode=0o755, file_mode=0o644)
     store = DirectoryStore(tmp_path)
@@ -133,6 +177,31 @@ def test_the_drafts_of_somebody_at_work_are_left_alone(tmp_path: Path) -> None:
         store.put(OLD)
         other.place(handle, draft, "slow")
     assert store.get("slow") == b"slow"
+
+
+def test_directories_are_removed_only_when_nobody_is_about_to_use_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = threading.Event()
+    flock = fcntl.flock
+
+    def watched_flock(handle: int, operation: int) -> None:
+        if operation == fcntl.LOCK_EX:
+            waiting.set()
+        flock(handle, operation)
+
+    monkeypatch.setattr(fcntl, "flock", watched_flock)
+    other = Tree(tmp_path, directory_mode=0o755, file_mode=0o644)
+    store = DirectoryStore(tmp_path)
+    store.put(OLD)
+    with ThreadPoolExecutor(1) as pool:
+        with other.at_work("osl/file") as handle:
+            deletion = pool.submit(store.delete, "osl/registry")
+            assert waiting.wait(10)
+            assert store.get("osl/registry") == OLD.data
+            other.place(handle, other.draft(handle, b"new"), "osl/file")
+        deletion.result()
+    assert list(store.names()) == ["osl/file"]
 
 
 @pytest.mark.parametrize("call", ["replace", "fsync"])

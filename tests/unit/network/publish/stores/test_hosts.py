@@ -5,11 +5,13 @@ import hashlib
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from headrace.network.publish.stores.hosts import LocalHosts
 from headrace.network.publish.stores.store import StoreUnavailable
+from headrace.network.publish.stores.tree import Tree
 
 LARGE = bytes(range(256)) * 1024
 LARGER = LARGE + b"more"
@@ -61,6 +63,29 @@ def test_what_many_hosts_have_is_there_once(tmp_path: Path) -> None:
     assert hosts.get("host-7", "own-entries") == b"7"
 
 
+def test_what_many_hosts_have_is_written_and_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    draft, file_digest = Tree.draft, hashlib.file_digest
+
+    def watched_draft(tree: Tree, drafts: int, data: bytes) -> str:
+        calls.append("written")
+        return draft(tree, drafts, data)
+
+    def watched_digest(stream: Any, name: Any) -> Any:
+        calls.append("read")
+        return file_digest(stream, name)
+
+    monkeypatch.setattr(Tree, "draft", watched_draft)
+    monkeypatch.setattr(hashlib, "file_digest", watched_digest)
+    hosts = LocalHosts(tmp_path)
+    for number in range(20):
+        hosts.put(f"host-{number}", "psinet.json", LARGE)
+        assert hosts.digest(f"host-{number}", "psinet.json") == digest(LARGE)
+    assert calls == ["written", "read"]
+
+
 def test_a_file_of_one_host_changes_for_nobody_else(tmp_path: Path) -> None:
     hosts = LocalHosts(tmp_path)
     for host in ("one", "other"):
@@ -94,13 +119,17 @@ def test_a_spoilt_pool_is_not_handed_on(spoilt: bytes, tmp_path: Path) -> None:
     assert hosts.get("one", "psinet.json") == LARGE
 
 
-def test_a_host_s_file_that_somebody_wrote_to_has_another_digest(tmp_path: Path) -> None:
+@pytest.mark.parametrize("written", [LARGER, LARGE[::-1]])
+def test_a_host_s_file_that_somebody_wrote_to_has_another_digest(written: bytes, tmp_path: Path) -> None:
     hosts = LocalHosts(tmp_path)
     for host in ("one", "other"):
         hosts.put(host, "psinet.json", LARGE)
     assert hosts.digest("one", "psinet.json") == digest(LARGE)
-    (tmp_path / "one" / "psinet.json").write_bytes(LARGER)
-    assert hosts.digest("one", "psinet.json") == digest(LARGER)
+    path = tmp_path / "one" / "psinet.json"
+    before = path.stat().st_mtime_ns
+    path.write_bytes(written)
+    os.utime(path, ns=(before, before + 1))  # clocks of file systems may tick slowly
+    assert hosts.digest("one", "psinet.json") == digest(written)
 
 
 @pytest.mark.parametrize("number", [errno.EXDEV, errno.EMLINK, errno.EPERM, errno.ENOENT])

@@ -1,5 +1,7 @@
 """Stores and hosts by URL: what operators may write, and what they are told otherwise."""
 
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,6 +21,19 @@ def test_a_file_url_is_a_directory(tmp_path: Path) -> None:
         store.put(StoredObject("x", b"data"))
         assert (place / "x").read_bytes() == b"data"
         assert str(store) == f"the directory {place}"
+
+
+def test_what_storage_services_need_is_loaded_for_them_only(tmp_path: Path) -> None:
+    program = """
+import sys
+from headrace.network.publish.stores.opening import open_hosts, open_store
+open_store(sys.argv[1]), open_hosts(sys.argv[1])
+print(sorted({"boto3", "botocore"} & sys.modules.keys()))
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", program, f"file://{tmp_path}"], stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert ran.stdout == "[]\n"
 
 
 def test_a_file_url_is_where_the_hosts_are(tmp_path: Path) -> None:

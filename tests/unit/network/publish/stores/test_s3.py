@@ -1,5 +1,6 @@
 """A bucket as a store, on a storage service in this process, and on services that fail."""
 
+import base64
 import hashlib
 import json
 import logging
@@ -74,8 +75,10 @@ class Service:
     body: bytes = b""
     requests: list[str] = field(default_factory=list)
 
-    def store(self, port: int, attempts: int = 1) -> S3Store:
-        endpoint = f"http://127.0.0.1:{port}"
+    last_headers: dict[str, str] = field(default_factory=dict)
+
+    def store(self, port: int, attempts: int = 1, host: str = "127.0.0.1") -> S3Store:
+        endpoint = f"http://{host}:{port}"
         return S3Store(
             "bucket", endpoint_url=endpoint, access_key=ACCESS, secret_key=SECRET, attempts=attempts
         )
@@ -91,6 +94,7 @@ def service() -> Iterator[tuple[Service, int]]:
         def answer(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             answers.requests.append(f"{self.command} {self.path}")
+            answers.last_headers = dict(self.headers)
             self.send_response(answers.status)
             for name, value in answers.headers.items():
                 self.send_header(name, value)
@@ -291,8 +295,22 @@ def test_a_service_that_returns_something_else_is_caught(service: tuple[Service,
 def test_the_bucket_is_in_the_path_where_watchers_do_not_see_it(service: tuple[Service, int]) -> None:
     answers, port = service
     answers.status = 404
-    assert answers.store(port).digest("a/b") is None
+    assert answers.store(port, host="localhost").digest("a/b") is None
     assert answers.requests == ["HEAD /bucket/a/b"]
+    assert answers.last_headers["Host"] == f"localhost:{port}"
+
+
+def test_uploads_are_checked_by_the_service_and_signed_for_the_usual_region(
+    service: tuple[Service, int],
+) -> None:
+    answers, port = service
+    md5 = hashlib.md5(ITEM.data)
+    answers.headers = {"ETag": f'"{md5.hexdigest()}"'}
+    answers.store(port).put(ITEM)
+    assert answers.last_headers["Content-MD5"] == base64.b64encode(md5.digest()).decode()
+    assert answers.last_headers["Content-Length"] == str(len(ITEM.data))
+    assert "/us-east-1/s3/aws4_request" in answers.last_headers["Authorization"]
+    assert "x-amz-acl" not in answers.last_headers
 
 
 def test_the_secret_is_shown_nowhere(
