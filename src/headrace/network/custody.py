@@ -1,7 +1,7 @@
 """The network's own keys as its book has them: added, retired, and turned into signers.
 
-Signing asks for the oldest active key of a purpose first: a younger one is taking over from it, and not all
-clients know that one yet (`signing.rotation`).
+The private half of a key is its secret `private`, or `shared` where every server has it. While one key takes
+over from another, two of a purpose are active (`signing.rotation`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,8 +11,9 @@ from sqlalchemy import select
 from headrace.base.errors import OperatorError
 from headrace.network.book import Change, View
 from headrace.network.model import ImportedSignature, NetworkKey
-from headrace.network.signing.kinds import kind_of
+from headrace.network.signing.kinds import OnServers, Purpose, kind_of
 from headrace.network.signing.making import KeyPair
+from headrace.network.signing.rotation import check_room
 from headrace.network.signing.signer import (
     EntrySigner,
     LocalEntrySigner,
@@ -22,21 +23,22 @@ from headrace.network.signing.signer import (
     PackageSigner,
 )
 
-__all__ = ["add_key", "entry_signer", "import_signatures", "package_signers", "private_half", "retire_key"]
+__all__ = [
+    "add_key",
+    "entry_signer",
+    "entry_signer_of",
+    "import_signatures",
+    "package_signer_of",
+    "package_signers",
+    "private_half",
+    "retire_key",
+]
 
 
 def add_key(change: Change, pair: KeyPair, *, offline: bool = False) -> NetworkKey:
     """Add a key; of one that is `offline`, the public half only. Raises OperatorError."""
     kind = kind_of(pair.purpose)
-    active = change.keys(pair.purpose, pair.name)
-    if any(key.key_id == pair.key_id for key in active):
-        raise OperatorError(f"this key for {kind.title} is here already")
-    if active and not kind.may_overlap:
-        raise OperatorError(
-            f"there is a key for {kind.title} already, and there can be one only: retire it first"
-        )
-    if len(active) >= 2:
-        raise OperatorError(f"there are two keys for {kind.title} already: retire the older one first")
+    check_room(pair.purpose, pair.name, change.keys(pair.purpose, pair.name))
     if offline and not kind.may_be_offline:
         raise OperatorError(f"the key for {kind.title} is needed here: it cannot be offline")
     key = change.add(
@@ -50,7 +52,7 @@ def add_key(change: Change, pair: KeyPair, *, offline: bool = False) -> NetworkK
         )
     )
     if pair.private and not offline:
-        change.set_secrets(key, {"private": pair.private})
+        change.set_secrets(key, {_secret(pair.purpose): pair.private})
     change.session.flush()
     return key
 
@@ -63,29 +65,38 @@ def retire_key(change: Change, key: NetworkKey) -> None:
 
 def private_half(view: View, key: NetworkKey) -> str:
     """Return the private half. Raises OperatorError where it is not here."""
-    text = view.secrets(key).get("private")
+    text = view.secrets(key).get(_secret(key.purpose))
     if text is None:
         raise OperatorError(f"the private half of the {key.purpose} key {key.key_id} is not here")
     return text
 
 
 def entry_signer(view: View) -> EntrySigner | None:
-    """Return what signs server entries, or None in a network whose entries are not signed."""
-    for key in view.keys("entry-signing"):
-        if key.offline:
-            return OfflineEntrySigner(key.purpose, key.public, _signatures(view, key))
-        return LocalEntrySigner(private_half(view, key))
-    return None
+    """Return what signs the entries that servers hand out.
+
+    None in a network without such a key, and while there are two: no signature would please all clients.
+    """
+    active = view.keys(Purpose.ENTRIES)
+    return entry_signer_of(view, active[0]) if len(active) == 1 else None
+
+
+def entry_signer_of(view: View, key: NetworkKey) -> EntrySigner:
+    """Return what signs entries with this key, here or elsewhere."""
+    if key.offline:
+        return OfflineEntrySigner(key.purpose, key.public, _signatures(view, key))
+    return LocalEntrySigner(private_half(view, key))
+
+
+def package_signer_of(view: View, key: NetworkKey) -> PackageSigner:
+    """Return what signs packages with this key, here or elsewhere."""
+    if key.offline:
+        return OfflinePackageSigner(key.purpose, key.public, _signatures(view, key))
+    return LocalPackageSigner(private_half(view, key))
 
 
 def package_signers(view: View, purpose: str) -> Sequence[PackageSigner]:
     """Return what signs packages of a purpose, a signer for each active key, the oldest first."""
-    return [
-        OfflinePackageSigner(key.purpose, key.public, _signatures(view, key))
-        if key.offline
-        else LocalPackageSigner(private_half(view, key))
-        for key in view.keys(purpose)
-    ]
+    return [package_signer_of(view, key) for key in view.keys(purpose)]
 
 
 def import_signatures(change: Change, key_id: str, signatures: Mapping[str, bytes]) -> int:
@@ -103,10 +114,14 @@ def import_signatures(change: Change, key_id: str, signatures: Mapping[str, byte
     return len(new)
 
 
+def _secret(purpose: str) -> str:
+    return "shared" if kind_of(purpose).on_servers is OnServers.SECRET else "private"
+
+
 def _signatures(view: View, key: NetworkKey) -> Mapping[str, bytes]:
     rows = view.session.execute(
         select(ImportedSignature.sha256, ImportedSignature.signature).where(
             ImportedSignature.key_id == key.key_id
         )
     )
-    return dict(rows.tuples())
+    return dict(iter(rows))

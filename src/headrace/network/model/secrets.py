@@ -40,7 +40,7 @@ SECRETS: Final[dict[type[Base], dict[str, frozenset[Audience]]]] = {
     },
     Provider: {"credentials": _NOBODY},
     Campaign: {"credentials": _NOBODY},
-    NetworkKey: {"private": _NOBODY},
+    NetworkKey: {"private": _NOBODY, "shared": _HOST},  # shared: with all servers, which cannot do without it
     NetworkSettings: {
         "store_access_key": _NOBODY,
         "store_secret_key": _NOBODY,
