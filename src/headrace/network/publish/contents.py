@@ -16,10 +16,21 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from headrace.base.errors import HeadraceError
 from headrace.network.publish.kinds import Kind
 from headrace.network.publish.stores.stored import StoredObject
 
-__all__ = ["DAY", "Content", "Key", "Parts", "day", "differences", "fingerprint"]
+__all__ = [
+    "DAY",
+    "Content",
+    "Key",
+    "Parts",
+    "count_and_fingerprint",
+    "day",
+    "differences",
+    "fingerprint",
+    "unmakeable",
+]
 
 #: The part of contents that are made anew every day.
 DAY: Final = "day"
@@ -58,6 +69,15 @@ class Content:
     id: Key
     parts: Parts
     render: Callable[[], Iterable[StoredObject]]
+
+
+def unmakeable(identity: Key, error: HeadraceError) -> Content:
+    """Return a content which cannot be made for now: its turn to be published ends with this error."""
+
+    def render() -> Iterable[StoredObject]:
+        raise error
+
+    return Content(identity, Parts({"what it is made of": "not at hand"}), render)
 
 
 def differences(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[tuple[str, str]]:

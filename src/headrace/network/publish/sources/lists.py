@@ -1,4 +1,4 @@
-"""Remote server lists: one for each channel, the same in all buckets of its campaigns (server lists spec §3.1).
+"""Remote server lists: one for each channel, the same in all buckets of its campaigns (lists spec §3.1).
 
     <bucket>/server_list                 a signed package
     <bucket>/server_list_compressed      the same, compressed: what clients fetch
@@ -12,11 +12,11 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Final
 
-from headrace.base.errors import DocumentError
+from headrace.base.errors import DocumentError, HeadraceError
 from headrace.documents.server_list import stream_list
 from headrace.documents.signed_package import make_package, open_package, read_package
 from headrace.network.model import Campaign, PropagationChannel, Server
-from headrace.network.publish.contents import Content, Key, Parts
+from headrace.network.publish.contents import Content, Key, Parts, unmakeable
 from headrace.network.publish.kinds import Kind
 from headrace.network.publish.places import STORE
 from headrace.network.publish.sources.material import ListCopy, Material
@@ -36,15 +36,18 @@ def contents(material: Material) -> Iterator[Content]:
     """Yield the lists of each bucket."""
     if not material.campaigns:
         return
+    try:
+        lists = _Lists(material.rendering.copies())
+    except HeadraceError as error:
+        for bucket in buckets(material.campaigns):
+            yield unmakeable(Key(Kind.LIST, bucket, STORE), error)
+        return
     sample_key = bytes.fromhex(material.view.secrets(material.settings).get("sample_key", ""))
-    lists = _Lists(material.rendering.copies())
     common = copy_parts(lists.copies)
     versions = {server.id: server_version(material, server) for server in material.servers}
     for channel, campaigns in of_channel(material.campaigns):
         servers = list_servers(channel, material.servers, sample_key, material.settings.list_sample)
-        parts = Parts(
-            common | {f"server {server.pseudonym}": versions[server.id] for server in servers}
-        )
+        parts = Parts(common | {f"server {server.pseudonym}": versions[server.id] for server in servers})
         for bucket in buckets(campaigns):
             yield Content(
                 Key(Kind.LIST, bucket, STORE), parts, partial(lists.render, bucket, channel, servers)
@@ -58,7 +61,10 @@ def server_version(material: Material, server: Server) -> str:
 
 def copy_parts(copies: Sequence[ListCopy]) -> dict[str, str]:
     """Return the parts that tell which keys sign."""
-    return {f"keys of {copy.folder or 'the usual copy'}": copy.packages.key_id for copy in copies}
+    return {
+        f"keys, {copy.folder or 'usual names'}": f"{copy.packages.key_id} {copy.entry_key}".strip()
+        for copy in copies
+    }
 
 
 def of_channel(campaigns: Sequence[Campaign]) -> Iterator[tuple[PropagationChannel, list[Campaign]]]:

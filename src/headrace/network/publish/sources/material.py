@@ -1,7 +1,7 @@
 """The network as sources look at it: read once for all of them, with versions that are cheap to compare.
 
 The version of a row for an audience is a digest of the columns which that audience may see: a change of any
-other publishes nothing. Secrets have the version of their sealed form, which is another whenever they are set.
+other publishes nothing. Secrets have the version of their sealed form: it is another whenever they are set.
 """
 
 import hashlib
@@ -60,6 +60,7 @@ class ListCopy:
     folder: str  #: "": the usual names
     packages: PackageSigner
     entries: Renderer
+    entry_key: str = ""  #: the id of the key that signs entries; "": none
 
 
 class Rendering(Protocol):
@@ -131,7 +132,7 @@ class Material:
     @cached_property
     def campaigns(self) -> Sequence[Campaign]:
         """All campaigns, those of one channel after another."""
-        self.view.all(PropagationChannel)
+        self._channels = self.view.all(PropagationChannel)  # at hand, without a query for each
         return sorted(self.view.all(Campaign), key=lambda campaign: campaign.channel.public_id)
 
     @cached_property

@@ -1,0 +1,63 @@
+"""A publication from beginning to end: a view, a plan, and the plan carried out.
+
+plan_for    what has to be published of a view, or of a change that is not committed yet
+publish     that, done
+"""
+
+from collections.abc import Callable, Collection, Sequence
+
+from headrace.network.book import Book, View
+from headrace.network.publish.kinds import Kind
+from headrace.network.publish.ledger import read_ledger
+from headrace.network.publish.outcome import Outcome
+from headrace.network.publish.places import Places, host_place
+from headrace.network.publish.plan import Plan, make_plan
+from headrace.network.publish.sources import SOURCES, Source
+from headrace.network.publish.sources.material import Material, Rendering
+from headrace.network.publish.worker import Progress, carry_out
+
+__all__ = ["plan_for", "publish"]
+
+
+def plan_for(view: View, rendering: Rendering, sources: Sequence[Source] = SOURCES) -> Plan:
+    """Return what has to be published of a view, and why. A change has to be settled before.
+
+    Of kinds that no source is for nothing is planned, and what is there of them stays.
+    """
+    material = Material(view, rendering)
+    return make_plan(
+        (content for source in sources for content in source.contents(material)),
+        read_ledger(view),
+        frozenset(kind for source in sources for kind in source.kinds),
+        frozenset(map(host_place, material.lost_hosts)),
+    )
+
+
+def publish(
+    book: Book,
+    rendering: Callable[[View], Rendering],
+    places: Places,
+    *,
+    sources: Sequence[Source] = SOURCES,
+    only: Collection[Kind] | None = None,
+    first: Collection[Kind] = (),
+    only_due: bool = False,
+    workers: int = 8,
+    progress: Progress = lambda _done, _total: None,
+) -> Outcome:
+    """Publish whatever is not as it ought to be; see `carry_out` for the choices there are.
+
+    One publication at a time is enough for a network. Raises OperatorError for what concerns all of it.
+    """
+    with book.view() as view:
+        plan = plan_for(view, rendering(view), sources)
+        return carry_out(
+            book,
+            plan,
+            places,
+            only=only,
+            first=first,
+            only_due=only_due,
+            workers=workers,
+            progress=progress,
+        )
