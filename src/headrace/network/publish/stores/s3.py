@@ -23,7 +23,7 @@ Addressing = Literal["path", "virtual"]
 
 _CONNECT_SECONDS: Final = 10
 _READ_SECONDS: Final = 60
-_ATTEMPTS: Final = 3  # with pauses of at most one and two seconds between them
+_ATTEMPTS: Final = 3  # with short random pauses between them
 _CONNECTIONS: Final = 16
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _KEY: Final = re.compile(r"[!-~]+")

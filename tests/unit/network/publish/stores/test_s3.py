@@ -6,6 +6,7 @@ import json
 import logging
 import socket
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -261,7 +262,7 @@ def test_refusals_say_what_to_do(status: int, code: str, said: str, service: tup
 def test_a_busy_service_is_asked_again_a_few_times_only(
     service: tuple[Service, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("botocore.retries.standard.time.sleep", lambda seconds: None)
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
     answers, port = service
     answers.status = 503
     with pytest.raises(StoreUnavailable, match="later"):
