@@ -38,6 +38,8 @@ __all__ = [
 def add_key(change: Change, pair: KeyPair, *, offline: bool = False) -> NetworkKey:
     """Add a key; of one that is `offline`, the public half only. Raises OperatorError."""
     kind = kind_of(pair.purpose)
+    if change.all(NetworkKey, NetworkKey.purpose == pair.purpose, NetworkKey.key_id == pair.key_id):
+        raise OperatorError(f"the key {pair.key_id} is here already, or has been: a key is used once")
     check_room(pair.purpose, pair.name, change.keys(pair.purpose, pair.name))
     if offline and not kind.may_be_offline:
         raise OperatorError(f"the key for {kind.title} is needed here: it cannot be offline")

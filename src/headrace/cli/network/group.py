@@ -14,6 +14,9 @@ _HERE = "headrace.cli.network"
     cls=LazyGroup,
     lazy={
         "init": f"{_HERE}.init:init",
+        "key": f"{_HERE}.keys:key",
+        "sign": f"{_HERE}.signing:sign",
+        "sign-import": f"{_HERE}.signing:sign_import",
         "audit": f"{_HERE}.audit:audit",
         "history": f"{_HERE}.audit:history",
         "backup": f"{_HERE}.backups:backup",
