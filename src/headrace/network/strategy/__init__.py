@@ -6,8 +6,10 @@
     recipes      which protocols and ports a new server gets
     diversity    how many servers share a network, a provider, a port
     simulator    what somebody learns of the network who asks from many addresses, for days
+    population   a made-up network for that
     exposure     who can learn of one server, how, from when to when
     pruning      whose time is long over
+    selector     servers named by what they have in common
     revocation   which servers a capability is taken from, and what is left then
 
 Functions take entities of the model, as they are in a view, and the time, aware and UTC (operations spec

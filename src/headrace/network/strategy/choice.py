@@ -1,4 +1,4 @@
-"""At which provider a new host is made: drawn by weight, so that none has all of them (operations spec §1.2)."""
+"""At which provider a new host is made: drawn by weight, so that none has all (operations spec §1.2)."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Roles of servers: by what they reach users, as it follows from what is set of them (operations spec §1.4)."""
+"""Roles of servers: by what they reach users. They follow from what is set (operations spec §1.4)."""
 
 import enum
 from datetime import UTC, datetime, timedelta

@@ -1,5 +1,7 @@
 """What would be switched off, what would be left, and when that is too little."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -101,9 +103,9 @@ CAPABILITIES = st.lists(st.sampled_from([API, "SSH", "OSSH", "TLS", "QUIC", "FRO
     st.lists(st.tuples(st.sampled_from([MAIL, WEB]), st.sampled_from([DE, NL]), CAPABILITIES), max_size=12)
 )
 def test_counts_agree_with_the_capabilities_that_are_left(
-    fleet: list[tuple[object, object, list[str]]],
+    fleet: list[tuple[Any, Any, list[str]]],
 ) -> None:
-    servers = [server(of, on, capabilities=each) for of, on, each in fleet]  # type: ignore[arg-type]
+    servers = [server(of, on, capabilities=each) for of, on, each in fleet]
     plan = plan_revocation(servers, EVERY)
     left = {revoked.server: list(revoked.left) for revoked in plan.servers}
     usable = [each for each in servers if has_tunnel(left.get(each, each.capabilities))]
