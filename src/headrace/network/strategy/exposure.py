@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from headrace.network.model import PropagationChannel, Server, Status
 from headrace.network.strategy.roles import Role, roles
-from headrace.network.strategy.subset import embedded_servers, list_servers
+from headrace.network.strategy.subset import Lists
 
 __all__ = ["Exposure", "Route", "explain"]
 
@@ -59,8 +59,7 @@ def explain(
     known = Exposure(Route.KNOWN, "", "whoever has its entry, and whom they give it to", server.created_at)
     if not server.published:
         return [Exposure(Route.NONE, "", f"nobody who does not know it: {_reason(server)}", None), known]
-    permanent = [each for each in servers if each.is_permanent or each is server]
-    found = list(_listed(server, channels, permanent, sample_key, embedded_sample, list_sample))
+    found = list(_listed(server, channels, Lists(servers, sample_key), embedded_sample, list_sample))
     found += _ranged(server, horizon)
     return [*found, known]
 
@@ -68,8 +67,7 @@ def explain(
 def _listed(
     server: Server,
     channels: Sequence[PropagationChannel],
-    servers: Sequence[Server],
-    sample_key: bytes,
+    lists: Lists,
     embedded_sample: int,
     list_sample: int,
 ) -> Iterator[Exposure]:
@@ -77,9 +75,9 @@ def _listed(
         return
     for channel in channels:
         why = "" if channel.id == server.channel_id else ", in a sample"
-        if server in embedded_servers(channel, servers, sample_key, embedded_sample):
+        if server in lists.embedded(channel, embedded_sample):
             yield Exposure(Route.BUNDLE, channel.name, f"whoever gets a bundle{why}", server.created_at)
-        if server in list_servers(channel, servers, sample_key, list_sample):
+        if server in lists.listed(channel, list_sample):
             yield Exposure(Route.LIST, channel.name, f"whoever fetches the list{why}", server.created_at)
 
 

@@ -31,7 +31,7 @@ from headrace.discovery.servers import DiscoveryServer
 from headrace.discovery.strategy import Address, Strategy
 from headrace.network.model import PropagationChannel, Server
 from headrace.network.strategy.roles import Role, roles
-from headrace.network.strategy.subset import as_told, embedded_servers, list_servers
+from headrace.network.strategy.subset import Lists, as_told
 
 __all__ = ["Adversary", "Share", "Simulation", "Source", "simulate"]
 
@@ -110,11 +110,12 @@ def simulate(
     """
     end = now + timedelta(days=adversary.days)
     known = [server for server in servers if server.published]
+    lists = Lists(known, sample_key)
     joined = rng.shuffled(channels)[: adversary.channels]
     found: dict[Source, set[Server]] = {source: set() for source in Source}
     for channel in joined:
-        found[Source.BUNDLE].update(embedded_servers(channel, known, sample_key, embedded_sample))
-        found[Source.LIST].update(list_servers(channel, known, sample_key, list_sample))
+        found[Source.BUNDLE].update(lists.embedded(channel, embedded_sample))
+        found[Source.LIST].update(lists.listed(channel, list_sample))
     found[Source.DISCOVERY] = _discovered(known, adversary, now, end, strategy, rng)
     found[Source.OSL] = _opened(known, {channel.id for channel in joined}, adversary.osl_share, now, end, rng)
     return Simulation(adversary, tuple(_shares(known, found, now, end)))
