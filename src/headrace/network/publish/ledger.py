@@ -43,6 +43,11 @@ class Entry:
     error: str = ""
     next_attempt: datetime | None = None
 
+    @property
+    def finished(self) -> bool:
+        """True when the last attempt went well, so that what is there is as `parts` say."""
+        return not self.attempts and UNCERTAIN not in self.objects.values()
+
 
 def read_ledger(view: View) -> dict[Key, Entry]:
     """Return all entries, by what they are of."""

@@ -16,6 +16,7 @@ __all__ = ["Item", "Plan", "make_plan"]
 
 NEVER: Final = "it was never published"
 GONE: Final = "it is no more"
+UNFINISHED: Final = "its last publication did not come to an end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def make_plan(
     for content in contents:
         seen.add(content.id)
         entry = ledger.get(content.id)
-        if entry is not None and entry.applied == content.parts.digest:
+        if entry is not None and entry.finished and entry.applied == content.parts.digest:
             current += 1
             continue
         if entry is None or not entry.applied:
@@ -91,7 +92,7 @@ def make_plan(
         both = entry.applied, content.parts.digest
         if both not in explained:
             found = dict(differences(entry.parts, content.parts.versions))
-            explained[both] = frozenset(found), tuple(found.values())
+            explained[both] = frozenset(found), tuple(found.values()) or (UNFINISHED,)
         items.append(Item(content.id, content, entry, *explained[both]))
     items += [
         Item(identity, None, entry, reasons=(GONE,), is_lost=identity.place in lost)

@@ -4,19 +4,21 @@ plan_for    what has to be published of a view, or of a change that is not commi
 publish     that, done
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from headrace.network.book import Book, View
+from headrace.network.publish.contents import Key
 from headrace.network.publish.kinds import Kind
-from headrace.network.publish.ledger import read_ledger
+from headrace.network.publish.ledger import Entry, read_ledger
 from headrace.network.publish.outcome import Outcome
 from headrace.network.publish.places import Places, host_place
 from headrace.network.publish.plan import Plan, make_plan
 from headrace.network.publish.sources import SOURCES, Source
 from headrace.network.publish.sources.material import Material, Rendering
+from headrace.network.publish.status import Status, publication_status
 from headrace.network.publish.worker import Progress, carry_out
 
-__all__ = ["plan_for", "publish"]
+__all__ = ["plan_for", "publish", "status_of"]
 
 
 def plan_for(view: View, rendering: Rendering, sources: Sequence[Source] = SOURCES) -> Plan:
@@ -24,13 +26,14 @@ def plan_for(view: View, rendering: Rendering, sources: Sequence[Source] = SOURC
 
     Of kinds that no source is for nothing is planned, and what is there of them stays.
     """
-    material = Material(view, rendering)
-    return make_plan(
-        (content for source in sources for content in source.contents(material)),
-        read_ledger(view),
-        frozenset(kind for source in sources for kind in source.kinds),
-        frozenset(map(host_place, material.lost_hosts)),
-    )
+    return _plan(Material(view, rendering), read_ledger(view), sources)
+
+
+def status_of(view: View, rendering: Rendering, sources: Sequence[Source] = SOURCES) -> Status:
+    """Return how what is published compares to what ought to be."""
+    material, ledger = Material(view, rendering), read_ledger(view)
+    plan = _plan(material, ledger, sources)
+    return publication_status(plan, ledger, [host.name for host in material.hosts], view.now)
 
 
 def publish(
@@ -61,3 +64,12 @@ def publish(
             workers=workers,
             progress=progress,
         )
+
+
+def _plan(material: Material, ledger: Mapping[Key, Entry], sources: Sequence[Source]) -> Plan:
+    return make_plan(
+        (content for source in sources for content in source.contents(material)),
+        ledger,
+        frozenset(kind for source in sources for kind in source.kinds),
+        frozenset(map(host_place, material.lost_hosts)),
+    )
