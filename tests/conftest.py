@@ -3,10 +3,12 @@
 import functools
 import signal
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import hypothesis
 import pytest
 from tests.notice_schema import check_notice
+from tests.postgresql import Cluster, running_cluster
 
 from headrace.client.control_place import ControlPlace, usable_place
 from headrace.client.notices import Notices
@@ -63,3 +65,26 @@ def _notices_are_as_declared() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Notices, "emit", checked)
         yield
+
+
+@pytest.fixture(scope="session")
+def postgresql_cluster() -> Iterator[Cluster]:
+    """A PostgreSQL for all tests of this process."""
+    with running_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def postgresql_url(postgresql_cluster: Cluster) -> Iterator[str]:
+    """An empty database of PostgreSQL."""
+    with postgresql_cluster.database() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a network can be made, in each kind of database."""
+    if request.param == "sqlite":
+        return str(tmp_path / "network" / "network.db")
+    url: str = request.getfixturevalue("postgresql_url")
+    return url

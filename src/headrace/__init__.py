@@ -7,8 +7,8 @@ docs/python.md has more of this; what is not named here is for headrace itself.
 
 The rooms, in the order in which they may import one another (a test enforces it):
 
-base → crypto, codec → ssh, obfuscation, documents → net, transports, store, desktop → client, server
-→ embed, cli
+base → crypto, codec → ssh, obfuscation, documents, discovery, establishment → net, transports, store, desktop
+→ client, server, network → testing → demo, resist → embed, cli
 """
 
 from importlib import import_module

@@ -13,7 +13,7 @@ LAYERS = [
     {"crypto", "codec"},
     {"ssh", "obfuscation", "documents", "discovery", "establishment"},
     {"net", "transports", "store", "desktop"},
-    {"client", "server"},
+    {"client", "server", "network"},
     {"testing"},
     {"demo", "resist"},
     {"embed", "cli"},

@@ -135,3 +135,11 @@ def test_a_client_that_ends_while_it_is_asked_is_told_in_a_line(
         root.main()
     assert stop.value.code == 1
     assert capsys.readouterr().err == "headrace: the client has ended\n"
+
+
+def test_clients_and_servers_start_without_what_operators_need() -> None:
+    modules = modules_after(
+        "import headrace.client.controller, headrace.server.process, headrace.cli.connect"
+    )
+    assert "headrace.client.controller" in modules
+    assert not modules & {"sqlalchemy", "alembic", "boto3", "psycopg", "segno"}

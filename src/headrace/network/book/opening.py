@@ -65,13 +65,20 @@ class Book:
     def open(cls, url: str, key: OperatorKey, *, clock: Clock = SYSTEM_CLOCK, rng: Rng = SYSTEM_RNG) -> Self:
         """Open a network, brought up to this program's schema. Raises OperatorError, and WrongKey."""
         engine = open_engine(url)
-        with _translated(), engine.connect() as connection:
-            if current(connection) is None:
-                raise OperatorError("there is no network in this database; `headrace network init` makes one")
-            header = connection.scalar(select(Meta.value).where(Meta.name == _VAULT))
-        vault = Vault.open(header or b"", key)
-        with _translated(), writing(engine).begin() as connection:
-            upgrade(connection)
+        try:
+            with _translated():
+                with engine.connect() as connection:
+                    if current(connection) is None:
+                        raise OperatorError(
+                            "there is no network in this database; `headrace network init` makes one"
+                        )
+                    header = connection.scalar(select(Meta.value).where(Meta.name == _VAULT))
+                vault = Vault.open(header or b"", key)
+                with writing(engine).begin() as connection:
+                    upgrade(connection)
+        except BaseException:
+            engine.dispose()
+            raise
         return cls(engine, vault, clock, rng)
 
     def rewrap(self, key: OperatorKey) -> None:
