@@ -133,3 +133,9 @@ def test_a_mistake_in_a_file_is_named(fields: dict[str, Any], problem: str) -> N
     with pytest.raises(DocumentError, match=problem) as caught:
         read_recipes(json.dumps(ONE | fields).encode(), "my.json")
     assert str(caught.value).startswith("my.json: ")
+
+
+def test_the_port_by_which_hosts_are_managed_is_never_drawn() -> None:
+    two = changed(recipes=[recipe(ports={"OSSH": [{"ports": "443-444"}]})])
+    ports = [draw(SeededRng(seed), two, Role.OSL, provider(ssh_port=443)).ports for seed in range(10)]
+    assert ports == [{"OSSH": 444}] * 10

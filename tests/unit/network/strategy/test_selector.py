@@ -34,6 +34,7 @@ FLEET = [OLD, NEW, OTHER, PAUSED, GONE]
         ("software=headrace-0.1", [OLD, OTHER]),
         ("software=headrace 0.1.2", [OTHER]),
         ("software=headrace/0.10", [NEW]),
+        ("software=HEADRACE-0.10", [NEW]),
         ("region=de,region=nl", [OLD, NEW]),
         ("channel=web", [NEW, PAUSED]),
         (f"channel={MAIL.public_id}", [OLD, OTHER]),

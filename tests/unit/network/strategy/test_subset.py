@@ -171,3 +171,10 @@ def test_scores_are_what_they_are_said_to_be() -> None:
         return hmac.digest(KEY, (MINE.public_id + each.tag).encode(), "sha256")
 
     assert set(embedded_servers(MINE, OTHERS, KEY, 5)) == set(sorted(OTHERS, key=score)[:5])
+
+
+def test_a_channels_own_servers_take_no_place_in_its_sample() -> None:
+    own = servers(60, MINE, is_permanent=True)
+    bundle = embedded_servers(MINE, [*OTHERS, *own], KEY, 10)
+    assert len(bundle) == len(set(bundle)) == 70
+    assert set(bundle) & set(OTHERS) == set(embedded_servers(MINE, OTHERS, KEY, 10))
