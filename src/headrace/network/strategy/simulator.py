@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
+from uuid import UUID
 
 from headrace.base.rng import Rng
 from headrace.discovery.classic import Classic, discovery_value
@@ -186,7 +187,7 @@ def _addresses(rng: Rng, count: int) -> list[Address]:
 
 
 def _opened(
-    known: Sequence[Server], joined: Collection[object], share: float, now: datetime, end: datetime, rng: Rng
+    known: Sequence[Server], joined: Collection[UUID], share: float, now: datetime, end: datetime, rng: Rng
 ) -> set[Server]:
     listed = [
         server
