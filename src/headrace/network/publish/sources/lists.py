@@ -22,7 +22,6 @@ from headrace.network.publish.places import STORE
 from headrace.network.publish.sources.material import ListCopy, Material
 from headrace.network.publish.stores.stored import StoredObject
 from headrace.network.signing.signer import as_package_key
-from headrace.network.strategy.subset import list_servers
 
 __all__ = ["COMPRESSED_NAME", "PLAIN_NAME", "buckets", "contents", "copy_parts", "in_bucket", "of_channel"]
 
@@ -42,11 +41,10 @@ def contents(material: Material) -> Iterator[Content]:
         for bucket in buckets(material.campaigns):
             yield unmakeable(Key(Kind.LIST, bucket, STORE), error)
         return
-    sample_key = bytes.fromhex(material.view.secrets(material.settings).get("sample_key", ""))
     common = copy_parts(lists.copies)
     versions = {server.id: server_version(material, server) for server in material.servers}
     for channel, campaigns in of_channel(material.campaigns):
-        servers = list_servers(channel, material.servers, sample_key, material.settings.list_sample)
+        servers = material.lists.listed(channel, material.settings.list_sample)
         parts = Parts(common | {f"server {server.pseudonym}": versions[server.id] for server in servers})
         for bucket in buckets(campaigns):
             yield Content(

@@ -35,6 +35,7 @@ from headrace.network.publish.contents import count_and_fingerprint, fingerprint
 from headrace.network.publish.kinds import Kind
 from headrace.network.signing.kinds import KINDS, OnServers
 from headrace.network.signing.signer import PackageSigner
+from headrace.network.strategy.subset import Lists
 
 __all__ = ["ListCopy", "Material", "Renderer", "Rendering"]
 
@@ -128,6 +129,12 @@ class Material:
         for server in self.servers:
             found.setdefault(server.host_id, []).append(server)
         return found
+
+    @cached_property
+    def lists(self) -> Lists:
+        """Which servers are in bundles and lists."""
+        sample_key = self.view.secrets(self.settings).get("sample_key", "")
+        return Lists(self.servers, bytes.fromhex(sample_key))
 
     @cached_property
     def campaigns(self) -> Sequence[Campaign]:

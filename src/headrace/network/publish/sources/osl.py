@@ -82,7 +82,10 @@ class _Pavings:
         self._end = int(material.now.timestamp()) * _SECOND + sum(each.duration for each in config.schemes)
         self._start = int((material.now - PAVED_BACK).timestamp()) * _SECOND
         every_id = {each for server in material.servers for each in server.osl_ids}
-        self._open = osl_servers(every_id, material.servers, material.now)
+        self._open: dict[str, list[Server]] = {}
+        for server in osl_servers(every_id, material.servers, material.now):
+            for each in server.osl_ids:
+                self._open.setdefault(each, []).append(server)
         masters = sorted(key.key_id for key in material.keys if key.purpose == Purpose.OSL)
         self._common = copy_parts(copies)
         self._schemes = count_and_fingerprint(material.settings.osl_schemes)
@@ -92,22 +95,16 @@ class _Pavings:
     def lists_of(self, channel: PropagationChannel) -> _ChannelLists:
         """Return what is to be paved for a channel."""
         numbers = {}
-        ids: set[str] = set()
+        servers: dict[Server, list[str]] = {}
         for index, scheme in enumerate(self._config.schemes):
             if channel.public_id in scheme.propagation_channel_ids:
                 first, last = numbers[index] = self._numbers(scheme)
-                ids.update(
-                    osl_id(scheme, channel.public_id, scheme.start + number * scheme.duration).hex()
-                    for number in range(first, last + 1)
-                )
-        return _ChannelLists(
-            channel.public_id,
-            numbers,
-            {
-                server: sorted(ids.intersection(server.osl_ids))
-                for server in osl_servers(ids, self._open, self._material.now)
-            },
-        )
+                for number in range(first, last + 1):
+                    start = scheme.start + number * scheme.duration
+                    identity = osl_id(scheme, channel.public_id, start).hex()
+                    for server in self._open.get(identity, ()):
+                        servers.setdefault(server, []).append(identity)
+        return _ChannelLists(channel.public_id, numbers, servers)
 
     def parts(self, lists: _ChannelLists) -> dict[str, str]:
         """Return what a channel's lists are made from."""
