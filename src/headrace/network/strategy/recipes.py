@@ -133,7 +133,7 @@ def draw(
 
     `standard` are the network's own ports. Never drawn are those that the recipes avoid, those in `taken`,
     the one by which the provider's hosts are managed, and those below `lowest`. With an earlier draw's seed,
-    and all else as it was then, its result comes again. Raises OperatorError if no recipe is left for the role.
+    and all else as it was then, its result comes again. Raises OperatorError if no recipe is left.
     """
     seed = seed or rng.bytes(16).hex()
     replayable = SeededRng(seed)
