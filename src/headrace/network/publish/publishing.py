@@ -16,6 +16,7 @@ from headrace.network.publish.plan import Plan, make_plan
 from headrace.network.publish.sources import SOURCES, Source
 from headrace.network.publish.sources.material import Material, Rendering
 from headrace.network.publish.status import Status, publication_status
+from headrace.network.publish.turns import only_publication
 from headrace.network.publish.worker import Progress, carry_out
 
 __all__ = ["plan_for", "publish", "status_of"]
@@ -50,9 +51,9 @@ def publish(
 ) -> Outcome:
     """Publish whatever is not as it ought to be; see `carry_out` for the choices there are.
 
-    One publication at a time is enough for a network. Raises OperatorError for what concerns all of it.
+    Raises OperatorError for what concerns all of it, and while there is another publication of the network.
     """
-    with book.view() as view:
+    with book.view() as turn, only_publication(turn), book.view() as view:
         plan = plan_for(view, rendering(view), sources)
         return carry_out(
             book,

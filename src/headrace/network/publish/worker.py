@@ -48,8 +48,8 @@ def carry_out(
     failed lately. `workers` uploads go on at the same time. Errors of one item are in the outcome, and in the
     ledger until it goes well.
     """
-    run = _Run(book, plan, places, workers, progress)
     wanted = plan.first(first) if only is None else plan.only(only).first(first)
+    run = _Run(book, plan, places, workers, progress, len(wanted))
     with run:
         for _, step in itertools.groupby(wanted, lambda item: (item.id.kind in first, _step(item))):
             run.step(run.to_do(step, only_due))
@@ -73,13 +73,15 @@ class _Job:
 
 
 class _Run:
-    def __init__(self, book: Book, plan: Plan, places: Places, workers: int, progress: Progress) -> None:
+    def __init__(
+        self, book: Book, plan: Plan, places: Places, workers: int, progress: Progress, total: int
+    ) -> None:
         self.outcome = Outcome()
         self._book = book
         self._ledger = Ledger(book)
         self._places = places
         self._progress = progress
-        self._total, self._done = len(plan), 0
+        self._total, self._done = total, 0
         self._missing = Counter(item.id.kind for item in plan if not item.is_removal)
         self._pool = ThreadPoolExecutor(workers) if workers > 1 else None
         self._running: dict[Future[str], _Job] = {}

@@ -33,7 +33,7 @@ from headrace.network.model import (
 )
 from headrace.network.publish.contents import count_and_fingerprint, fingerprint
 from headrace.network.publish.kinds import Kind
-from headrace.network.signing.kinds import KINDS, OnServers
+from headrace.network.signing.kinds import KINDS, OnServers, Purpose
 from headrace.network.signing.signer import PackageSigner
 from headrace.network.strategy.subset import Lists
 
@@ -150,9 +150,13 @@ class Material:
     @cached_property
     def keys_on_servers(self) -> str:
         """The version of all keys that servers have, and of those that sign what servers hand out."""
-        there = {str(kind.purpose) for kind in KINDS.values() if kind.on_servers is not OnServers.NOTHING}
-        ids = sorted((key.purpose, key.name, key.key_id) for key in self.keys if key.purpose in there)
-        return count_and_fingerprint(ids)
+        there = [kind.purpose for kind in KINDS.values() if kind.on_servers is not OnServers.NOTHING]
+        return self.keys_of(*there)
+
+    def keys_of(self, *purposes: Purpose) -> str:
+        """Return the version of the keys there are for some purposes."""
+        ids = [(key.purpose, key.name, key.key_id) for key in self.keys if key.purpose in purposes]
+        return count_and_fingerprint(sorted(ids))
 
     @cached_property
     def secret_versions(self) -> Mapping[UUID, str]:

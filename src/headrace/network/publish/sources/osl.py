@@ -86,10 +86,9 @@ class _Pavings:
         for server in osl_servers(every_id, material.servers, material.now):
             for each in server.osl_ids:
                 self._open.setdefault(each, []).append(server)
-        masters = sorted(key.key_id for key in material.keys if key.purpose == Purpose.OSL)
         self._common = copy_parts(copies)
         self._schemes = count_and_fingerprint(material.settings.osl_schemes)
-        self._masters = count_and_fingerprint(masters)
+        self._masters = material.keys_of(Purpose.OSL)
         self._paved: tuple[str, list[tuple[ListCopy, PaveFile]]] = ("", [])
 
     def lists_of(self, channel: PropagationChannel) -> _ChannelLists:

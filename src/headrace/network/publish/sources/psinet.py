@@ -26,6 +26,7 @@ from headrace.network.publish.kinds import CLIENT_VERSIONS, Kind
 from headrace.network.publish.places import host_place
 from headrace.network.publish.sources.material import Material
 from headrace.network.publish.stores.stored import StoredObject
+from headrace.network.signing.kinds import Purpose
 from headrace.network.strategy.subset import discovery_servers
 
 __all__ = ["PSINET_NAME", "contents"]
@@ -61,6 +62,7 @@ def _common_parts(material: Material) -> dict[str, str]:
         DAY: day(material.now),
         "settings": fingerprint(material.version_for(Audience.PSINET, settings), settings.default_sponsor_id),
         "sponsors": count_and_fingerprint(sponsors),
+        "keys of entries": material.keys_of(Purpose.ENTRIES),
         "servers": count_and_fingerprint(sorted(server.tag for server in material.servers)),
     }
     if versions:
