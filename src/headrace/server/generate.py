@@ -10,7 +10,6 @@ Names and fields are those of the deployed server program, which can run on thes
 
 import base64
 import ipaddress
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -27,41 +26,25 @@ from headrace.documents.capabilities import (
     capability_name,
 )
 from headrace.documents.entry_fields import derived_tag, encode_fields
-from headrace.obfuscation.default_prefix import SERVER_SPECS
+from headrace.documents.server_files import (
+    CONFIG_FILE,
+    LOAD_PERIOD,
+    SSH_VERSION,
+    TACTICS_FILE,
+    TRAFFIC_RULES_FILE,
+    UDPGW_ADDRESS,
+    default_tactics,
+    default_traffic_rules,
+    encode_file,
+)
 from headrace.ssh.host_keys import HostKey
 
 __all__ = ["CONFIG_FILE", "ENTRY_FILE", "TACTICS_FILE", "TRAFFIC_RULES_FILE", "Generated", "generate_server"]
 
-CONFIG_FILE: Final = "psiphond.config"
-TRAFFIC_RULES_FILE: Final = "psiphond-traffic-rules.config"
-TACTICS_FILE: Final = "psiphond-tactics.config"
 ENTRY_FILE: Final = "server-entry.dat"
 
-#: Where clients expect udpgw: never dialled, the server speaks it itself.
-UDPGW_ADDRESS: Final = "127.0.0.1:7300"
-
 _PORT_FIELDS: Final = {"SSH": "sshPort", "OSSH": "sshObfuscatedPort"}
-#: Stands for the identification of a common OpenSSH, which the server chooses by its keys and keeps.
-_VERSION: Final = "SSH-2.0-Psiphon"
 _REGION: Final = re.compile(r"[A-Z]{2}")
-
-_TRAFFIC_RULES: Final = {
-    "DefaultRules": {
-        "RateLimits": {
-            "ReadUnthrottledBytes": 0,
-            "ReadBytesPerSecond": 0,
-            "WriteUnthrottledBytes": 0,
-            "WriteBytesPerSecond": 0,
-        },
-        "DialTCPPortForwardTimeoutMilliseconds": 10_000,
-        "IdleTCPPortForwardTimeoutMilliseconds": 30_000,
-        "IdleUDPPortForwardTimeoutMilliseconds": 30_000,
-        "MaxTCPDialingPortForwardCount": 64,
-        "MaxTCPPortForwardCount": 512,
-        "MaxUDPPortForwardCount": 1024,
-    },
-    "FilteredRules": [],
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,29 +128,22 @@ def generate_server(
         "ServerIPAddress": ip,
         "TunnelProtocolPorts": dict(protocols),
         "SSHPrivateKey": key.to_pem(),
-        "SSHServerVersion": _VERSION,
+        "SSHServerVersion": SSH_VERSION,
         "SSHUserName": user,
         "SSHPassword": password,
         "ObfuscatedSSHKey": keyword,
         "DiscoveryValueHMACKey": base64.b64encode(rng.bytes(32)).decode(),
         "UDPInterceptUdpgwServerAddress": UDPGW_ADDRESS,
-        "LoadMonitorPeriodSeconds": 300,
+        "LoadMonitorPeriodSeconds": LOAD_PERIOD,
         "TrafficRulesFilename": TRAFFIC_RULES_FILE,
         "TacticsConfigFilename": TACTICS_FILE,
         "OwnEncodedServerEntries": {tag: line},
     }
-    tactics = {
-        "DefaultTactics": {
-            "TTL": "1m",
-            "Probability": 1.0,  # below 1 the deployed server does not apply its own parameters
-            "Parameters": {"ServerOSSHPrefixSpecs": SERVER_SPECS},
-        }
-    }
     files = {
-        TRAFFIC_RULES_FILE: _json(_TRAFFIC_RULES),
-        TACTICS_FILE: _json(tactics),
+        TRAFFIC_RULES_FILE: encode_file(default_traffic_rules()),
+        TACTICS_FILE: encode_file(default_tactics()),
         ENTRY_FILE: line.encode() + b"\n",
-        CONFIG_FILE: _json(config),
+        CONFIG_FILE: encode_file(config),
     }
     return Generated(files, line)
 
@@ -195,10 +171,6 @@ def _check(ip: str, protocols: Mapping[str, int], region: str) -> None:
         raise OperatorError(
             f"{region!r} is not a region: give a country code of two capital letters, like DE"
         )
-
-
-def _json(value: object) -> bytes:
-    return json.dumps(value, indent=4).encode() + b"\n"
 
 
 def _write_private(file: Path, data: bytes) -> None:
