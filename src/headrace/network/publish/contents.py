@@ -43,7 +43,7 @@ class Key(NamedTuple):
 
     kind: Kind
     key: str
-    place: str  #: "store", "exports", or "host:" and the host's name
+    place: str  #: see `places`
 
 
 class Parts:

@@ -11,7 +11,7 @@ from headrace.network.custody import entry_signer_of, package_signer_of
 from headrace.network.model import NetworkKey
 from headrace.network.publish.sources.material import ListCopy, Renderer
 from headrace.network.signing.kinds import Purpose
-from headrace.network.signing.rotation import copies, ring
+from headrace.network.signing.rotation import active_keys, copies, ring
 from headrace.network.signing.signer import EntrySigner
 
 __all__ = ["list_copies"]
@@ -29,12 +29,16 @@ def list_copies(view: View, renderer: Callable[[EntrySigner | None], Renderer]) 
         return [
             ListCopy(copy.folder, package_signer_of(view, copy.keys[0]), unsigned) for copy in copies(lists)
         ]
-    made: dict[str, Renderer] = {}
-    found = []
-    for copy in copies(lists, entries):
-        list_key, entry_key = copy.keys
-        if entry_key.key_id not in made:
-            made[entry_key.key_id] = renderer(entry_signer_of(view, entry_key))
-        signer = package_signer_of(view, list_key)
-        found.append(ListCopy(copy.folder, signer, made[entry_key.key_id], entry_key.key_id))
-    return found
+    packages = {key.key_id: package_signer_of(view, key) for key in active_keys(lists)}
+    signers = {key.key_id: entry_signer_of(view, key) for key in active_keys(entries)}
+    renderers = {key_id: renderer(signer) for key_id, signer in signers.items()}
+    return [
+        ListCopy(
+            copy.folder,
+            packages[list_key.key_id],
+            renderers[entry_key.key_id],
+            signers[entry_key.key_id],
+        )
+        for copy in copies(lists, entries)
+        for list_key, entry_key in [copy.keys]
+    ]

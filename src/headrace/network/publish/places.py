@@ -13,10 +13,12 @@ from headrace.network.publish.stores.hosts import HostTransport
 from headrace.network.publish.stores.store import NotAsUploaded, Store, put_verified
 from headrace.network.publish.stores.stored import StoredObject
 
-__all__ = ["EXPORTS", "STORE", "Places", "host_of", "host_place"]
+__all__ = ["BUNDLES", "EXPORTS", "NOWHERE", "STORE", "Places", "host_of", "host_place"]
 
 STORE: Final = "store"
+BUNDLES: Final = "bundles"
 EXPORTS: Final = "exports"
+NOWHERE: Final = "nowhere"
 _HOST: Final = "host:"
 
 
@@ -40,10 +42,13 @@ class Places:
     store: Store | None = None
     hosts: HostTransport | None = None
     exports: Store | None = None
+    bundles: Store | None = None
 
     def has(self, place: str) -> bool:
         """Say whether there is such a place."""
-        return (self.hosts if host_of(place) is not None else self._stores().get(place)) is not None
+        if host_of(place) is not None:
+            return self.hosts is not None
+        return place == NOWHERE or self._stores().get(place) is not None
 
     def put(self, place: str, item: StoredObject) -> None:
         """Put an object, and see that it arrived. Raises StoreUnavailable, NotAsUploaded."""
@@ -74,7 +79,7 @@ class Places:
             self._hosts().reload(host)
 
     def _stores(self) -> dict[str, Store | None]:
-        return {STORE: self.store, EXPORTS: self.exports}
+        return {STORE: self.store, EXPORTS: self.exports, BUNDLES: self.bundles}
 
     def _store(self, place: str) -> Store:
         store = self._stores().get(place)

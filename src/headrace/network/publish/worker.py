@@ -166,7 +166,7 @@ class _Run:
                 self._places.put(place, item)
             for name in job.deletes:
                 self._places.delete(place, name)
-            if job.puts or job.deletes:
+            if not job.item.is_removal and (job.puts or job.deletes):
                 self._places.settle(place)
         except (HeadraceError, OSError) as error:
             return _text(error)

@@ -4,7 +4,15 @@ import pytest
 from tests.unit.network.publish.rig import MemoryHosts, MemoryStore
 
 from headrace.base.errors import OperatorError
-from headrace.network.publish.places import EXPORTS, STORE, Places, host_of, host_place
+from headrace.network.publish.places import (
+    BUNDLES,
+    EXPORTS,
+    NOWHERE,
+    STORE,
+    Places,
+    host_of,
+    host_place,
+)
 from headrace.network.publish.stores.store import NotAsUploaded
 from headrace.network.publish.stores.stored import StoredObject
 
@@ -12,14 +20,14 @@ ITEM = StoredObject("name", b"data")
 
 
 def test_places_lead_to_what_they_name() -> None:
-    places = Places(MemoryStore(), MemoryHosts(), MemoryStore())
-    for place in (STORE, EXPORTS, host_place("h1")):
+    places = Places(MemoryStore(), MemoryHosts(), MemoryStore(), MemoryStore())
+    for place in (STORE, EXPORTS, BUNDLES, host_place("h1")):
         assert places.has(place)
         places.put(place, ITEM)
         places.settle(place)
     assert isinstance(places.hosts, MemoryHosts)
     assert places.hosts.steps == [("put", "h1/name"), ("reload", "h1")]
-    for store in (places.store, places.exports):
+    for store in (places.store, places.exports, places.bundles):
         assert store is not None
         assert store.get("name") == b"data"
     for place in (STORE, EXPORTS, host_place("h1")):
@@ -45,3 +53,9 @@ def test_a_host_that_has_something_else_is_found_out() -> None:
 def test_only_places_of_hosts_are_hosts() -> None:
     assert host_of(host_place("h1")) == "h1"
     assert host_of(STORE) is None
+
+
+def test_nowhere_is_always_there_and_takes_nothing() -> None:
+    assert Places().has(NOWHERE)
+    with pytest.raises(OperatorError):
+        Places().put(NOWHERE, ITEM)

@@ -15,7 +15,7 @@ from headrace.network.publish.contents import Content, Key, Parts
 from headrace.network.publish.kinds import Kind
 from headrace.network.publish.ledger import UNCERTAIN, Entry, Ledger, read_ledger
 from headrace.network.publish.outcome import Outcome
-from headrace.network.publish.places import STORE, host_place
+from headrace.network.publish.places import NOWHERE, STORE, Places, host_place
 from headrace.network.publish.publishing import publish
 from headrace.network.publish.sources import SOURCES, Source
 from headrace.network.publish.sources.material import Material
@@ -273,6 +273,21 @@ def test_psinet_without_a_new_version_does_not_wait_for_builds(rig: Rig) -> None
     builds.version, builds.error = "2", "it cannot be built"
     rig.clock.now += DAY
     assert builds.publish(rig).waiting == []
+
+
+def test_what_leaves_no_objects_is_done_once(rig: Rig) -> None:
+    destroyed: list[str] = []
+
+    def contents(_material: Material) -> Iterator[Content]:
+        identity = Key(Kind.DESTRUCTION, "machine 1", NOWHERE)
+        yield Content(identity, Parts({}), lambda: destroyed.append("machine 1") or ())  # type: ignore[func-returns-value]
+
+    sources = (Source(frozenset({Kind.DESTRUCTION}), contents),)
+    for _ in range(2):
+        assert publish(rig.book, PlainRendering, Places(), sources=sources).complete
+    assert destroyed == ["machine 1"]
+    sources = (Source(frozenset({Kind.DESTRUCTION}), lambda _material: iter(())),)
+    assert publish(rig.book, PlainRendering, Places(), sources=sources).removed == 1
 
 
 def test_what_no_source_is_for_stays(rig: Rig) -> None:

@@ -59,10 +59,7 @@ def server_version(material: Material, server: Server) -> str:
 
 def copy_parts(copies: Sequence[ListCopy]) -> dict[str, str]:
     """Return the parts that tell which keys sign."""
-    return {
-        f"keys, {copy.folder or 'usual names'}": f"{copy.packages.key_id} {copy.entry_key}".strip()
-        for copy in copies
-    }
+    return {f"keys, {copy.folder or 'usual names'}": copy.key_ids for copy in copies}
 
 
 def of_channel(campaigns: Sequence[Campaign]) -> Iterator[tuple[PropagationChannel, list[Campaign]]]:

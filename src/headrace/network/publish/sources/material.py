@@ -34,7 +34,7 @@ from headrace.network.model import (
 from headrace.network.publish.contents import count_and_fingerprint, fingerprint
 from headrace.network.publish.kinds import Kind
 from headrace.network.signing.kinds import KINDS, OnServers, Purpose
-from headrace.network.signing.signer import PackageSigner
+from headrace.network.signing.signer import EntrySigner, PackageSigner
 from headrace.network.strategy.subset import Lists
 
 __all__ = ["ListCopy", "Material", "Renderer", "Rendering"]
@@ -61,7 +61,12 @@ class ListCopy:
     folder: str  #: "": the usual names
     packages: PackageSigner
     entries: Renderer
-    entry_key: str = ""  #: the id of the key that signs entries; "": none
+    entry_signer: EntrySigner | None = None  #: what signs the entries; None: they are not signed
+
+    @property
+    def key_ids(self) -> str:
+        """The ids of the keys that sign."""
+        return " ".join(signer.key_id for signer in (self.packages, self.entry_signer) if signer)
 
 
 class Rendering(Protocol):
@@ -73,7 +78,10 @@ class Rendering(Protocol):
         ...
 
     def copies(self) -> Sequence[ListCopy]:
-        """Return how often lists are published, the usual names first. Raises OperatorError."""
+        """Return how often lists are published, the usual names first, and the same whenever it is asked.
+
+        Raises OperatorError.
+        """
         ...
 
     def osl_config(self) -> OslConfig:

@@ -133,6 +133,8 @@ class _Pavings:
         for server, ids in lists.servers.items():
             for each in ids:
                 entries.setdefault(each, []).append(copy.entries.encoded(server))
+        every_scheme = range(len(self._config.schemes))
+        offline = isinstance(copy.packages, OfflinePackageSigner)
         with _collecting(copy):
             files = list(
                 pave(
@@ -142,7 +144,9 @@ class _Pavings:
                     self._end,
                     entries,
                     as_package_key(copy.packages),
-                    omit_empty=range(len(self._config.schemes)),
+                    # Sums depend on signatures: the registry would need a journey after the lists'.
+                    omit_md5=every_scheme if offline else (),
+                    omit_empty=every_scheme,
                 )
             )
         *paved, registry = files
