@@ -1,0 +1,82 @@
+"""All that is published of a network, made when it is asked for."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+from headrace.documents.osl.config import OslConfig
+from headrace.network.book import View
+from headrace.network.custody import entry_signer, entry_signer_of, package_signer_of
+from headrace.network.exports.departments import department_file
+from headrace.network.exports.host import host_files, osl_config
+from headrace.network.exports.psinet import psinet_file
+from headrace.network.model import Host, NetworkKey, Server, Status
+from headrace.network.publish.kinds import Kind
+from headrace.network.publish.sources.extracts import KINDS
+from headrace.network.publish.sources.material import ListCopy
+from headrace.network.rendering.entries import EntryRenderer
+from headrace.network.signing.kinds import Purpose
+from headrace.network.signing.rotation import copies, ring
+
+__all__ = ["NetworkRendering"]
+
+
+class NetworkRendering:
+    """Makes what is published out of what a view sees."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+
+    @cached_property
+    def entries(self) -> EntryRenderer:
+        """What makes the entries that servers hand out."""
+        return EntryRenderer(self._view, entry_signer(self._view))
+
+    @cached_property
+    def _servers(self) -> Sequence[Server]:
+        """All servers that are alive, with their secrets at hand."""
+        servers = self._view.servers(Server.status.not_in((Status.REMOVING, Status.GONE)))
+        self._view.load_secrets([*servers, *{server.host for server in servers}])
+        return servers
+
+    @cached_property
+    def _by_host(self) -> Mapping[Host, Sequence[Server]]:
+        found: dict[Host, list[Server]] = {}
+        for server in self._servers:
+            found.setdefault(server.host, []).append(server)
+        return found
+
+    def copies(self) -> Sequence[ListCopy]:
+        """Return how often lists are published, the usual names first. Raises OperatorError."""
+        view = self._view
+        _ = self._servers  # their secrets are needed by all that is made of them
+        keys = view.all(NetworkKey)
+        lists, entries = ring(keys, Purpose.LISTS), ring(keys, Purpose.ENTRIES)
+        if not any(key.retired_at is None for key in entries):
+            unsigned = EntryRenderer(view, None)
+            return [
+                ListCopy(copy.folder, package_signer_of(view, copy.keys[0]), unsigned)
+                for copy in copies(lists)
+            ]
+        found = []
+        for copy in copies(lists, entries):
+            list_key, entry_key = copy.keys
+            signer = entry_signer_of(view, entry_key)
+            packages = package_signer_of(view, list_key)
+            found.append(ListCopy(copy.folder, packages, EntryRenderer(view, signer), signer))
+        return found
+
+    def osl_config(self) -> OslConfig:
+        """Return the schemes with their master keys. Raises DocumentError, OperatorError."""
+        return osl_config(self._view)
+
+    def host_files(self, host: Host) -> Mapping[str, bytes]:
+        """Return the files of a host by name."""
+        return host_files(self._view, host, self._by_host.get(host, ()), self.entries)
+
+    def psinet(self, pool: int) -> bytes:
+        """Return the psinet data for the hosts of a pool."""
+        return psinet_file(self._view, self._servers, self.entries, pool)
+
+    def extract(self, kind: Kind) -> Mapping[str, bytes]:
+        """Return the files of an extract by name."""
+        return {f"{kind}.json": department_file(self._view, KINDS[kind])}
