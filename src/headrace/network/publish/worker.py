@@ -27,6 +27,8 @@ __all__ = ["Progress", "carry_out"]
 #: Is told how many items are done, and how many there are.
 Progress = Callable[[int, int | None], None]
 
+#: What one item may fail with; a ValueError is a name that no store could keep.
+_ERRORS: Final = (HeadraceError, OSError, ValueError)
 _GROUP: Final = 32  #: items whose entries are written together
 _GROUP_BYTES: Final = 32 * 1024 * 1024  #: of objects in a group, after which it takes no more
 
@@ -145,7 +147,7 @@ class _Run:
             return _Job(item, deletes=[] if item.is_lost else [*known][::-1])
         try:
             objects = list(item.content.render())
-        except (HeadraceError, OSError) as error:
+        except _ERRORS as error:
             self._fail(item, _text(error))
             self._count(1)
             return None
@@ -168,7 +170,7 @@ class _Run:
                 self._places.delete(place, name)
             if not job.item.is_removal and (job.puts or job.deletes):
                 self._places.settle(place)
-        except (HeadraceError, OSError) as error:
+        except _ERRORS as error:
             return _text(error)
         return ""
 
@@ -230,6 +232,6 @@ def _step(item: Item) -> int:
 
 
 def _text(error: Exception) -> str:
-    if isinstance(error, HeadraceError):
-        return str(error)
-    return getattr(error, "strerror", None) or type(error).__name__
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return str(error)

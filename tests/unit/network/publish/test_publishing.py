@@ -128,7 +128,8 @@ def test_a_plan_of_a_dry_run_tells_what_the_change_would_cost(rig: Rig) -> None:
         change.server("server number 3").status = Status.PAUSED
         change.settle()
         planned = plan_for(change, PlainRendering(change))
-    assert {kind for kind, _ in ids(planned)} == {Kind.HOST, Kind.OSL, Kind.STATISTICS, Kind.DEVOPS}
+    extracts = {Kind.STATISTICS, Kind.DEVOPS, Kind.FEEDBACK}
+    assert {kind for kind, _ in ids(planned)} == {Kind.HOST, Kind.OSL, *extracts}
     assert len(plan(rig)) == 0
 
 

@@ -231,6 +231,15 @@ def test_what_cannot_be_made_fails_by_itself(rig: Rig) -> None:
     assert outcome.published == 15
 
 
+def test_a_bucket_with_a_name_that_no_store_can_keep_fails_by_itself(rig: Rig) -> None:
+    with rig.book.change("ann", "move") as change:
+        change.campaign("web/mail-2").bucket_id = "web//mail-2"
+    outcome = rig.publish()
+    assert {failure.id.key for failure in outcome.failed} == {"web//mail-2"}
+    assert all("empty part" in failure.error for failure in outcome.failed)
+    assert outcome.published == 16
+
+
 class Builds:
     """A source of client builds, as good as the store."""
 

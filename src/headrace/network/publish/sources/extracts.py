@@ -14,6 +14,7 @@ from headrace.network.model import (
     Provider,
     Server,
     Sponsor,
+    audiences,
 )
 from headrace.network.publish.contents import Content, Key, Parts
 from headrace.network.publish.kinds import Kind
@@ -47,7 +48,11 @@ _WITH_SECRETS: Final = (Kind.STATISTICS, Kind.DEVOPS)
 def contents(material: Material) -> Iterator[Content]:
     """Yield the extracts."""
     for kind, audience in KINDS.items():
-        parts = {name: material.table_version(table, audience) for name, table in _TABLES.items()}
+        parts = {
+            name: material.table_version(table, audience)
+            for name, table in _TABLES.items()
+            if any(audience in audiences(column) for column in table.__table__.columns)
+        }
         if kind in _WITH_SECRETS:
             parts["secrets of hosts"] = material.secrets_version(material.hosts)
         yield Content(Key(kind, str(kind), EXPORTS), Parts(parts), partial(_render, material, kind))

@@ -39,6 +39,7 @@ from headrace.network.strategy.subset import Lists
 
 __all__ = ["ListCopy", "Material", "Renderer", "Rendering"]
 
+_LIFE: Final = ("status", "removed_at")
 _LOST: Final = (Status.REMOVING, Status.GONE)
 
 
@@ -173,8 +174,15 @@ class Material:
         return {owner: f"#{hashlib.sha256(sealed).hexdigest()[:16]}" for owner, sealed in rows}
 
     def table_version(self, kind: type[Entity], audience: Audience) -> str:
-        """Return the version of all that an audience may see of a table, with the number of rows."""
-        columns = [column for column in inspect(kind).columns if audience in audiences(column)]
+        """Return the version of all that an audience may see of a table, with the number of rows.
+
+        What a row belongs to, and whether it is alive, is counted in: it decides what is shown of others.
+        """
+        columns = [
+            column
+            for column in inspect(kind).columns
+            if audience in audiences(column) or column.foreign_keys or column.name in _LIFE
+        ]
         rows = self.view.session.execute(select(kind.id, *columns).order_by(kind.id)).all()
         return count_and_fingerprint([tuple(row) for row in rows])
 

@@ -7,11 +7,11 @@ has changed. What it is made of is kept with each host, so its parts tell counts
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
-from typing import Final
 
 from sqlalchemy import select
 
 from headrace.discovery.extract import pool_of
+from headrace.documents.server_files import PSINET_FILE
 from headrace.network.model import Audience, ClientVersion, Sponsor
 from headrace.network.publish.contents import (
     DAY,
@@ -29,10 +29,7 @@ from headrace.network.publish.stores.stored import StoredObject
 from headrace.network.signing.kinds import Purpose
 from headrace.network.strategy.subset import discovery_servers
 
-__all__ = ["PSINET_NAME", "contents"]
-
-#: The file's name on hosts.
-PSINET_NAME: Final = "psinet.json"
+__all__ = ["contents"]
 
 
 def contents(material: Material) -> Iterator[Content]:
@@ -91,5 +88,5 @@ class _Files:
     def render(self, pool: int) -> Iterator[StoredObject]:
         """Yield the file for the hosts of a pool."""
         if pool not in self._made:
-            self._made[pool] = StoredObject(PSINET_NAME, self._material.rendering.psinet(pool))
+            self._made[pool] = StoredObject(PSINET_FILE, self._material.rendering.psinet(pool))
         yield self._made[pool]
