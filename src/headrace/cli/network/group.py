@@ -14,7 +14,11 @@ _HERE = "headrace.cli.network"
     cls=LazyGroup,
     lazy={
         "init": f"{_HERE}.init:init",
+        "plan": f"{_HERE}.publish:plan",
+        "publish": f"{_HERE}.publish:publish",
+        "status": f"{_HERE}.publish:status",
         "key": f"{_HERE}.keys:key",
+        "sign-request": f"{_HERE}.publish:sign_request",
         "sign": f"{_HERE}.signing:sign",
         "sign-import": f"{_HERE}.signing:sign_import",
         "audit": f"{_HERE}.audit:audit",

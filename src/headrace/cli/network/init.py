@@ -113,3 +113,4 @@ def make_network(
             settings.public_store = (here / "public").as_uri()
             settings.host_store = (here / "hosts").as_uri()
             settings.bundle_directory = str(here / "bundles")
+            settings.extract_directory = str(here / "extracts")

@@ -1,13 +1,83 @@
-"""What is to be published, in words for a terminal."""
+"""What is published, and where to: what several commands need of it."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from headrace.network.book import View
+from headrace.cli.progress import progress
 
-__all__ = ["stale_lines"]
+if TYPE_CHECKING:
+    from headrace.network.book import Book, View
+    from headrace.network.publish.kinds import Kind
+    from headrace.network.publish.outcome import Outcome
+    from headrace.network.publish.places import Places
+    from headrace.network.publish.sources import Source
+
+__all__ = ["places_of", "publish_all", "sources", "stale_lines"]
+
+
+def sources() -> "Sequence[Source]":
+    """Return where all that is published comes from."""
+    from headrace.network.publish.sources import SOURCES
+
+    return SOURCES
 
 
 def stale_lines(view: "View") -> list[str]:
-    """Return what has to be published of the network as the view sees it, a line for each content."""
-    return []
+    """Return what has to be published of the network as the view sees it, a line for each kind."""
+    from headrace.network.publish.kinds import KINDS
+    from headrace.network.publish.publishing import plan_for
+    from headrace.network.rendering.network import NetworkRendering
+
+    found = plan_for(view, NetworkRendering(view), sources())
+    return [
+        f"{KINDS[kind].letter}  {KINDS[kind].title}: {len(items):,}"
+        for kind, items in found.by_kind().items()
+    ]
+
+
+def publish_all(
+    book: "Book",
+    *,
+    only: "Sequence[Kind] | None" = None,
+    first: "Sequence[Kind]" = (),
+    due: bool = False,
+    quiet: bool = False,
+) -> "Outcome":
+    """Publish what is not as it ought to be, to the places that the settings name."""
+    from headrace.network.publish.publishing import publish as publish_network
+    from headrace.network.rendering.network import NetworkRendering
+
+    with book.view() as view:
+        places = places_of(view)
+    with progress("publishing", in_bytes=False, quiet=quiet) as bar:
+        return publish_network(
+            book,
+            NetworkRendering,
+            places,
+            sources=sources(),
+            only=only,
+            first=first,
+            only_due=due,
+            progress=bar,
+        )
+
+
+def places_of(view: "View") -> "Places":
+    """Return the places that the settings name. Raises OperatorError for a URL that is none."""
+    from headrace.network.publish.places import Places
+    from headrace.network.publish.stores.directory import DirectoryStore
+    from headrace.network.publish.stores.opening import open_hosts, open_store
+
+    settings, secrets = view.settings, view.secrets(view.settings)
+    store = None
+    if settings.public_store:
+        store = open_store(
+            settings.public_store, secrets.get("store_access_key", ""), secrets.get("store_secret_key", "")
+        )
+    return Places(
+        store=store,
+        hosts=open_hosts(settings.host_store) if settings.host_store else None,
+        exports=DirectoryStore(Path(settings.extract_directory)) if settings.extract_directory else None,
+        bundles=DirectoryStore(Path(settings.bundle_directory)) if settings.bundle_directory else None,
+    )

@@ -32,6 +32,7 @@ class NetworkSettings(Entity):
     public_urls: Mapped[list[str]] = column(Audience.CLIENT, default=list)  #: by which users reach it
     host_store: Mapped[str] = column(default="")  #: URL of the transport to hosts
     bundle_directory: Mapped[str] = column(default="")
+    extract_directory: Mapped[str] = column(default="")  #: for departments
     discovery_horizon_hours: Mapped[int] = column(default=48)
     discovery_pools: Mapped[int] = column(default=1)
     list_sample: Mapped[int] = column(default=400)

@@ -1,21 +1,20 @@
 """All that is published of a network, made when it is asked for."""
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 
 from headrace.documents.osl.config import OslConfig
 from headrace.network.book import View
-from headrace.network.custody import entry_signer, entry_signer_of, package_signer_of
+from headrace.network.custody import entry_signer
 from headrace.network.exports.departments import department_file
 from headrace.network.exports.host import host_files, osl_config
 from headrace.network.exports.psinet import psinet_file
-from headrace.network.model import Host, NetworkKey, Server, Status
+from headrace.network.model import Host, Server, Status
+from headrace.network.publish.copies import list_copies
 from headrace.network.publish.kinds import Kind
 from headrace.network.publish.sources.extracts import KINDS
 from headrace.network.publish.sources.material import ListCopy
 from headrace.network.rendering.entries import EntryRenderer
-from headrace.network.signing.kinds import Purpose
-from headrace.network.signing.rotation import copies, ring
 
 __all__ = ["NetworkRendering"]
 
@@ -47,23 +46,8 @@ class NetworkRendering:
 
     def copies(self) -> Sequence[ListCopy]:
         """Return how often lists are published, the usual names first. Raises OperatorError."""
-        view = self._view
         _ = self._servers  # their secrets are needed by all that is made of them
-        keys = view.all(NetworkKey)
-        lists, entries = ring(keys, Purpose.LISTS), ring(keys, Purpose.ENTRIES)
-        if not any(key.retired_at is None for key in entries):
-            unsigned = EntryRenderer(view, None)
-            return [
-                ListCopy(copy.folder, package_signer_of(view, copy.keys[0]), unsigned)
-                for copy in copies(lists)
-            ]
-        found = []
-        for copy in copies(lists, entries):
-            list_key, entry_key = copy.keys
-            signer = entry_signer_of(view, entry_key)
-            packages = package_signer_of(view, list_key)
-            found.append(ListCopy(copy.folder, packages, EntryRenderer(view, signer), signer))
-        return found
+        return list_copies(self._view, partial(EntryRenderer, self._view))
 
     def osl_config(self) -> OslConfig:
         """Return the schemes with their master keys. Raises DocumentError, OperatorError."""

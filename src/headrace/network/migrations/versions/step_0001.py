@@ -302,6 +302,7 @@ def upgrade() -> None:
         sa.Column("public_urls", sa.JSON(), nullable=False),
         sa.Column("host_store", sa.String(), nullable=False),
         sa.Column("bundle_directory", sa.String(), nullable=False),
+        sa.Column("extract_directory", sa.String(), nullable=False),
         sa.Column("discovery_horizon_hours", sa.Integer(), nullable=False),
         sa.Column("discovery_pools", sa.Integer(), nullable=False),
         sa.Column("list_sample", sa.Integer(), nullable=False),
