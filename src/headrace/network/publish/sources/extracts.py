@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
+from sqlalchemy import inspect
+
 from headrace.network.model import (
     Audience,
     Campaign,
@@ -51,7 +53,7 @@ def contents(material: Material) -> Iterator[Content]:
         parts = {
             name: material.table_version(table, audience)
             for name, table in _TABLES.items()
-            if any(audience in audiences(column) for column in table.__table__.columns)
+            if any(audience in audiences(column) for column in inspect(table).columns)
         }
         if kind in _WITH_SECRETS:
             parts["secrets of hosts"] = material.secrets_version(material.hosts)
