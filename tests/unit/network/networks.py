@@ -49,13 +49,14 @@ def build_network(
     servers_per_role: int = 2,
     channels: int = 2,
     sponsors: int = 1,
+    campaigns_each: int | None = None,
     with_osl_key: bool = True,
     seed: int = 1,
 ) -> Book:
     """Return the book of a new network at a directory or URL.
 
-    Channel `channel-0` and so on has `servers_per_role` in each role; each sponsor has a campaign for each
-    channel.
+    Channel `channel-0` and so on has `servers_per_role` in each role; each sponsor has a campaign for
+    each channel, or for as many of them as `campaigns_each` says.
     """
     url = str(place / "network.db") if isinstance(place, Path) else place
     rng = SeededRng(seed)
@@ -78,8 +79,9 @@ def build_network(
             for number in range(channels)
         ]
         brands = [_sponsor(change, number, rng) for number in range(sponsors)]
-        for brand in brands:
-            for channel in made:
+        for place_of_brand, brand in enumerate(brands):
+            for step in range(channels if campaigns_each is None else campaigns_each):
+                channel = made[(place_of_brand + step) % channels]
                 change.add(
                     Campaign(
                         sponsor_id=brand.id,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from headrace.network.publish.kinds import Kind
     from headrace.network.publish.outcome import Outcome
 
-__all__ = ["places_of", "plan", "publish", "publish_all", "sign_request", "sources", "stale_lines", "status"]
+__all__ = ["plan", "publish", "sign_request", "status"]
 
 _LETTERS: Final = "HBLSDFMXWOP"
 _MOST_SHOWN: Final = 40
