@@ -9,9 +9,10 @@ from headrace.base.errors import HeadraceError
 from headrace.network.book import View
 from headrace.network.model import Server
 from headrace.network.publish.kinds import Kind
-from headrace.network.publish.publishing import plan_for
+from headrace.network.publish.ledger import read_ledger
+from headrace.network.publish.publishing import plan_of
 from headrace.network.publish.sources import SOURCES, Source
-from headrace.network.publish.sources.material import ListCopy, Material, Renderer, Rendering
+from headrace.network.publish.sources.material import Material, Renderer, Rendering
 from headrace.network.signing.signer import NeedsOfflineSignature, OfflineEntrySigner, OfflinePackageSigner
 
 __all__ = ["signatures_needed"]
@@ -24,20 +25,18 @@ def signatures_needed(
 
     The rendering is spoilt by it: what it makes afterwards has blanks in it. Raises OperatorError.
     """
-    copies = rendering.copies()
-    return _entries_needed(copies, Material(view, rendering).servers) or _packages_needed(
-        copies, view, rendering, sources
-    )
+    material = Material(view, rendering)
+    return _entries_needed(material) or _packages_needed(material, sources)
 
 
-def _entries_needed(copies: Iterable[ListCopy], servers: Sequence[Server]) -> list[NeedsOfflineSignature]:
+def _entries_needed(material: Material) -> list[NeedsOfflineSignature]:
     found: dict[str, NeedsOfflineSignature] = {}
-    for copy in copies:
+    for copy in material.copies:
         signer = copy.entry_signer
         if isinstance(signer, OfflineEntrySigner) and signer.key_id not in found:
             try:
                 with signer.collecting():
-                    _encode(copy.entries, servers)
+                    _encode(copy.entries, material.servers)
             except NeedsOfflineSignature as needs:
                 found[signer.key_id] = needs
     return list(found.values())
@@ -51,17 +50,15 @@ def _encode(entries: Renderer, servers: Iterable[Server]) -> None:
             continue  # it has no entry yet: an address is missing, say
 
 
-def _packages_needed(
-    copies: Iterable[ListCopy], view: View, rendering: Rendering, sources: Sequence[Source]
-) -> list[NeedsOfflineSignature]:
+def _packages_needed(material: Material, sources: Sequence[Source]) -> list[NeedsOfflineSignature]:
     offline = {
         copy.packages.key_id: copy.packages
-        for copy in copies
+        for copy in material.copies
         if isinstance(copy.packages, OfflinePackageSigner)
     }
     if not offline:
         return []
-    for item in plan_for(view, rendering, sources).only((Kind.LIST, Kind.OSL)):
+    for item in plan_of(material, read_ledger(material.view), sources).only((Kind.LIST, Kind.OSL)):
         if item.content is not None:
             try:
                 for _ in item.content.render():

@@ -19,7 +19,7 @@ from headrace.network.publish.status import Status, publication_status
 from headrace.network.publish.turns import only_publication
 from headrace.network.publish.worker import Progress, carry_out
 
-__all__ = ["plan_for", "publish", "status_of"]
+__all__ = ["plan_for", "plan_of", "publish", "status_of"]
 
 
 def plan_for(view: View, rendering: Rendering, sources: Sequence[Source] = SOURCES) -> Plan:
@@ -27,13 +27,13 @@ def plan_for(view: View, rendering: Rendering, sources: Sequence[Source] = SOURC
 
     Of kinds that no source is for nothing is planned, and what is there of them stays.
     """
-    return _plan(Material(view, rendering), read_ledger(view), sources)
+    return plan_of(Material(view, rendering), read_ledger(view), sources)
 
 
 def status_of(view: View, rendering: Rendering, sources: Sequence[Source] = SOURCES) -> Status:
     """Return how what is published compares to what ought to be."""
     material, ledger = Material(view, rendering), read_ledger(view)
-    plan = _plan(material, ledger, sources)
+    plan = plan_of(material, ledger, sources)
     return publication_status(plan, ledger, [host.name for host in material.hosts], view.now)
 
 
@@ -67,7 +67,8 @@ def publish(
         )
 
 
-def _plan(material: Material, ledger: Mapping[Key, Entry], sources: Sequence[Source]) -> Plan:
+def plan_of(material: Material, ledger: Mapping[Key, Entry], sources: Sequence[Source]) -> Plan:
+    """Return what has to be published of material that is at hand."""
     return make_plan(
         (content for source in sources for content in source.contents(material)),
         ledger,

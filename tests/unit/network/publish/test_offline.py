@@ -9,7 +9,6 @@ from tests.unit.network.publish.rig import Entries, PlainRendering, Rig
 from headrace.crypto.signing import SigningKey
 from headrace.documents.server_entry import ServerEntry
 from headrace.documents.signed_package import open_package
-from headrace.network.book import View
 from headrace.network.custody import add_key, import_signatures
 from headrace.network.model import Server
 from headrace.network.publish.copies import list_copies
@@ -38,12 +37,8 @@ class Signed(Entries):
 
 
 class OfflineRendering(PlainRendering):
-    def __init__(self, view: View) -> None:
-        super().__init__(view)
-        self._copies = list_copies(view, Signed)
-
     def copies(self) -> Sequence[ListCopy]:
-        return self._copies
+        return list_copies(self._view, Signed)
 
 
 def needed(rig: Rig) -> list[NeedsOfflineSignature]:

@@ -36,7 +36,7 @@ def contents(material: Material) -> Iterator[Content]:
     if not material.campaigns:
         return
     try:
-        lists = _Lists(material.rendering.copies())
+        lists = _Lists(material.copies)
     except HeadraceError as error:
         for bucket in buckets(material.campaigns):
             yield unmakeable(Key(Kind.LIST, bucket, STORE), error)

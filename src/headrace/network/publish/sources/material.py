@@ -79,10 +79,7 @@ class Rendering(Protocol):
         ...
 
     def copies(self) -> Sequence[ListCopy]:
-        """Return how often lists are published, the usual names first, and the same whenever it is asked.
-
-        Raises OperatorError.
-        """
+        """Return how often lists are published, the usual names first. Raises OperatorError."""
         ...
 
     def osl_config(self) -> OslConfig:
@@ -138,6 +135,11 @@ class Material:
         for server in self.servers:
             found.setdefault(server.host_id, []).append(server)
         return found
+
+    @cached_property
+    def copies(self) -> Sequence[ListCopy]:
+        """How often lists are published: the same signers for all. Raises OperatorError."""
+        return self.rendering.copies()
 
     @cached_property
     def lists(self) -> Lists:

@@ -53,7 +53,7 @@ def contents(material: Material) -> Iterator[Content]:
     if not material.campaigns:
         return
     try:
-        pavings = _Pavings(material, material.rendering.osl_config(), material.rendering.copies())
+        pavings = _Pavings(material, material.rendering.osl_config(), material.copies)
     except HeadraceError as error:
         for bucket in buckets(material.campaigns):
             yield unmakeable(Key(Kind.OSL, bucket, STORE), error)
