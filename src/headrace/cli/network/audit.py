@@ -26,7 +26,11 @@ _json = click.option(
 
 @click.group()
 def audit() -> None:
-    """Who changed what, when and why. The record can only grow."""
+    """Who changed what, when and why. The record can only grow.
+
+    \b
+    headrace network audit log
+    """
 
 
 @audit.command()

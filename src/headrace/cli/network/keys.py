@@ -46,6 +46,10 @@ def key() -> None:
     \b
     purposes: list-signing  upgrade-signing  routes-signing  feedback-encryption
               entry-signing  exchange-obfuscation  discovery-hmac  osl-master
+
+    \b
+    headrace network key list
+    headrace network key add list-signing --reason "yearly"
     """
 
 
@@ -54,7 +58,11 @@ def key() -> None:
 @click.option("--all", "retired_too", is_flag=True, help="Those that are not used any more, too.")
 @click.option("--json", "as_json", is_flag=True, help="For programs, with the public halves.")
 def list_keys(place: Place, retired_too: bool, as_json: bool) -> None:
-    """Show the keys of the network; private halves are never shown."""
+    """Show the keys of the network; private halves are never shown.
+
+    \b
+    headrace network key list --all
+    """
     from headrace.network.model import NetworkKey
 
     with place.book() as book, book.view() as view:

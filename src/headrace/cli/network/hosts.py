@@ -1,0 +1,82 @@
+"""`headrace network host list` and `show`: the machines that servers run on."""
+
+from collections import Counter
+from typing import Any
+
+import click
+
+from headrace.cli.network.facts import show_entity
+from headrace.cli.network.options import json_option
+from headrace.cli.network.place import Place, with_place
+from headrace.cli.network.server_view import STATUSES
+from headrace.cli.network.tables import show_table
+
+__all__ = ["host"]
+
+
+@click.group()
+def host() -> None:
+    """The machines: where they are, and which servers are on them.
+
+    \b
+    headrace network host list --provider acme
+    """
+
+
+@host.command("list")
+@with_place
+@click.option("--provider", help="Only those at this provider.")
+@click.option("--region", help="Only those in this country, two letters.")
+@click.option("--status", type=click.Choice(STATUSES), help="Only these; those that are no more, too.")
+@json_option
+def list_hosts(
+    place: Place, provider: str | None, region: str | None, status: str | None, as_json: bool
+) -> None:
+    """Show the hosts there are.
+
+    \b
+    headrace network host list --region DE
+    """
+    from headrace.network.model import Host, Status
+
+    with place.book() as book, book.view() as view:
+        gone = (Status.REMOVING, Status.GONE)
+        where: list[Any] = [Host.status == status] if status else [Host.status.not_in(gone)]
+        if provider is not None:
+            where.append(Host.provider_id == view.provider(provider).id)
+        if region is not None:
+            where.append(Host.region == region.upper())
+        servers = Counter(server.host_id for server in view.servers())
+        rows = [
+            {
+                "name": each.name,
+                "provider": each.provider.name,
+                "region": each.region,
+                "datacenter": each.datacenter,
+                "status": each.status,
+                "servers": servers[each.id],
+                "deployment": each.deployment,
+                "software": each.software,
+                "created": each.created_at,
+            }
+            for each in sorted(view.all(Host, *where), key=lambda each: each.name)
+        ]
+    show_table(rows, as_json, nothing="there are no such hosts", whole=("name", "created"))
+
+
+@host.command()
+@with_place
+@click.argument("name")
+@json_option
+def show(place: Place, name: str, as_json: bool) -> None:
+    """Show what is known of one host, and the servers on it.
+
+    \b
+    headrace network host show relay-17
+    """
+    from headrace.network.model import Server
+
+    with place.book() as book, book.view() as view:
+        found = view.host(name)
+        servers = [server.pseudonym for server in view.all(Server, Server.host_id == found.id)]
+        show_entity(view, found, as_json, name=found.name, servers=servers)
