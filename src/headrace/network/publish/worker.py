@@ -84,7 +84,9 @@ class _Run:
         self._places = places
         self._progress = progress
         self._total, self._done = total, 0
-        self._missing = Counter(item.id.kind for item in plan if not item.is_removal)
+        self._missing = Counter(
+            item.id.kind for item in plan if not item.is_removal and places.has(item.id.place)
+        )
         self._pool = ThreadPoolExecutor(workers) if workers > 1 else None
         self._running: dict[Future[str], _Job] = {}
 

@@ -276,6 +276,16 @@ def test_a_version_is_announced_only_when_its_builds_are_there(rig: Rig) -> None
     assert builds.publish(rig).published == 5
 
 
+def test_builds_that_have_no_place_are_not_waited_for(rig: Rig) -> None:
+    with rig.book.change("ann", "version") as change:
+        change.add(ClientVersion(platform="Android", version=2, created_at=change.now))
+    rig.store, store = None, rig.store  # type: ignore[assignment]
+    outcome = Builds().publish(rig)
+    assert (outcome.waiting, outcome.without_place) == ([], 7)
+    assert "h0/psinet.json" in rig.hosts.objects
+    rig.store = store
+
+
 def test_psinet_without_a_new_version_does_not_wait_for_builds(rig: Rig) -> None:
     builds = Builds()
     builds.publish(rig)
