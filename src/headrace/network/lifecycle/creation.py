@@ -1,0 +1,179 @@
+"""New servers. Users are told of one only after a client has gone through it (operations spec §1.7)."""
+
+import ipaddress
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from headrace.base.errors import OperatorError
+from headrace.documents.capabilities import SHIPPED_PREFIXES
+from headrace.network.book import Change
+from headrace.network.book.identifiers import pseudonym, unused
+from headrace.network.lifecycle.making import make_host_secrets, make_server_secrets
+from headrace.network.model import LOCAL, Host, PropagationChannel, Provider, ProviderRank, Server, Status
+from headrace.network.strategy.choice import choose_provider
+from headrace.network.strategy.recipes import draw, shipped_recipes
+from headrace.network.strategy.roles import Role, discovery_range, osl_range
+from headrace.ssh.host_keys import HostKey
+
+__all__ = ["Machine", "create_server", "give_role", "record_test"]
+
+_REGION = re.compile(r"[A-Z]{2}")
+#: The lowest port that a server on this machine is given unless one is asked for: it may not run as root.
+_LOWEST_LOCAL_PORT = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What is known of a machine: enough to publish what runs on it, and to reach it."""
+
+    address: str  #: public
+    region: str
+    name: str = ""  #: drawn if empty
+    deployment: str = LOCAL
+    datacenter: str = ""
+    internal_address: str = ""
+    egress_address: str = ""
+    management_address: str = ""
+    management_port: int = 22
+    management_user: str = ""
+    management_host_key: str = ""
+    management_credential: str = field(default="", repr=False)
+
+
+def create_server(
+    change: Change,
+    channel: PropagationChannel,
+    machine: Machine,
+    role: Role,
+    *,
+    provider: Provider | None = None,
+    ports: dict[str, int] | None = None,
+    taken: Collection[int] = (),
+    osl_ids: Sequence[str] = (),
+    host_key: HostKey | None = None,
+) -> Server:
+    """Add a host with a server on it, with all its keys, and return the server; it is not tested yet.
+
+    Ports are drawn by a recipe for the role unless `ports` says protocol -> port; `taken` are those that
+    something else has there. The provider is drawn by weight unless given. Raises OperatorError.
+    """
+    _check(machine)
+    provider = provider or _draw_provider(change, channel)
+    drawn = None
+    if ports is None:
+        drawn = draw(
+            change.rng,
+            shipped_recipes(),
+            role,
+            provider,
+            standard=change.settings.ossh_ports,
+            taken=taken,
+            lowest=_LOWEST_LOCAL_PORT if machine.deployment == LOCAL else 1,
+        )
+        ports = dict(drawn.ports)
+    if not ports or not set(ports) <= {"SSH", "OSSH"}:
+        raise OperatorError("a server needs SSH or OSSH, and speaks nothing else")
+    capabilities = [*ports, *([SHIPPED_PREFIXES] if "OSSH" in ports else [])]
+    host = _add_host(change, machine, provider, capabilities)
+    made = make_server_secrets(capabilities, change.rng, host_key)
+    names = set(change.session.scalars(Server.__table__.select().with_only_columns(Server.pseudonym)))
+    server = change.add(
+        Server(
+            pseudonym=unused(pseudonym, names, change.rng),
+            status=Status.ACTIVE,
+            host_id=host.id,
+            channel_id=channel.id,
+            address=machine.address,
+            internal_address=machine.internal_address,
+            egress_address=machine.egress_address,
+            capabilities=capabilities,
+            created_at=change.now,
+            ssh_port=ports.get("SSH", 0),
+            ossh_ports=[ports["OSSH"]] if "OSSH" in ports else [],
+            recipe=drawn.recipe if drawn is not None else "",
+            recipe_seed=drawn.seed if drawn is not None else "",
+            rate_limit=drawn.rate_limit if drawn is not None else "",
+            **made.columns,
+        )
+    )
+    change.set_secrets(server, made.secrets)
+    give_role(server, role, change.now, osl_ids)
+    change.session.flush()
+    return server
+
+
+def give_role(server: Server, role: Role, now: datetime, osl_ids: Sequence[str] = ()) -> None:
+    """Have a server reach users by a role, from now or the next midnight on; other roles it keeps."""
+    match role:
+        case Role.PERMANENT:
+            server.is_permanent = True
+        case Role.PROPAGATION:
+            server.is_embedded = True
+        case Role.DISCOVERY:
+            server.discovery_start, server.discovery_end = discovery_range(now)
+        case Role.OSL:
+            server.osl_start, server.osl_end = osl_range(now)
+            server.osl_ids = list(osl_ids)
+        case Role.RETAINED:
+            pass
+
+
+def record_test(change: Change, server: Server, failures: Sequence[str]) -> bool:
+    """Record how a test of a server went: without failures users may be told of it from now on.
+
+    Returns whether it passed. A failure takes nothing back: a server that has passed before stays known.
+    """
+    change.record("servers", server.pseudonym, {"test": "passed" if not failures else list(failures)})
+    if not failures:
+        server.tested_at = change.now
+    return not failures
+
+
+def _add_host(change: Change, machine: Machine, provider: Provider, capabilities: Sequence[str]) -> Host:
+    made = make_host_secrets(capabilities, change.rng)
+    host = change.add(
+        Host(
+            name=machine.name or f"host-{change.rng.bytes(5).hex()}",
+            provider_id=provider.id,
+            status=Status.ACTIVE,
+            region=machine.region,
+            datacenter=machine.datacenter,
+            deployment=machine.deployment,
+            management_address=machine.management_address,
+            management_port=machine.management_port,
+            management_user=machine.management_user,
+            management_host_key=machine.management_host_key,
+            created_at=change.now,
+            **made.columns,
+        )
+    )
+    credential = {"management_credential": machine.management_credential or None}
+    change.set_secrets(host, {**made.secrets, **credential})
+    return host
+
+
+def _draw_provider(change: Change, channel: PropagationChannel) -> Provider:
+    providers = change.all(Provider)
+    if not providers:
+        raise OperatorError("there is no provider; add one with `headrace network provider add`")
+    return choose_provider(change.rng, providers, change.all(ProviderRank), channel)
+
+
+def _check(machine: Machine) -> None:
+    try:
+        valid = "%" not in machine.address and bool(ipaddress.ip_address(machine.address))
+    except ValueError:
+        valid = False
+    if not valid:
+        raise OperatorError(f"{machine.address!r} is not an IP address: give the one that clients connect to")
+    if not _REGION.fullmatch(machine.region):
+        raise OperatorError(
+            f"{machine.region!r} is not a region: give a country code of two letters, like DE"
+        )
+    if machine.deployment != LOCAL and not machine.management_host_key:
+        raise OperatorError(
+            "the machine's SSH host key has to be known before the first connection: give it, as ssh-keyscan"
+            " on the machine itself prints it"
+        )
