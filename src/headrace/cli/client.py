@@ -53,6 +53,11 @@ _LONGEST_NAME = 255
     show_envvar=True,
     help="A server entry, or a file that holds one; instead of a configuration file.",
 )
+@click.option(
+    "--link",
+    metavar="LINK|FILE",
+    help="An access link, or a file that holds one; stands for a configuration.",
+)
 @click.option("--server-list", type=click.Path(path_type=Path), help="File with one server entry per line.")
 @click.option(
     "--prefix",
@@ -77,6 +82,7 @@ _LONGEST_NAME = 255
 def client(
     config: Path | None,
     entry: str | None,
+    link: str | None,
     server_list: Path | None,
     notices: str | None,
     format_notices: bool,
@@ -95,7 +101,7 @@ def client(
     """
     with contextlib.ExitStack() as stack:
         hear_errors = stack.enter_context(stock_errors(notices, human=format_notices))
-        settings = _through(options["upstream_proxy"], _read_settings(config, entry, options))
+        settings = _through(options["upstream_proxy"], _read_settings(config, entry, link, options))
         target = target_entry(settings, "TargetServerEntry" if entry is None else "--entry")
         lists = {}
         if server_list is not None:
@@ -181,7 +187,9 @@ def _data_directory(settings: ClientConfig) -> DataDirectory | None:
     return None if settings.target_server_entry else data_directory(default_data_directory(), make=True)
 
 
-def _read_settings(config: Path | None, entry: str | None, options: dict[str, Any]) -> ClientConfig:
+def _read_settings(
+    config: Path | None, entry: str | None, link: str | None, options: dict[str, Any]
+) -> ClientConfig:
     overrides = given_fields(options)
     if options["upstream_proxy"]:
         overrides["UpstreamProxyURL"] = ""  # whatever the file says
@@ -194,14 +202,28 @@ def _read_settings(config: Path | None, entry: str | None, options: dict[str, An
         overrides["TargetServerEntry"] = _entry_line(entry)
     if (prefix := options["prefix"]) is not None:
         overrides |= _prefix_fields(prefix)
+    if link is not None:
+        if config is not None or entry is not None:
+            raise OperatorError("a link says which servers to use: leave --config and --entry out")
+        return _linked(link, overrides)
     if config is None and entry is None:
         raise OperatorError(
-            "nothing says which server to use; name a configuration (--config) or an entry (--entry)"
+            "nothing says which server to use; give an access link, a configuration (--config) or an entry"
+            " (--entry)"
         )
     if config is None:
         names = {"PropagationChannelId": _TEST_ID, "SponsorId": _TEST_ID}
         return read_client_config(json.dumps(names).encode(), "the command line", overrides)
     return read_client_config(read_file(config, "the configuration"), str(config), overrides)
+
+
+def _linked(given: str, overrides: dict[str, Any]) -> ClientConfig:
+    from headrace.cli.access import link_overrides, link_text, open_link
+
+    found = open_link(link_text(given))
+    if "DataRootDirectory" not in overrides:
+        overrides |= link_overrides(found, default_data_directory())
+    return read_client_config(json.dumps(found.configuration).encode(), "the access link", overrides)
 
 
 def _prefix_fields(name: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -14,9 +15,10 @@ from headrace.cli.background import Background, arguments, environment
 from headrace.cli.client import client as client_command
 from headrace.cli.status import exit_code, find_client, name_option, show
 from headrace.cli.status_view import advice, progress_line
-from headrace.cli.words import say
+from headrace.cli.words import printable, say
 from headrace.client.control_client import RunningClient
 from headrace.client.control_place import DEFAULT_NAME, usable_place
+from headrace.client.data_directory import default_data_directory
 from headrace.client.status import State, Status
 
 __all__ = ["connect"]
@@ -29,6 +31,7 @@ _CLIENT_PARAMS = [param for param in client_command.params if not getattr(param,
 
 
 @click.command(cls=type(client_command), params=[*_CLIENT_PARAMS])
+@click.argument("access_link", metavar="[LINK|FILE|-]", required=False)
 @name_option
 @click.option(
     "--wait",
@@ -39,21 +42,33 @@ _CLIENT_PARAMS = [param for param in client_command.params if not getattr(param,
 @click.option("--keep-trying", is_flag=True, help="Leave the client running when Ctrl-C ends the waiting.")
 @click.pass_context
 def connect(
-    context: click.Context, /, name: str, wait: float | None, keep_trying: bool, **options: Any
+    context: click.Context,
+    /,
+    access_link: str | None,
+    name: str,
+    wait: float | None,
+    keep_trying: bool,
+    **options: Any,
 ) -> None:
     """Start a client in the background, and wait until it is connected.
 
-    It takes the options of "headrace client", and goes on when the terminal is closed. Ctrl-C while it is
-    connecting ends it. Its notices are in files below its data directory.
+    LINK is an access link as somebody sent it, or a file that holds one; "-" reads it from standard input.
+    Without one, --config or --entry says which servers to use.
+
+    The command takes the options of "headrace client", and the client goes on when the terminal is closed.
+    Ctrl-C while it is connecting ends it. Its notices are in files below its data directory.
 
     The exit code is 0 once there is a tunnel, 1 if there is none, and 2 if something has to be mended.
 
     \b
+    headrace connect headrace://connect/1/AbCd...
     headrace connect --config client.config
     headrace status
     headrace disconnect
     """
     words, variables = arguments(context, _CLIENT_PARAMS), environment(context, _CLIENT_PARAMS)
+    if access_link is not None:
+        words += _linked(access_link, options)
     shown = "" if name == DEFAULT_NAME else f" --name {name}"
     place = usable_place(name)
     with contextlib.ExitStack() as starting:
@@ -87,6 +102,22 @@ def connect(
     click.echo("\nWhat to do now:")
     for line in advice(last, shown):
         click.echo(f"  {line}")
+
+
+def _linked(given: str, options: dict[str, Any]) -> list[str]:
+    """Return the words that have a client use a link, which is checked and kept first."""
+    from headrace.cli.access import keep_link, link_overrides, link_text, open_link
+
+    if options["config"] or options["entry"] or options["link"]:
+        raise OperatorError("a link says which servers to use: leave --config, --entry and --link out")
+    text = link_text(given)
+    found = open_link(text)
+    directory = Path(link_overrides(found, default_data_directory())["DataRootDirectory"])
+    if found.label:
+        click.echo(printable(found.label), err=True)
+    if found.expires is not None:
+        click.echo(f"this link is good until {found.expires:%Y-%m-%d %H:%M} UTC", err=True)
+    return [f"--link={keep_link(text, directory)}"]
 
 
 def _tell_of(running: RunningClient, shown: str) -> NoReturn:
