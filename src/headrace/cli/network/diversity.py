@@ -29,6 +29,8 @@ DIMENSIONS = (
     "age",
 )
 
+_MOST_WARNINGS = 20
+
 
 @click.command()
 @with_place
@@ -39,7 +41,7 @@ DIMENSIONS = (
     metavar="KIND=SHARE",
     help="Warn of more than this share with the same one; repeat it for other kinds.",
 )
-@click.option("--channel", help="Show how the list of this channel is spread, and not the network.")
+@click.option("--channel", help="How the list of this channel is spread, and not the network.")
 @click.option("--most", default=5, show_default=True, type=click.IntRange(1), help="How many of each kind.")
 @click.option(
     "--asn-database",
@@ -87,8 +89,11 @@ def diversity(
     ]
     if rows:
         show_table(rows, as_json, nothing="")
-    for warning in found.warnings:
+    warnings = [each for each in found.warnings if not chosen or each.channel == chosen]
+    for warning in warnings[:_MOST_WARNINGS]:
         click.echo(f"warning: {warning}")
+    if len(warnings) > _MOST_WARNINGS:
+        click.echo(f"and {len(warnings) - _MOST_WARNINGS:,} more warnings (--json has them all)")
 
 
 def _measured(view: "View", limits: dict[Any, float], lookup: Callable[[str], str] | None) -> "Diversity":

@@ -29,7 +29,9 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise OperatorError("nobody is here to be asked: look at it with --dry-run, and then give --yes")
-    click.confirm(question, abort=True, err=True)
+    if not click.confirm(question, err=True):
+        click.echo("nothing was changed", err=True)
+        raise click.Abort
 
 
 def shares(texts: tuple[str, ...], names: tuple[str, ...]) -> dict[str, float]:
