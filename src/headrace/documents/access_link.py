@@ -20,7 +20,8 @@ from typing import Any, Final
 
 import cbor2
 
-from headrace.base.errors import DocumentError
+from headrace.base.errors import DocumentError, RemoteProtocolError
+from headrace.codec import bounded_cbor
 from headrace.documents.entry_fields import decode_fields, encode_fields
 from headrace.documents.packed_entry import pack_entry, unpack_entry
 
@@ -67,9 +68,10 @@ LINK_FIELDS: Final = frozenset(
 _VERSION: Final = "1"
 _ENTRIES: Final = "EmbeddedServerEntryList"
 _CHECK_SIZE: Final = 4
-#: A configuration with hundreds of servers is below; what is larger was not made by us.
-_MOST_TEXT: Final = 4 << 20
-_MOST_UNPACKED: Final = 8 << 20
+#: As much as `bounded_cbor` reads: a configuration with hundreds of servers is below.
+_MOST_UNPACKED: Final = 256 << 10
+#: In base64, with the white space of mail programs.
+_MOST_TEXT: Final = 2 * _MOST_UNPACKED
 _MOST_LABEL: Final = 100
 _SPACE: Final = re.compile(r"[\s<>]+")
 
@@ -101,7 +103,7 @@ def make_link(configuration: Mapping[str, Any], expires: datetime | None = None,
     """Return the link for a configuration, always the same for the same. Raises DocumentError."""
     if foreign := sorted(configuration.keys() - LINK_FIELDS):
         raise DocumentError(f"a link cannot hold {foreign[0]}: it is a matter of each machine")
-    if len(label) > _MOST_LABEL or not label.isprintable():
+    if not _is_label(label):
         raise DocumentError(f"the label of a link is up to {_MOST_LABEL} characters on one line")
     fields = {name: value for name, value in configuration.items() if name != _ENTRIES}
     content: dict[int, Any] = {
@@ -112,7 +114,12 @@ def make_link(configuration: Mapping[str, Any], expires: datetime | None = None,
         content[3] = int(expires.timestamp())
     if label:
         content[4] = label
-    packed = zlib.compress(cbor2.dumps(content, canonical=True), 9)
+    try:
+        text = bounded_cbor.encode(content)
+        bounded_cbor.decode(text)
+    except (RemoteProtocolError, cbor2.CBORError, UnicodeEncodeError, RecursionError) as error:
+        raise DocumentError(f"this is too much for a link, or not JSON: {error}") from error
+    packed = zlib.compress(text, 9)
     data = base64.urlsafe_b64encode(hashlib.sha256(packed).digest()[:_CHECK_SIZE] + packed)
     return f"{SCHEME}{_VERSION}/{data.decode().rstrip('=')}"
 
@@ -129,12 +136,12 @@ def read_link(text: str, now: datetime) -> AccessLink:
         raise DocumentError(f"this is not an access link: those begin with {SCHEME}")
     version, _, body = link[len(SCHEME) :].partition("/")
     if version != _VERSION:
-        if version.isdigit() and len(version) < 4:
+        if version.isdecimal() and version.isascii() and len(version) < 4 and int(version) > int(_VERSION):
             raise DocumentError("this access link was made by a newer headrace; install the new version")
         raise DocumentError("this access link is damaged; ask for it again")
     try:
         found = _content(body)
-    except (ValueError, DocumentError, zlib.error, binascii.Error, cbor2.CBORError, RecursionError):
+    except (ValueError, DocumentError, RemoteProtocolError, zlib.error, binascii.Error):
         raise DocumentError("this access link is damaged or not whole; ask for it again") from None
     if found.expires is not None and found.expires <= now:
         raise LinkExpired(
@@ -160,7 +167,7 @@ def _content(body: str) -> AccessLink:
     text = unpacker.decompress(packed, _MOST_UNPACKED)
     if not unpacker.eof or unpacker.unused_data:
         raise ValueError
-    content = cbor2.loads(text)
+    content = bounded_cbor.decode(text)
     if not isinstance(content, dict) or not content.keys() <= {1, 2, 3, 4}:
         raise ValueError
     fields, entries = content.get(1), content.get(2, [])
@@ -169,12 +176,16 @@ def _content(body: str) -> AccessLink:
         not isinstance(fields, dict)
         or not all(isinstance(name, str) for name in fields)
         or not isinstance(entries, list)
-        or not isinstance(label, str)
-        or not isinstance(expires, int | None)
+        or not (isinstance(label, str) and _is_label(label))
+        or not (expires is None or type(expires) is int)
     ):
         raise ValueError
     until = None if expires is None else _time(expires)
     return AccessLink({**fields, _ENTRIES: [_unpack(entry) for entry in entries]}, until, label)
+
+
+def _is_label(label: str) -> bool:
+    return len(label) <= _MOST_LABEL and label.isprintable()
 
 
 def _time(seconds: int) -> datetime:
