@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +14,7 @@ from headrace.base.errors import OperatorError
 from headrace.cli.files import STANDARD, read_file
 from headrace.documents.access_link import AccessLink, is_link, read_link
 
-__all__ = ["keep_link", "link_overrides", "link_text", "open_link"]
+__all__ = ["keep_link", "link_text", "network_directory", "open_link"]
 
 #: Below the data directory of all clients: a place for each network that a link has led to.
 _FOLDER: Final = "links"
@@ -36,16 +37,16 @@ def open_link(text: str) -> AccessLink:
     return read_link(text, datetime.fromtimestamp(SYSTEM_CLOCK.time(), UTC))
 
 
-def link_overrides(link: AccessLink, default_directory: Path) -> dict[str, Any]:
-    """Return the fields that a link implies: a data directory that is always the same for its network."""
+def network_directory(configuration: Mapping[str, Any], default_directory: Path) -> Path:
+    """Return where a client of this network keeps its files, always the same. Raises OperatorError."""
     network = ("PropagationChannelId", "SponsorId", "RemoteServerListSignaturePublicKey")
-    identity = json.dumps([link.configuration.get(name) for name in network]).encode()
+    identity = json.dumps([configuration.get(name) for name in network]).encode()
     directory = default_directory / _FOLDER / hashlib.sha256(identity).hexdigest()[:12]
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise OperatorError(f"{directory} cannot be made: {error.strerror}") from error
-    return {"DataRootDirectory": str(directory)}
+    return directory
 
 
 def keep_link(text: str, directory: Path) -> Path:

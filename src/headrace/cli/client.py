@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ __all__ = ["client"]
 
 #: Without a configuration file there is no network to name; the deployed programs use this for testing.
 _TEST_ID = "F" * 16
+#: What a client in one file has built in.
+_BUNDLE = "HEADRACE_BUNDLE"
 _SIZE = click.IntRange(min=0)
 #: Characters in the longest file name; an entry is longer.
 _LONGEST_NAME = 255
@@ -206,6 +209,10 @@ def _read_settings(
         if config is not None or entry is not None:
             raise OperatorError("a link says which servers to use: leave --config and --entry out")
         return _linked(link, overrides)
+    if config is None and entry is None and (bundle := os.environ.get(_BUNDLE)):
+        config = Path(bundle)
+        if "DataRootDirectory" not in overrides:
+            overrides |= _kept_for(json.loads(read_file(config, "the bundle")))
     if config is None and entry is None:
         raise OperatorError(
             "nothing says which server to use; give an access link, a configuration (--config) or an entry"
@@ -218,12 +225,19 @@ def _read_settings(
 
 
 def _linked(given: str, overrides: dict[str, Any]) -> ClientConfig:
-    from headrace.cli.access import link_overrides, link_text, open_link
+    from headrace.cli.access import link_text, open_link
 
     found = open_link(link_text(given))
     if "DataRootDirectory" not in overrides:
-        overrides |= link_overrides(found, default_data_directory())
+        overrides |= _kept_for(found.configuration)
     return read_client_config(json.dumps(found.configuration).encode(), "the access link", overrides)
+
+
+def _kept_for(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields by which what belongs to one network is kept apart from all others'."""
+    from headrace.cli.access import network_directory
+
+    return {"DataRootDirectory": str(network_directory(configuration, default_data_directory()))}
 
 
 def _prefix_fields(name: str) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -106,13 +105,13 @@ def connect(
 
 def _linked(given: str, options: dict[str, Any]) -> list[str]:
     """Return the words that have a client use a link, which is checked and kept first."""
-    from headrace.cli.access import keep_link, link_overrides, link_text, open_link
+    from headrace.cli.access import keep_link, link_text, network_directory, open_link
 
     if options["config"] or options["entry"] or options["link"]:
         raise OperatorError("a link says which servers to use: leave --config, --entry and --link out")
     text = link_text(given)
     found = open_link(text)
-    directory = Path(link_overrides(found, default_data_directory())["DataRootDirectory"])
+    directory = network_directory(found.configuration, default_data_directory())
     if found.label:
         click.echo(printable(found.label), err=True)
     if found.expires is not None:

@@ -2,6 +2,7 @@
 
 import errno
 import importlib
+import importlib.util
 import os
 import sys
 from collections.abc import Mapping
@@ -24,16 +25,24 @@ class LazyGroup(click.Group):
         self._lazy = dict(lazy)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self._lazy)
+        return [name for name in self._lazy if _is_here(self._lazy[name])]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self._lazy:
+        if cmd_name not in self._lazy or not _is_here(self._lazy[cmd_name]):
             return None
         module, _, attribute = self._lazy[cmd_name].partition(":")
         with QuietInterrupts():
             command = getattr(importlib.import_module(module), attribute)
         assert isinstance(command, click.Command)
         return command
+
+
+def _is_here(place: str) -> bool:
+    """Say whether a command is part of this installation: a client in one file has no others."""
+    try:
+        return importlib.util.find_spec(place.partition(":")[0]) is not None
+    except ModuleNotFoundError:  # not even what it is in is here
+        return False
 
 
 @click.group(

@@ -1,12 +1,13 @@
-"""`headrace network host list` and `show`: the machines that servers run on."""
+"""`headrace network host …`: the machines that servers run on."""
 
 from collections import Counter
 from typing import Any
 
 import click
 
+from headrace.cli.network.changing import Changing, changes
 from headrace.cli.network.facts import show_entity
-from headrace.cli.network.options import json_option
+from headrace.cli.network.options import json_option, revision_option
 from headrace.cli.network.place import Place, with_place
 from headrace.cli.network.server_view import STATUSES
 from headrace.cli.network.tables import show_table
@@ -80,3 +81,55 @@ def show(place: Place, name: str, as_json: bool) -> None:
         found = view.host(name)
         servers = [server.pseudonym for server in view.all(Server, Server.host_id == found.id)]
         show_entity(view, found, as_json, name=found.name, servers=servers)
+
+
+@host.command()
+@click.argument("name")
+@revision_option
+@changes
+def pause(changing: Changing, name: str, revision: int | None) -> None:
+    """Take a host, with all the servers on it, out of all lists. It can come back.
+
+    \b
+    headrace network host pause relay-17 --reason "the provider is at work there"
+    """
+    _move(changing, name, revision, "paused")
+
+
+@host.command()
+@click.argument("name")
+@revision_option
+@changes
+def restore(changing: Changing, name: str, revision: int | None) -> None:
+    """Put a paused host, with the servers on it, back into the lists they were in.
+
+    \b
+    headrace network host restore relay-17
+    """
+    _move(changing, name, revision, "active")
+
+
+@host.command()
+@click.argument("name")
+@changes
+def gone(changing: Changing, name: str) -> None:
+    """Record that the machine of a host whose servers were removed has been destroyed.
+
+    \b
+    headrace network host gone relay-17
+    """
+    from headrace.network.lifecycle.standing import destroyed
+
+    with changing.change() as change:
+        destroyed(change, change.host(name))
+
+
+def _move(changing: Changing, name: str, revision: int | None, status: str) -> None:
+    from headrace.network.lifecycle.standing import move
+    from headrace.network.model import Status
+
+    with changing.change() as change:
+        found = change.host(name)
+        if revision is not None:
+            change.expect(found, revision)
+        move(found, Status(status))

@@ -15,6 +15,12 @@ _HERE = "headrace.cli.network"
         "list": f"{_HERE}.server_view:list_servers",
         "show": f"{_HERE}.server_view:show",
         "explain": f"{_HERE}.server_view:explain",
+        "create": f"{_HERE}.server_create:create",
+        "pause": f"{_HERE}.server_standing:pause",
+        "restore": f"{_HERE}.server_standing:restore",
+        "drain": f"{_HERE}.server_standing:drain",
+        "remove": f"{_HERE}.server_standing:remove",
+        "swap-address": f"{_HERE}.server_standing:swap_address",
     },
 )
 def server() -> None:
@@ -23,6 +29,7 @@ def server() -> None:
     A server is called by three words, a tag or its address; words may be joined by hyphens.
 
     \b
+    headrace network server create --channel web --role permanent --address 192.0.2.7 --region DE
     headrace network server list
     headrace network server show dro-fai-mesk
     """
