@@ -38,7 +38,7 @@ def list_hosts(
     \b
     headrace network host list --region DE
     """
-    from headrace.network.model import Host, Status
+    from headrace.network.model import Host, Server, Status
 
     with place.book() as book, book.view() as view:
         gone = (Status.REMOVING, Status.GONE)
@@ -47,7 +47,7 @@ def list_hosts(
             where.append(Host.provider_id == view.provider(provider).id)
         if region is not None:
             where.append(Host.region == region.upper())
-        servers = Counter(server.host_id for server in view.servers())
+        servers = Counter(server.host_id for server in view.all(Server, Server.removed_at.is_(None)))
         rows = [
             {
                 "name": each.name,
