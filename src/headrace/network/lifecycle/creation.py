@@ -2,14 +2,19 @@
 
 import ipaddress
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
+
+from sqlalchemy import select
 
 from headrace.base.errors import OperatorError
-from headrace.documents.capabilities import SHIPPED_PREFIXES
+from headrace.documents.capabilities import IMPLEMENTED_PROTOCOLS, SHIPPED_PREFIXES
+from headrace.documents.osl.paver import current_osl_id
 from headrace.network.book import Change
 from headrace.network.book.identifiers import pseudonym, unused
+from headrace.network.exports.host import osl_config
 from headrace.network.lifecycle.making import make_host_secrets, make_server_secrets
 from headrace.network.model import LOCAL, Host, PropagationChannel, Provider, ProviderRank, Server, Status
 from headrace.network.strategy.choice import choose_provider
@@ -19,9 +24,10 @@ from headrace.ssh.host_keys import HostKey
 
 __all__ = ["Machine", "create_server", "give_role", "record_test"]
 
-_REGION = re.compile(r"[A-Z]{2}")
+_REGION: Final = re.compile(r"[A-Z]{2}")
 #: The lowest port that a server on this machine is given unless one is asked for: it may not run as root.
-_LOWEST_LOCAL_PORT = 1024
+_LOWEST_LOCAL_PORT: Final = 1024
+_MOST_PORT: Final = 0xFFFF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +55,7 @@ def create_server(
     role: Role,
     *,
     provider: Provider | None = None,
-    ports: dict[str, int] | None = None,
+    ports: Mapping[str, int] | None = None,
     taken: Collection[int] = (),
     osl_ids: Sequence[str] = (),
     host_key: HostKey | None = None,
@@ -57,10 +63,17 @@ def create_server(
     """Add a host with a server on it, with all its keys, and return the server; it is not tested yet.
 
     Ports are drawn by a recipe for the role unless `ports` says protocol -> port; `taken` are those that
-    something else has there. The provider is drawn by weight unless given. Raises OperatorError.
+    something else has there, besides the servers that are known. The provider is drawn by weight unless
+    given. A server for obfuscated lists is in `osl_ids`, or in the present list of each of the channel's
+    schemes. Raises OperatorError.
     """
-    _check(machine)
+    address = _checked(machine)
+    if machine.name and change.all(Host, Host.name == machine.name):
+        raise OperatorError(f"there is, or was, a host {machine.name} already: give it another name")
+    if role == Role.OSL and not osl_ids:
+        osl_ids = _present_lists(change, channel)
     provider = provider or _draw_provider(change, channel)
+    taken = {*taken, *_ports_at(change, address)}
     drawn = None
     if ports is None:
         drawn = draw(
@@ -73,19 +86,18 @@ def create_server(
             lowest=_LOWEST_LOCAL_PORT if machine.deployment == LOCAL else 1,
         )
         ports = dict(drawn.ports)
-    if not ports or not set(ports) <= {"SSH", "OSSH"}:
-        raise OperatorError("a server needs SSH or OSSH, and speaks nothing else")
+    _check_ports(ports, taken)
     capabilities = [*ports, *([SHIPPED_PREFIXES] if "OSSH" in ports else [])]
     host = _add_host(change, machine, provider, capabilities)
     made = make_server_secrets(capabilities, change.rng, host_key)
-    names = set(change.session.scalars(Server.__table__.select().with_only_columns(Server.pseudonym)))
+    names = set(change.session.scalars(select(Server.pseudonym)))
     server = change.add(
         Server(
             pseudonym=unused(pseudonym, names, change.rng),
             status=Status.ACTIVE,
             host_id=host.id,
             channel_id=channel.id,
-            address=machine.address,
+            address=address,
             internal_address=machine.internal_address,
             egress_address=machine.egress_address,
             capabilities=capabilities,
@@ -161,12 +173,35 @@ def _draw_provider(change: Change, channel: PropagationChannel) -> Provider:
     return choose_provider(change.rng, providers, change.all(ProviderRank), channel)
 
 
-def _check(machine: Machine) -> None:
+def _present_lists(change: Change, channel: PropagationChannel) -> list[str]:
+    """Return the IDs of the obfuscated lists of a channel whose keys are earned now, one for each scheme."""
+    now = int(change.now.timestamp()) * 1_000_000_000
+    found = [
+        current_osl_id(scheme, channel.public_id, now).hex()
+        for scheme in osl_config(change).schemes
+        if channel.public_id in scheme.propagation_channel_ids
+    ]
+    if not found:
+        raise OperatorError(
+            f"the channel {channel.name} is in no scheme of obfuscated lists: add it to one in the setting"
+            " osl_schemes, or choose another role"
+        )
+    return found
+
+
+def _ports_at(change: Change, address: str) -> set[int]:
+    """Return the ports that servers have already which are at this address."""
+    there = change.all(Server, Server.address == address, Server.removed_at.is_(None))
+    return {port for server in there for port in (server.ssh_port, *server.ossh_ports) if port}
+
+
+def _checked(machine: Machine) -> str:
+    """Return the machine's address as it is usually written. Raises OperatorError."""
     try:
-        valid = "%" not in machine.address and bool(ipaddress.ip_address(machine.address))
+        address = str(ipaddress.ip_address(machine.address))
     except ValueError:
-        valid = False
-    if not valid:
+        address = ""
+    if not address or "%" in address:
         raise OperatorError(f"{machine.address!r} is not an IP address: give the one that clients connect to")
     if not _REGION.fullmatch(machine.region):
         raise OperatorError(
@@ -177,3 +212,16 @@ def _check(machine: Machine) -> None:
             "the machine's SSH host key has to be known before the first connection: give it, as ssh-keyscan"
             " on the machine itself prints it"
         )
+    return address
+
+
+def _check_ports(ports: Mapping[str, int], taken: Collection[int]) -> None:
+    if not ports or not set(ports) <= set(IMPLEMENTED_PROTOCOLS):
+        raise OperatorError(f"a server needs {' or '.join(IMPLEMENTED_PROTOCOLS)}, and speaks nothing else")
+    for protocol, port in ports.items():
+        if not 0 < port <= _MOST_PORT:
+            raise OperatorError(f"{protocol} cannot be on port {port}: give one from 1 to {_MOST_PORT}")
+        if port in taken:
+            raise OperatorError(f"port {port} is taken at this address: give another one for {protocol}")
+    if len(set(ports.values())) < len(ports):
+        raise OperatorError("two protocols cannot share a port: give each one its own")
