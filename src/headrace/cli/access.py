@@ -19,10 +19,15 @@ __all__ = ["keep_link", "link_text", "network_directory", "open_link"]
 #: Below the data directory of all clients: a place for each network that a link has led to.
 _FOLDER: Final = "links"
 _FILE: Final = "access.link"
+#: By what a network is known, whoever tells of it; without keys, by its servers.
+_IDS: Final = ("PropagationChannelId", "SponsorId")
+_KEYS: Final = ("RemoteServerListSignaturePublicKey", "ServerEntrySignaturePublicKey")
 
 
 def link_text(given: str) -> str:
     """Return the link that was given, or is in the file of that name. Raises OperatorError."""
+    if not given.strip():
+        raise OperatorError("the access link is empty; those begin with headrace://connect/")
     if is_link(given):
         return given
     path = Path("/dev/stdin") if given == STANDARD else Path(given)
@@ -39,8 +44,9 @@ def open_link(text: str) -> AccessLink:
 
 def network_directory(configuration: Mapping[str, Any], default_directory: Path) -> Path:
     """Return where a client of this network keeps its files, always the same. Raises OperatorError."""
-    network = ("PropagationChannelId", "SponsorId", "RemoteServerListSignaturePublicKey")
-    identity = json.dumps([configuration.get(name) for name in network]).encode()
+    keys = [configuration.get(name) for name in _KEYS]
+    own = [configuration.get(name) for name in _IDS]
+    identity = json.dumps([own, keys if any(keys) else configuration.get("EmbeddedServerEntryList")]).encode()
     directory = default_directory / _FOLDER / hashlib.sha256(identity).hexdigest()[:12]
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -6,16 +6,15 @@ application ──► client ──┬──► censor that only looks ──►
 
 import asyncio
 import json
-import os
 import socket
-import sys
 import tempfile
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from itertools import repeat
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Self
 
 from headrace.base.errors import NetworkError
+from headrace.demo.processes import START_TIMEOUT, end, says, spawn
 from headrace.documents.server_entry import ServerEntry
 from headrace.server.generate import CONFIG_FILE, generate_server
 from headrace.testing.censor import PASS, STALL, Censor, Rule
@@ -23,9 +22,6 @@ from headrace.testing.origin import Origin
 
 __all__ = ["Client", "DemoNetwork"]
 
-#: Seconds for a process to get ready, and to end when asked to.
-START_TIMEOUT: Final = 30.0
-END_TIMEOUT: Final = 5.0
 _ADDRESS: Final = "127.0.0.1"
 _OTHER_ADDRESS: Final = "127.0.0.2"  # a client knows one server at each address
 
@@ -70,11 +66,11 @@ class DemoNetwork:
         settings = {"AllowBogons": True, "LoadLimits": {"LoadPerCore": 0, "AvailableMemoryBytes": 0}}
         config.write_text(json.dumps({**json.loads(config.read_text()), **settings}))
         log = self._stack.enter_context(_new_file(directory / "log"))
-        process = await self._spawn(
+        process = await spawn(
             "server", "run", "--config", str(config), "--listen", _ADDRESS, "--workers", "1", stderr=log
         )
-        self._stack.push_async_callback(_end, process)
-        if not await _says(process.stdout, b"OSSH on port"):
+        self._stack.push_async_callback(end, process)
+        if not await says(process, b"OSSH on port"):
             reason = (directory / "log").read_text(errors="replace").strip().rpartition("\n")[2]
             raise NetworkError(f"the {name} server did not start: {reason}")
         censor = await self._stack.enter_async_context(Censor(port, rules=repeat(rule), host=address))
@@ -95,23 +91,10 @@ class DemoNetwork:
             settings["ShippedPrefixes"] = []
         config = self._directory / "client.json"
         config.write_text(json.dumps(settings))
-        client = Client(await self._spawn("client", "--config", str(config)))
+        client = Client(await spawn("client", "--config", str(config)))
         self._stack.push_async_callback(client.stop)
         await client.connected()
         return client
-
-    async def _spawn(
-        self, *arguments: str, stderr: int | BinaryIO = asyncio.subprocess.PIPE
-    ) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "headrace", *arguments),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=stderr,
-            # A Ctrl-C is for us: we end the others in order.
-            process_group=0,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        )
 
 
 class Client:
@@ -138,7 +121,7 @@ class Client:
         if self._reader is not None:
             self._reader.cancel()
             await asyncio.gather(self._reader, return_exceptions=True)
-        await _end(self._process)
+        await end(self._process)
 
     async def _read_notice(self) -> bool:
         assert self._process.stderr is not None
@@ -168,29 +151,6 @@ class Client:
 
 def _new_file(path: Path) -> BinaryIO:
     return path.open("wb")
-
-
-async def _says(stream: asyncio.StreamReader | None, text: bytes) -> bool:
-    """Say whether a line with `text` comes in time."""
-    assert stream is not None
-    with suppress(TimeoutError):
-        async with asyncio.timeout(START_TIMEOUT):
-            while line := await stream.readline():
-                if text in line:
-                    return True
-    return False
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is not None:
-        return
-    process.terminate()
-    try:
-        async with asyncio.timeout(END_TIMEOUT):
-            await process.communicate()
-    except TimeoutError:
-        process.kill()
-        await process.communicate()
 
 
 def _free_port() -> int:

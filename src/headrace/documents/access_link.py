@@ -50,17 +50,12 @@ LINK_FIELDS: Final = frozenset(
         "ObfuscatedServerListRootURLs",
         "ServerEntrySignaturePublicKey",
         "ExchangeObfuscationKey",
-        "FeedbackUploadURLs",
-        "FeedbackEncryptionPublicKey",
-        "UpgradeDownloadURLs",
-        "UpgradeDownloadClientVersionHeader",
         "EgressRegion",
         "LimitTunnelProtocols",
         "InitialLimitTunnelProtocols",
         "InitialLimitTunnelProtocolsCandidateCount",
         "FetchRemoteServerListRetryPeriodMilliseconds",
         "ShippedPrefixes",
-        "DisableTactics",
     }
 )
 """The fields of a configuration that a link may set."""

@@ -79,11 +79,19 @@ class Storage(WebListener):
         match = _RANGE.fullmatch(headers.get(b"range", b""))
         start = int(match[1]) if match else 0
         status, fields, body = self._find(path, headers, start if match else None)
-        self.requests.append(Request(path, status, start))
+        self._note(Request(path, status, start))
         return status, fields, body
 
+    def _note(self, request: Request) -> None:
+        """Remember a request; a server that runs for long does not."""
+        self.requests.append(request)
+
+    def _content(self, path: str) -> bytes | None:
+        """Return the object at a path as it was asked for, None if there is none."""
+        return self._objects.get(path)
+
     def _find(self, path: str, headers: dict[bytes, bytes], start: int | None) -> tuple[int, Headers, bytes]:
-        content = self._objects.get(path)
+        content = self._content(path)
         if self.down:
             return 503, [], b"later\n"
         if content is None:

@@ -112,13 +112,7 @@ def test_a_link_cannot_touch_the_machine_of_whoever_opens_it(name: str) -> None:
 
 
 def test_fields_of_links_are_read_by_clients_or_kept_for_later() -> None:
-    later = {
-        "ExchangeObfuscationKey",
-        "FeedbackUploadURLs",
-        "FeedbackEncryptionPublicKey",
-        "UpgradeDownloadURLs",
-        "UpgradeDownloadClientVersionHeader",
-    }
+    later = {"ExchangeObfuscationKey"}
     names: dict[str, Any] = dict.fromkeys(LINK_FIELDS - {"PropagationChannelId", "SponsorId"})
     for name in sorted(names):
         fields = {"PropagationChannelId": "0" * 16, "SponsorId": "0" * 16, name: None}

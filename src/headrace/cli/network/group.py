@@ -30,6 +30,7 @@ _HERE = "headrace.cli.network"
         "prune": f"{_HERE}.pruning:prune",
         "revoke": f"{_HERE}.revoking:revoke",
         "rotate-key": f"{_HERE}.rotating:rotate_key",
+        "bundle": f"{_HERE}.bundles:bundle",
         "key": f"{_HERE}.keys:key",
         "sign-request": f"{_HERE}.publish:sign_request",
         "sign": f"{_HERE}.signing:sign",

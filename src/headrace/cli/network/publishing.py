@@ -18,9 +18,10 @@ __all__ = ["places_of", "publish_all", "sources", "stale_lines"]
 
 def sources() -> "Sequence[Source]":
     """Return where all that is published comes from."""
+    from headrace.network.bundles.source import SOURCE as BUNDLES
     from headrace.network.publish.sources import SOURCES
 
-    return SOURCES
+    return (*SOURCES, BUNDLES)
 
 
 def stale_lines(view: "View") -> list[str]:

@@ -16,6 +16,8 @@ _HERE = "headrace.cli.network"
         "show": f"{_HERE}.server_view:show",
         "explain": f"{_HERE}.server_view:explain",
         "create": f"{_HERE}.server_create:create",
+        "set": f"{_HERE}.server_set:set_server",
+        "test": f"{_HERE}.server_test:test",
         "pause": f"{_HERE}.server_standing:pause",
         "restore": f"{_HERE}.server_standing:restore",
         "drain": f"{_HERE}.server_standing:drain",

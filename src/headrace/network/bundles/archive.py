@@ -127,12 +127,11 @@ def _needed(name: str) -> Iterator[Distribution]:
 def _is_code(path: Path) -> bool:
     """True for what a program needs when it runs. What is installed as a command, say, is none of it."""
     return (
-        ("__pycache__" not in path.parts
+        "__pycache__" not in path.parts
         and not path.name.endswith(_NO_CODE)
         and not path.is_absolute()
-        and not path.parts[0].endswith((".dist-info", ".data")))
-        or path.name in ("METADATA", "entry_points.txt")
-    )
+        and not path.parts[0].endswith((".dist-info", ".data"))
+    ) or path.name in ("METADATA", "entry_points.txt")
 
 
 def _is_left_out(path: Path) -> bool:

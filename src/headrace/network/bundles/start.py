@@ -4,6 +4,7 @@ Compiled packages cannot be loaded from a zip file. So at the first start all of
 cache, under the digest of its contents, and used from there ever after.
 """
 
+import importlib
 import json
 import os
 import shutil
@@ -40,9 +41,7 @@ def main() -> None:
     if bundle is not None:
         os.environ.setdefault("HEADRACE_BUNDLE", str(bundle))
     sys.argv = [str(here), *(sys.argv[1:] or _USUAL)]
-    from headrace.cli import main as headrace
-
-    headrace()
+    importlib.import_module("headrace.cli").main()
 
 
 def _unpacked(archive: zipfile.ZipFile, digest: str) -> Path:
