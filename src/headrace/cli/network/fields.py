@@ -1,5 +1,6 @@
 """What is given on a command line to be set of one thing."""
 
+import ipaddress
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from headrace.network.book import Change
     from headrace.network.model import Entity
 
-__all__ = ["assign", "credentials_option", "given", "read_text", "rules", "words"]
+__all__ = ["assign", "credentials_option", "given", "ip_address", "read_text", "rules", "words"]
 
 
 def words(text: str) -> list[str]:
@@ -27,6 +28,14 @@ credentials_option = click.option(
     type=click.Path(dir_okay=False, allow_dash=True),
     help="A file with what logs in there, kept sealed; - is standard input.",
 )
+
+
+def ip_address(text: str) -> str:
+    """Return an IP address in its usual form, or "" for none. Raises BadParameter."""
+    try:
+        return str(ipaddress.ip_address(text)) if text else ""
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not an IP address.") from None
 
 
 def given(**fields: Any) -> dict[str, Any]:

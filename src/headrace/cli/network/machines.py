@@ -11,7 +11,7 @@ import msgspec
 
 from headrace.base.errors import OperatorError
 from headrace.cli.files import read_file
-from headrace.cli.network.fields import read_text
+from headrace.cli.network.fields import ip_address, read_text
 
 if TYPE_CHECKING:
     from headrace.network.lifecycle.creation import Machine
@@ -48,8 +48,10 @@ def machine_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="How the server gets there: local, it is this machine; native unless given, if there is a"
             " host key.",
         ),
-        click.option("--egress-address", help="Where its traffic leaves, if that is another."),
-        click.option("--internal-address", help="Where it listens, if that is another."),
+        click.option(
+            "--egress-address", type=ip_address, help="Where its traffic leaves, if that is another."
+        ),
+        click.option("--internal-address", type=ip_address, help="Where it listens, if that is another."),
         click.option("--datacenter", help="Where it is, as the provider says."),
         click.option("--host-name", "name", help="What the machine is called; drawn unless given."),
         click.option("--region", help="The country it is in, two letters."),
