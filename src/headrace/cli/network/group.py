@@ -13,6 +13,8 @@ _HERE = "headrace.cli.network"
 @click.group(
     cls=LazyGroup,
     lazy={
+        "quickstart": f"{_HERE}.quickstart:quickstart",
+        "run": f"{_HERE}.quickstart:run",
         "init": f"{_HERE}.init:init",
         "plan": f"{_HERE}.publish:plan",
         "publish": f"{_HERE}.publish:publish",

@@ -1,9 +1,12 @@
 """What is published, and where to: what several commands need of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
+from headrace.base.errors import NetworkError, OperatorError
 from headrace.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -12,6 +15,7 @@ if TYPE_CHECKING:
     from headrace.network.publish.outcome import Outcome
     from headrace.network.publish.places import Places
     from headrace.network.publish.sources import Source
+    from headrace.network.publish.stores.hosts import HostTransport
 
 __all__ = ["places_of", "publish_all", "sources", "stale_lines"]
 
@@ -44,13 +48,18 @@ def publish_all(
     first: "Sequence[Kind]" = (),
     due: bool = False,
     quiet: bool = False,
+    reload: Callable[[str], None] | None = None,
 ) -> "Outcome":
-    """Publish what is not as it ought to be, to the places that the settings name."""
+    """Publish what is not as it ought to be, to the places that the settings name.
+
+    `reload` is called with the name of each host on this machine whose files are new; without it, a server
+    that runs on them is told.
+    """
     from headrace.network.publish.publishing import publish as publish_network
     from headrace.network.rendering.network import NetworkRendering
 
     with book.view() as view:
-        places = places_of(view)
+        places = places_of(view, reload)
     with progress("publishing", in_bytes=False, quiet=quiet) as bar:
         return publish_network(
             book,
@@ -64,11 +73,11 @@ def publish_all(
         )
 
 
-def places_of(view: "View") -> "Places":
+def places_of(view: "View", reload: Callable[[str], None] | None = None) -> "Places":
     """Return the places that the settings name. Raises OperatorError for a URL that is none."""
     from headrace.network.publish.places import Places
     from headrace.network.publish.stores.directory import DirectoryStore
-    from headrace.network.publish.stores.opening import open_hosts, open_store
+    from headrace.network.publish.stores.opening import open_store
 
     settings, secrets = view.settings, view.secrets(view.settings)
     store = None
@@ -78,7 +87,23 @@ def places_of(view: "View") -> "Places":
         )
     return Places(
         store=store,
-        hosts=open_hosts(settings.host_store) if settings.host_store else None,
+        hosts=_hosts(settings.host_store, reload) if settings.host_store else None,
         exports=DirectoryStore(Path(settings.extract_directory)) if settings.extract_directory else None,
         bundles=DirectoryStore(Path(settings.bundle_directory)) if settings.bundle_directory else None,
     )
+
+
+def _hosts(url: str, reload: Callable[[str], None] | None) -> "HostTransport":
+    from headrace.network.publish.stores.opening import open_hosts
+
+    root = Path(unquote(urlsplit(url).path))
+
+    def tell_server(name: str) -> None:
+        from headrace.server.control_client import find_server
+
+        with suppress(NetworkError, OperatorError, OSError):
+            if (server := find_server(root / name)) is not None:
+                with server:
+                    server.reload()
+
+    return open_hosts(url, reload or tell_server)
