@@ -1,7 +1,8 @@
 """`headrace network host …`: the machines that servers run on."""
 
 from collections import Counter
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +12,9 @@ from headrace.cli.network.options import json_option, revision_option
 from headrace.cli.network.place import Place, with_place
 from headrace.cli.network.server_view import STATUSES
 from headrace.cli.network.tables import show_table
+
+if TYPE_CHECKING:
+    from headrace.network.model import Host
 
 __all__ = ["host"]
 
@@ -88,12 +92,14 @@ def show(place: Place, name: str, as_json: bool) -> None:
 @revision_option
 @changes
 def pause(changing: Changing, name: str, revision: int | None) -> None:
-    """Take a host, with all the servers on it, out of all lists. It can come back.
+    """Take all servers on a host out of all lists. They can come back.
 
     \b
     headrace network host pause relay-17 --reason "the provider is at work there"
     """
-    _move(changing, name, revision, "paused")
+    from headrace.network.lifecycle import standing
+
+    _move(changing, name, revision, standing.pause)
 
 
 @host.command()
@@ -101,12 +107,29 @@ def pause(changing: Changing, name: str, revision: int | None) -> None:
 @revision_option
 @changes
 def restore(changing: Changing, name: str, revision: int | None) -> None:
-    """Put a paused host, with the servers on it, back into the lists they were in.
+    """Put the servers on a paused or draining host back into the lists they were in.
 
     \b
     headrace network host restore relay-17
     """
-    _move(changing, name, revision, "active")
+    from headrace.network.lifecycle import standing
+
+    _move(changing, name, revision, standing.restore)
+
+
+@host.command()
+@click.argument("name")
+@revision_option
+@changes
+def drain(changing: Changing, name: str, revision: int | None) -> None:
+    """Have all servers on a host take no new tunnels, and nobody be told of them.
+
+    \b
+    headrace network host drain relay-17
+    """
+    from headrace.network.lifecycle import standing
+
+    _move(changing, name, revision, standing.drain)
 
 
 @host.command()
@@ -124,12 +147,9 @@ def gone(changing: Changing, name: str) -> None:
         destroyed(change, change.host(name))
 
 
-def _move(changing: Changing, name: str, revision: int | None, status: str) -> None:
-    from headrace.network.lifecycle.standing import move
-    from headrace.network.model import Status
-
+def _move(changing: Changing, name: str, revision: int | None, move: "Callable[[Host], bool]") -> None:
     with changing.change() as change:
         found = change.host(name)
         if revision is not None:
             change.expect(found, revision)
-        move(found, Status(status))
+        move(found)

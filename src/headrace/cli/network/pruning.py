@@ -13,6 +13,7 @@ from headrace.cli.network.changing import Changing, changes
 from headrace.cli.network.options import confirm, yes_option
 from headrace.cli.network.selecting import preview
 from headrace.cli.network.tables import plain, show_table
+from headrace.cli.progress import progress
 
 if TYPE_CHECKING:
     from headrace.network.book import View
@@ -47,7 +48,8 @@ def prune(changing: Changing, channels: tuple[str, ...], connected: Path | None,
     with changing.change() as change:
         counts = _counts(change, connected) if connected is not None else {}
         chosen = [change.channel(name) for name in channels] or change.all(PropagationChannel)
-        decided = take_away(change, chosen, counts)
+        with progress("pruning", in_bytes=False, quiet=changing.as_json) as bar:
+            decided = take_away(change, chosen, counts, progress=bar)
         rows = [
             {
                 "server": each.server.pseudonym,

@@ -23,7 +23,12 @@ _count = click.IntRange(0, 10_000)
 @click.option("--propagation", type=_count, help="How many for lists, and not as the channel says.")
 @click.option("--discovery", type=_count, help="How many for discovery.")
 @click.option("--osl", type=_count, help="How many for OSLs.")
-@click.option("--osl-id", "osl_ids", multiple=True, help="An obfuscated list for the last; repeatable.")
+@click.option(
+    "--osl-id",
+    "osl_ids",
+    multiple=True,
+    help="An obfuscated list these are in, and not the channel's present ones.",
+)
 @click.option("--cut-discovery", is_flag=True, help="End today what older ones for discovery have left.")
 @yes_option
 @changes
@@ -61,8 +66,8 @@ def replace(
             counts = {role: count or 0 for role, count in given.items()}
         else:
             counts = counts_of(of)
-        if bool(counts[Role.OSL]) != bool(osl_ids):
-            raise click.UsageError("--osl-id names the list of new servers for OSLs, and is for those only.")
+        if osl_ids and not counts[Role.OSL]:
+            raise click.UsageError("--osl-id is for new servers for OSLs.")
         with progress("making servers", in_bytes=False, quiet=changing.as_json) as bar:
             done = make_new(
                 change, of, machines, counts, cut_discovery=cut_discovery, osl_ids=osl_ids, progress=bar

@@ -9,7 +9,7 @@ from headrace.cli.progress import progress
 
 __all__ = ["KEYS", "rotate_key"]
 
-KEYS = ("login", "host-key", "obfuscation", "web-secret", "meek", "tactics")
+KEYS = ("login", "host-key", "obfuscation", "web-secret", "meek", "tactics", "inproxy")
 
 
 @click.command("rotate-key")

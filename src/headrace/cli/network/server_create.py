@@ -11,10 +11,9 @@ from headrace.cli.network.machines import machine_options, machines_of
 from headrace.cli.progress import progress
 
 if TYPE_CHECKING:
-    from headrace.network.book import View
     from headrace.network.model import Server
 
-__all__ = ["create", "tell_of", "used_ports"]
+__all__ = ["create", "tell_of"]
 
 
 @click.command()
@@ -30,7 +29,12 @@ __all__ = ["create", "tell_of", "used_ports"]
 @click.option(
     "--port", "ports", multiple=True, metavar="PROTOCOL=N", help="SSH=22 or OSSH=443; drawn unless given."
 )
-@click.option("--osl-id", "osl_ids", multiple=True, help="An obfuscated list it is to be in; repeatable.")
+@click.option(
+    "--osl-id",
+    "osl_ids",
+    multiple=True,
+    help="An obfuscated list it is in, and not the channel's present ones.",
+)
 @changes
 def create(
     changing: Changing,
@@ -55,8 +59,8 @@ def create(
     from headrace.network.lifecycle.creation import create_server
     from headrace.network.strategy.roles import Role
 
-    if (role == "osl") != bool(osl_ids):
-        raise click.UsageError("--osl-id names the list that a server for OSLs is in, and is for those only.")
+    if osl_ids and role != "osl":
+        raise click.UsageError("--osl-id is for servers of the role osl.")
     machines = machines_of(addresses, file, **options)
     wanted = _ports(ports)
     with (
@@ -68,11 +72,8 @@ def create(
         made = []
         for number, machine in enumerate(machines):
             bar(number, len(machines))
-            taken = used_ports(change, machine.address)
             made.append(
-                create_server(
-                    change, of, machine, Role(role), provider=at, ports=wanted, taken=taken, osl_ids=osl_ids
-                )
+                create_server(change, of, machine, Role(role), provider=at, ports=wanted, osl_ids=osl_ids)
             )
         tell_of(changing, made)
 
@@ -100,25 +101,11 @@ def tell_of(changing: Changing, made: "Collection[Server]") -> None:
     )
 
 
-def used_ports(view: "View", address: str) -> set[int]:
-    """Return the ports that servers at an address have already."""
-    from headrace.network.model import Server
-    from headrace.network.rendering.ports import protocol_ports
-
-    there = view.all(Server, Server.address == address, Server.removed_at.is_(None))
-    return {
-        port
-        for server in there
-        for port in (*protocol_ports(server.host, server).values(), *server.ossh_ports)
-        if port
-    }
-
-
 def _ports(texts: tuple[str, ...]) -> dict[str, int] | None:
     found = {}
     for text in texts:
         name, _, number = text.partition("=")
-        if name.upper() not in ("SSH", "OSSH") or not number.isdecimal() or not 1 <= int(number) <= 65_535:
+        if not name or not number.isdecimal():
             raise click.UsageError(f"{text!r} is no port: write SSH=22 or OSSH=443.")
         found[name.upper()] = int(number)
     return found or None

@@ -13,7 +13,7 @@ from headrace.cli.progress import progress
 if TYPE_CHECKING:
     from headrace.network.model import Server
 
-__all__ = ["drain", "pause", "remove", "restore", "swap_address"]
+__all__ = ["drain", "forget_addresses", "pause", "remove", "restore", "swap_address"]
 
 
 @click.command()
@@ -84,10 +84,15 @@ def remove(changing: Changing, names: tuple[str, ...], where: str | None, yes: b
         if servers:
             preview(changing, servers, "removed")
             confirm("Remove them for good?", yes=yes or changing.dry_run)
+        done = []
         with progress("removing", in_bytes=False, quiet=changing.as_json) as bar:
             for number, server in enumerate(servers):
                 bar(number, len(servers))
-                standing.remove(change, server)
+                done.append(standing.remove(change, server))
+        left = [each.host for each in done if each.host and not each.destroyed]
+        for host in left:
+            changing.tell(f"destroy the machine of {host}; then: headrace network host gone {host}")
+        changing.tell(f"{len(done):,} removed", to_destroy=left)
 
 
 @click.command("swap-address")
@@ -109,6 +114,23 @@ def swap_address(changing: Changing, name: str, address: str, revision: int | No
             change.expect(server, revision)
         standing.swap_address(server, address)
         changing.tell("publish, so that it gets what it needs, and test it; then users are told of it again")
+
+
+@click.command("forget-addresses")
+@changes
+def forget_addresses(changing: Changing) -> None:
+    """Forget the addresses of servers that have been gone for as long as the settings say.
+
+    They are kept that long so that old reports can be understood: see the setting retired_address_days.
+
+    \b
+    headrace network server forget-addresses
+    """
+    from headrace.network.lifecycle import standing
+
+    with changing.change() as change:
+        forgotten = standing.forget_addresses(change)
+        changing.tell(f"{len(forgotten):,} addresses are forgotten", forgotten=forgotten)
 
 
 def _move(

@@ -23,6 +23,7 @@ _HERE = "headrace.cli.network"
         "drain": f"{_HERE}.server_standing:drain",
         "remove": f"{_HERE}.server_standing:remove",
         "swap-address": f"{_HERE}.server_standing:swap_address",
+        "forget-addresses": f"{_HERE}.server_standing:forget_addresses",
     },
 )
 def server() -> None:
