@@ -133,18 +133,20 @@ def drain(changing: Changing, name: str, revision: int | None) -> None:
 
 
 @host.command()
-@click.argument("name")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @changes
-def gone(changing: Changing, name: str) -> None:
-    """Record that the machine of a host whose servers were removed has been destroyed.
+def gone(changing: Changing, names: tuple[str, ...]) -> None:
+    """Record that the machines of hosts whose servers were removed have been destroyed.
 
     \b
-    headrace network host gone relay-17
+    headrace network host list --status removing
+    headrace network host gone relay-17 relay-18
     """
     from headrace.network.lifecycle.standing import destroyed
 
     with changing.change() as change:
-        destroyed(change, change.host(name))
+        for name in names:
+            destroyed(change, change.host(name))
 
 
 def _move(changing: Changing, name: str, revision: int | None, move: "Callable[[Host], bool]") -> None:

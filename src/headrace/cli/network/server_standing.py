@@ -1,7 +1,7 @@
 """`headrace network server pause`, `restore`, `drain`, `remove` and `swap-address`."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from headrace.network.model import Server
 
 __all__ = ["drain", "forget_addresses", "pause", "remove", "restore", "swap_address"]
+
+#: Hosts that are named one by one; of more, how many there are.
+_MOST_TOLD: Final = 12
 
 
 @click.command()
@@ -90,8 +93,8 @@ def remove(changing: Changing, names: tuple[str, ...], where: str | None, yes: b
                 bar(number, len(servers))
                 done.append(standing.remove(change, server))
         left = [each.host for each in done if each.host and not each.destroyed]
-        for host in left:
-            changing.tell(f"destroy the machine of {host}; then: headrace network host gone {host}")
+        if left:
+            changing.tell(f"{_machines(left)} at the provider, and then: headrace network host gone HOST")
         changing.tell(f"{len(done):,} removed", to_destroy=left)
 
 
@@ -131,6 +134,12 @@ def forget_addresses(changing: Changing) -> None:
     with changing.change() as change:
         forgotten = standing.forget_addresses(change)
         changing.tell(f"{len(forgotten):,} addresses are forgotten", forgotten=forgotten)
+
+
+def _machines(hosts: list[str]) -> str:
+    if len(hosts) <= _MOST_TOLD:
+        return f"destroy {', '.join(hosts)}"
+    return f"destroy {len(hosts):,} machines (headrace network host list --status removing)"
 
 
 def _move(

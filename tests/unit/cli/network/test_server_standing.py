@@ -4,6 +4,8 @@ import pytest
 from tests.stopped_clock import StoppedClock
 from tests.unit.cli.network.asking import ask, changed, network_command
 
+from headrace.cli.network import server_standing
+
 pytestmark = pytest.mark.usefixtures("network")
 
 
@@ -63,10 +65,14 @@ def test_what_was_removed_keeps_its_name_and_no_secret() -> None:
 
 def test_machines_elsewhere_are_to_be_destroyed_by_somebody() -> None:
     assert ask("server", "remove", "198.18.0.1", "--yes")["to_destroy"] == ["machine-00000"]
-    assert (
-        "headrace network host gone machine-00001"
-        in network_command("server", "remove", "198.18.0.2", "--yes").out
-    )
+    outcome = network_command("server", "remove", "198.18.0.2", "--yes")
+    assert "destroy machine-00001 at the provider" in outcome.out
+
+
+def test_of_many_machines_it_is_said_how_many_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_standing, "_MOST_TOLD", 1)
+    outcome = network_command("server", "remove", "198.18.0.1", "198.18.0.2", "--yes")
+    assert "destroy 2 machines (headrace network host list --status removing)" in outcome.out
 
 
 def test_addresses_are_forgotten_after_a_time(clock: StoppedClock) -> None:
