@@ -54,6 +54,8 @@ LINK_FIELDS: Final = frozenset(
         "LimitTunnelProtocols",
         "InitialLimitTunnelProtocols",
         "InitialLimitTunnelProtocolsCandidateCount",
+        "EstablishTunnelWorkTimeSeconds",
+        "EstablishTunnelPausePeriodSeconds",
         "FetchRemoteServerListRetryPeriodMilliseconds",
         "ShippedPrefixes",
     }

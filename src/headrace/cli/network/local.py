@@ -72,6 +72,8 @@ class LocalNetwork:
         config = host.directory / CONFIG_FILE
         if not config.is_file():
             raise OperatorError(f"{host.name} has no files in {host.directory} yet: publish first")
+        if _runs(host.directory):
+            raise OperatorError(f"a server runs already on the files in {host.directory}; end it first")
         log = self._stack.enter_context((host.directory / "server.log").open("ab"))
         listen = ("--listen", host.address) if ipaddress.ip_address(host.address).is_loopback else ()
         process = await spawn("server", "run", "--config", str(config), *listen, stderr=log)
@@ -136,6 +138,15 @@ def public_folder(view: "View") -> PublicFolder | None:
             page = f"<!doctype html><title>{name}</title><h1>{name}</h1><p>The tunnel works.</p>\n".encode()
             return PublicFolder(Path(unquote(store.path)), place.hostname, place.port, page)
     return None
+
+
+def _runs(directory: Path) -> bool:
+    from headrace.server.control_client import find_server
+
+    server = find_server(directory)
+    if server is not None:
+        server.close()
+    return server is not None
 
 
 async def _read_on(process: asyncio.subprocess.Process) -> None:

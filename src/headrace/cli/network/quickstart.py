@@ -135,8 +135,10 @@ def _make(
             else:
                 settings.public_urls = [f"http://{address}:{web_port or _free_port(address)}"]
             if local:
-                # Servers go nowhere near their own machine otherwise, and the page to be shown is on it.
-                settings.server_settings = {"AllowBogons": True}
+                # Servers go nowhere near their own machine otherwise, and the page to be shown is on it;
+                # and they take nobody in while that is busy, as it may be for other reasons.
+                limits = {"LoadPerCore": 0, "AvailableMemoryBytes": 0}
+                settings.server_settings = {"AllowBogons": True, "LoadLimits": limits}
                 settings.client_settings = {"FetchRemoteServerListRetryPeriodMilliseconds": 5000}
             _fill(change, address, region, port, home_page or f"{settings.public_urls[0]}/")
         show.done("made a channel, a sponsor with its page, and servers")
