@@ -18,8 +18,16 @@ __all__ = ["homepage"]
 #: The region of pages for wherever there are no others.
 _EVERYWHERE = "None"
 
+
+def _country(text: str) -> str:
+    """Return a region as it is written."""
+    return _EVERYWHERE if text.casefold() == _EVERYWHERE.casefold() else text.upper()
+
+
 _region = click.option(
     "--region",
+    type=_country,
+    metavar="CC",
     default=_EVERYWHERE,
     help="For users in this country, two letters; everywhere else unless given.",
 )
@@ -100,9 +108,13 @@ def unset(
 @homepage.command()
 @with_place
 @click.argument("sponsor")
-@click.option("--region", default=_EVERYWHERE, help="Where the user is, two letters.")
+@click.option(
+    "--region", type=_country, metavar="CC", default=_EVERYWHERE, help="Where the user is, two letters."
+)
 @click.option("--asn", default=_EVERYWHERE, help="The number of the autonomous system there.")
-@click.option("--device-region", default=_EVERYWHERE, help="Where the device says it is.")
+@click.option(
+    "--device-region", type=_country, metavar="CC", default=_EVERYWHERE, help="Where the device says it is."
+)
 @click.option(
     "--platform",
     default="Windows",

@@ -11,7 +11,7 @@ from headrace.base.errors import OperatorError
 from headrace.cli.files import read_file
 from headrace.cli.network.changing import Changing, changes
 from headrace.cli.network.options import confirm, yes_option
-from headrace.cli.network.selecting import preview
+from headrace.cli.network.selecting import preview, tell_what_to_destroy
 from headrace.cli.network.tables import plain, show_table
 from headrace.cli.progress import progress
 
@@ -69,6 +69,7 @@ def prune(changing: Changing, channels: tuple[str, ...], connected: Path | None,
                 preview(changing, affected, what, key=what)
         if any(each.action in (Action.DRAIN, Action.REMOVE) for each in decided):
             confirm("Go on?", yes=yes or changing.dry_run)
+        tell_what_to_destroy(changing, [each.server for each in decided])
 
 
 def _counts(view: "View", file: Path) -> dict[UUID, int | None]:

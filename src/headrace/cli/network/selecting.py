@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from headrace.network.book import View
     from headrace.network.model import Server
 
-__all__ = ["chosen", "preview", "server_arguments"]
+__all__ = ["chosen", "preview", "server_arguments", "tell_what_to_destroy"]
+
+#: Hosts that are named one by one; of more, how many there are.
+_MOST_TOLD: Final = 12
 
 
 def server_arguments(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -63,3 +66,19 @@ def preview(changing: Changing, servers: "Iterable[Server]", what: str, *, key: 
             for name, count in sorted(counts.items())
         ]
         show_table(rows, False, nothing="none")
+
+
+def tell_what_to_destroy(changing: Changing, removed: "Iterable[Server]") -> None:
+    """Say which machines are of no more use, now that these servers are removed."""
+    from headrace.network.model import Status
+
+    hosts = sorted({server.host.name for server in removed if server.host.status == Status.REMOVING})
+    if hosts:
+        which = (
+            ", ".join(hosts)
+            if len(hosts) <= _MOST_TOLD
+            else f"{len(hosts):,} machines (headrace network host list --status removing)"
+        )
+        changing.tell(
+            f"destroy {which} at the provider, and then: headrace network host gone HOST", to_destroy=hosts
+        )

@@ -1,22 +1,19 @@
 """`headrace network server pause`, `restore`, `drain`, `remove` and `swap-address`."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
 from headrace.cli.network.changing import Changing, changes
 from headrace.cli.network.options import confirm, revision_option, yes_option
-from headrace.cli.network.selecting import chosen, preview, server_arguments
+from headrace.cli.network.selecting import chosen, preview, server_arguments, tell_what_to_destroy
 from headrace.cli.progress import progress
 
 if TYPE_CHECKING:
     from headrace.network.model import Server
 
 __all__ = ["drain", "forget_addresses", "pause", "remove", "restore", "swap_address"]
-
-#: Hosts that are named one by one; of more, how many there are.
-_MOST_TOLD: Final = 12
 
 
 @click.command()
@@ -87,15 +84,11 @@ def remove(changing: Changing, names: tuple[str, ...], where: str | None, yes: b
         if servers:
             preview(changing, servers, "removed")
             confirm("Remove them for good?", yes=yes or changing.dry_run)
-        done = []
         with progress("removing", in_bytes=False, quiet=changing.as_json) as bar:
             for number, server in enumerate(servers):
                 bar(number, len(servers))
-                done.append(standing.remove(change, server))
-        left = [each.host for each in done if each.host and not each.destroyed]
-        if left:
-            changing.tell(f"{_machines(left)} at the provider, and then: headrace network host gone HOST")
-        changing.tell(f"{len(done):,} removed", to_destroy=left)
+                standing.remove(change, server)
+        tell_what_to_destroy(changing, servers)
 
 
 @click.command("swap-address")
@@ -134,12 +127,6 @@ def forget_addresses(changing: Changing) -> None:
     with changing.change() as change:
         forgotten = standing.forget_addresses(change)
         changing.tell(f"{len(forgotten):,} addresses are forgotten", forgotten=forgotten)
-
-
-def _machines(hosts: list[str]) -> str:
-    if len(hosts) <= _MOST_TOLD:
-        return f"destroy {', '.join(hosts)}"
-    return f"destroy {len(hosts):,} machines (headrace network host list --status removing)"
 
 
 def _move(

@@ -52,6 +52,7 @@ def test_one_channel_alone_is_pruned_and_somebody_has_to_agree(tmp_path: Path) -
     assert "--yes" in network_command(*which).complaint
     assert ask(*which, "--yes")["removed"]["channel"] == {"channel-1": 1}
     assert len(ask("server", "list")) == 7
+    assert [row["name"] for row in ask("host", "list", "--status", "removing")] == ["machine-00005"]
 
 
 @pytest.mark.parametrize("text", ["[]", "{", '{"198.18.0.1": -1}', '{"198.18.0.1": "many"}', '{"nobody": 1}'])

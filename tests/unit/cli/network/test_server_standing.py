@@ -4,7 +4,7 @@ import pytest
 from tests.stopped_clock import StoppedClock
 from tests.unit.cli.network.asking import ask, changed, network_command
 
-from headrace.cli.network import server_standing
+from headrace.cli.network import selecting
 
 pytestmark = pytest.mark.usefixtures("network")
 
@@ -70,7 +70,7 @@ def test_machines_elsewhere_are_to_be_destroyed_by_somebody() -> None:
 
 
 def test_of_many_machines_it_is_said_how_many_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_standing, "_MOST_TOLD", 1)
+    monkeypatch.setattr(selecting, "_MOST_TOLD", 1)
     outcome = network_command("server", "remove", "198.18.0.1", "198.18.0.2", "--yes")
     assert "destroy 2 machines (headrace network host list --status removing)" in outcome.out
 
