@@ -17,6 +17,7 @@ from headrace.network.book.identifiers import pseudonym, unused
 from headrace.network.exports.host import osl_config
 from headrace.network.lifecycle.making import make_host_secrets, make_server_secrets
 from headrace.network.model import LOCAL, Host, PropagationChannel, Provider, ProviderRank, Server, Status
+from headrace.network.rendering.ports import protocol_ports
 from headrace.network.strategy.choice import choose_provider
 from headrace.network.strategy.recipes import draw, shipped_recipes
 from headrace.network.strategy.roles import Role, discovery_range, osl_range
@@ -192,7 +193,12 @@ def _present_lists(change: Change, channel: PropagationChannel) -> list[str]:
 def _ports_at(change: Change, address: str) -> set[int]:
     """Return the ports that servers have already which are at this address."""
     there = change.all(Server, Server.address == address, Server.removed_at.is_(None))
-    return {port for server in there for port in (server.ssh_port, *server.ossh_ports) if port}
+    return {
+        port
+        for server in there
+        for port in (*protocol_ports(server.host, server).values(), *server.ossh_ports)
+        if port
+    }
 
 
 def _checked(machine: Machine) -> str:

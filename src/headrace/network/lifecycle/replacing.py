@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
 
 from headrace.base.errors import OperatorError
 from headrace.network.book import Change
 from headrace.network.lifecycle.creation import Machine, create_server
 from headrace.network.model import PropagationChannel, Server
-from headrace.network.strategy.roles import Role, roles
+from headrace.network.strategy.roles import Role, discoverable
 
-__all__ = ["Replaced", "replace"]
+__all__ = ["ORDER", "Replaced", "counts_of", "replace"]
 
 #: Roles that are replaced, in the order in which machines are taken for them.
-ORDER = (Role.OSL, Role.DISCOVERY, Role.PROPAGATION)
+ORDER: Final = (Role.OSL, Role.DISCOVERY, Role.PROPAGATION)
 
 
 @dataclass(slots=True)
@@ -44,9 +46,10 @@ def replace(
 ) -> Replaced:
     """Create servers on `machines`, and have older ones of their roles step back.
 
-    New propagation servers take older ones that are not permanent out of the channel's list; new discovery
-    servers end the ranges of open ones today if `cut_discovery` is set. Raises OperatorError when there are
-    fewer machines than servers to be made.
+    New propagation servers take older ones that are not permanent out of the channel's list. If
+    `cut_discovery` is set, new discovery servers end the open ranges of older ones when their own begin.
+    OSL servers are in `osl_ids`, or as `create_server` says. Raises OperatorError when there are fewer
+    machines than servers to be made.
     """
     counts = counts_of(channel) if counts is None else counts
     wanted = [role for role in ORDER for _ in range(counts.get(role, 0))]
@@ -64,21 +67,20 @@ def replace(
     for number, (role, machine) in enumerate(zip(wanted, machines, strict=False)):
         progress(number, len(wanted))
         done.created.append(create_server(change, channel, machine, role, osl_ids=osl_ids))
+    starts = min((each.discovery_start for each in done.created if each.discovery_start), default=None)
     for server in old:
-        if Role.PROPAGATION in wanted and Role.PROPAGATION in roles(server) and not server.is_permanent:
+        taken_out = Role.PROPAGATION in wanted and server.is_embedded and not server.is_permanent
+        if taken_out:
             server.is_embedded = False
-            done.stepped_back.append(server)
-        if cut_discovery and Role.DISCOVERY in wanted and _cut(server, change):
+        if (cut_discovery and starts is not None and _cut(server, change.now, starts)) or taken_out:
             done.stepped_back.append(server)
     progress(len(wanted), len(wanted))
     return done
 
 
-def _cut(server: Server, change: Change) -> bool:
-    if server.discovery_start is None or server.discovery_end is None or server.discovery_end <= change.now:
+def _cut(server: Server, now: datetime, at: datetime) -> bool:
+    """End a range that is open now, so that nobody is told of the server from `at` on."""
+    if not discoverable(server, now) or server.discovery_end is None or server.discovery_end <= at:
         return False
-    if server.discovery_start < change.now:
-        server.discovery_end = change.now
-    else:
-        server.discovery_start, server.discovery_end = None, None
+    server.discovery_end = at
     return True
