@@ -125,8 +125,9 @@ class Material:
 
     @cached_property
     def lost_hosts(self) -> Sequence[str]:
-        """The names of hosts that are gone, with all that was on them."""
-        return self.view.session.scalars(select(Host.name).where(Host.status == Status.GONE)).all()
+        """The names of hosts that are gone, with all that was on them. This machine never is."""
+        gone = select(Host.name).where(Host.status == Status.GONE, Host.deployment != LOCAL)
+        return self.view.session.scalars(gone).all()
 
     @cached_property
     def by_host(self) -> Mapping[UUID, Sequence[Server]]:
