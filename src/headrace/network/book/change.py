@@ -1,6 +1,7 @@
 """A change: one transaction, with what it did to each object on record.
 
-What clients see of a server has a version: any change to it, on the server or its host, raises that once.
+What clients see of a server has a version: any change to it, on the server, its host or its provider, raises
+that once.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,7 +11,7 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import event, inspect
+from sqlalchemy import event, inspect, select
 from sqlalchemy.orm import Session
 
 from headrace.base.errors import OperatorError
@@ -25,11 +26,12 @@ from headrace.network.model import (
     ClientVersion,
     Entity,
     Host,
+    Provider,
     SealedSecrets,
     Server,
     Status,
-    audiences,
     secret_audiences,
+    shapes_entries,
 )
 from headrace.network.vault import Vault
 
@@ -193,9 +195,7 @@ class Change(View):
         kind = type(touched.entity)
         columns = inspect(kind).columns
         return any(
-            Audience.CLIENT in audiences(columns[name])
-            for name in self._changed(touched)
-            if name not in _UNTOLD
+            shapes_entries(columns[name]) for name in self._changed(touched) if name not in _UNTOLD
         ) or any(Audience.CLIENT in secret_audiences(kind, name) for name in self._changed_secrets(touched))
 
     def _servers_seen_otherwise(self) -> list[Server]:
@@ -208,6 +208,9 @@ class Change(View):
                     concerned: Iterable[Server] = (server,)
                 case Host() as host if not touched.created:
                     concerned = self.all(Server, Server.host_id == host.id)
+                case Provider() as provider if not touched.created:
+                    hosts = select(Host.id).where(Host.provider_id == provider.id)
+                    concerned = self.all(Server, Server.host_id.in_(hosts))
                 case _:
                     continue
             seen_otherwise = self._seen_otherwise(touched)

@@ -4,7 +4,7 @@ Each column says who may see it (`column`): what an extract holds is checked aga
 deleted: what is gone keeps its name, so that it is never used again.
 """
 
-from headrace.network.model.base import Audience, Base, Entity, audiences
+from headrace.network.model.base import Audience, Base, Entity, audiences, shapes_entries
 from headrace.network.model.channels import TESTING, PropagationChannel
 from headrace.network.model.hosts import LOCAL, Host, Provider, ProviderRank, Status
 from headrace.network.model.keys import NetworkKey
@@ -40,4 +40,5 @@ __all__ = [
     "Status",
     "audiences",
     "secret_audiences",
+    "shapes_entries",
 ]

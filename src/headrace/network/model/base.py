@@ -9,7 +9,7 @@ import sqlalchemy
 from sqlalchemy import DateTime, ForeignKey, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, mapped_column
 
-__all__ = ["NAMING", "Audience", "Base", "Entity", "UtcTime", "audiences", "column"]
+__all__ = ["NAMING", "Audience", "Base", "Entity", "UtcTime", "audiences", "column", "shapes_entries"]
 
 #: Constraints have names, so that migrations can name them.
 NAMING: Final = {
@@ -65,23 +65,32 @@ class Base(DeclarativeBase):
     }
 
 
-def column(*seen_by: Audience, refers: str = "", **options: Any) -> MappedColumn[Any]:
+def column(
+    *seen_by: Audience, refers: str = "", shapes_entries: bool = False, **options: Any
+) -> MappedColumn[Any]:
     """Return a column that these audiences may see, and nobody else outside the management.
 
-    `refers` is the column it is a foreign key to; other options are those of `mapped_column`. JSON values
-    are replaced, never changed in place.
+    `refers` is the column it is a foreign key to. With `shapes_entries`, clients see the difference when it
+    changes, though never the value. Other options are those of `mapped_column`. JSON values are replaced,
+    never changed in place.
     """
     # Checked at the end of a transaction: new rows may refer to one another in any order.
     foreign = [ForeignKey(refers, deferrable=True, initially="DEFERRED")] if refers else []
     if refers:
         options["index"] = True
-    return mapped_column(*foreign, info={"audiences": frozenset(seen_by)}, **options)
+    info = {"audiences": frozenset(seen_by), "shapes_entries": shapes_entries}
+    return mapped_column(*foreign, info=info, **options)
 
 
 def audiences(which: sqlalchemy.Column[Any]) -> frozenset[Audience]:
     """Return who may see a column. Raises KeyError for one that nobody has classified."""
     seen_by: frozenset[Audience] = which.info["audiences"]
     return seen_by
+
+
+def shapes_entries(which: sqlalchemy.Column[Any]) -> bool:
+    """Say whether clients see a difference when a column changes."""
+    return Audience.CLIENT in audiences(which) or bool(which.info["shapes_entries"])
 
 
 class Entity(Base):

@@ -69,7 +69,7 @@ class Host(Entity):
 
     name: Mapped[str] = column(Audience.HOST, Audience.DEVOPS, Audience.STATISTICS, unique=True)
     status: Mapped[str] = column(Audience.DEVOPS, default=Status.NEW)
-    provider_id: Mapped[UUID] = column(refers="providers.id")
+    provider_id: Mapped[UUID] = column(refers="providers.id", shapes_entries=True)
     machine_id: Mapped[str] = column(default="")  #: the provider's name for it
     datacenter: Mapped[str] = column(Audience.STATISTICS, Audience.DEVOPS, default="")
     region: Mapped[str] = column(
@@ -95,7 +95,7 @@ class Host(Entity):
     fronting_addresses_regex: Mapped[str] = column(Audience.CLIENT, default="")
     fronting_disable_sni: Mapped[bool] = column(Audience.CLIENT, default=False)
     fronting_provider_id: Mapped[str] = column(Audience.CLIENT, default="")  #: opaque, as a provider's
-    passthrough_address: Mapped[str] = column(Audience.HOST, default="")
+    passthrough_address: Mapped[str] = column(Audience.HOST, shapes_entries=True, default="")
     passthrough_version: Mapped[int] = column(Audience.CLIENT, Audience.HOST, default=2)
     gquic: Mapped[bool] = column(Audience.CLIENT, Audience.HOST, default=False)
     limit_quic_versions: Mapped[list[str]] = column(Audience.CLIENT, Audience.HOST, default=list)

@@ -24,7 +24,7 @@ class Server(Entity):
         Audience.STATISTICS, Audience.FEEDBACK, Audience.DEVOPS, unique=True
     )  #: three nonsense words; never used again
     status: Mapped[str] = column(Audience.DEVOPS, Audience.STATISTICS, default=Status.NEW)
-    host_id: Mapped[UUID] = column(refers="hosts.id")
+    host_id: Mapped[UUID] = column(refers="hosts.id", shapes_entries=True)
     channel_id: Mapped[UUID] = column(refers="channels.id")
     address: Mapped[str] = column(*_SEEN, Audience.STATISTICS, Audience.FEEDBACK, index=True)  #: public
     egress_address: Mapped[str] = column(Audience.HOST, default="")  #: where it differs

@@ -10,7 +10,15 @@ from tests.unit.network.book.small_network import PSEUDONYM, a_server
 from headrace.base.errors import OperatorError
 from headrace.documents.entry_fields import derived_tag
 from headrace.network.book import Book, Conflict, Invalid
-from headrace.network.model import AuditEvent, ClientVersion, SealedSecrets, Status
+from headrace.network.model import (
+    LOCAL,
+    AuditEvent,
+    ClientVersion,
+    Host,
+    Provider,
+    SealedSecrets,
+    Status,
+)
 
 
 def version(book: Book) -> int:
@@ -229,3 +237,34 @@ def test_an_active_host_has_a_region(book: Book) -> None:
 def test_an_unknown_secret_is_a_mistake_of_ours(book: Book) -> None:
     with pytest.raises(KeyError), book.change("ann", "test") as change:
         change.set_secrets(change.server(PSEUDONYM), {"no_such_secret": "x"})
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "raised"),
+    [("passthrough_address", "203.0.113.9:443", 1), ("datacenter", "another", 0), ("settings", {"A": 1}, 0)],
+)
+def test_what_shapes_entries_unseen_raises_the_version_as_well(
+    book: Book, field: str, value: object, raised: int
+) -> None:
+    with book.change("ann", "test") as change:
+        setattr(change.host("h1"), field, value)
+    assert version(book) == raised
+
+
+def test_another_provider_or_host_is_seen_in_entries(book: Book) -> None:
+    with book.change("ann", "test") as change:
+        change.provider("stratus").published_id = "FF112233AABBCCDD"
+    assert version(book) == 1
+    with book.change("ann", "test") as change:
+        change.provider("stratus").weight = 7
+    assert version(book) == 1
+    with book.change("ann", "test") as change:
+        other = change.add(Provider(name="nimbus", published_id="AA112233AABBCCDD"))
+        change.host("h1").provider_id = other.id
+    assert version(book) == 2
+    with book.change("ann", "test") as change:
+        host = change.host("h1")
+        facts = {"provider_id": host.provider_id, "region": "FR", "status": Status.ACTIVE}
+        new = change.add(Host(name="h2", deployment=LOCAL, created_at=change.now, **facts))
+        change.server(PSEUDONYM).host_id = new.id
+    assert version(book) == 3
