@@ -10,7 +10,7 @@
     brands       sponsors, campaigns, channels, providers
     pages        landing pages, rules and banners, checked
     settings     the network's settings, by name
-    exchange     all of it as lines of JSON, out and in
+    exchange     channels to servers as lines of JSON, out and in; rows: one such line
 
 The change commits, or does not: nothing here does.
 """
