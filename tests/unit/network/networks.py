@@ -87,7 +87,7 @@ def build_network(
                         sponsor_id=brand.id,
                         channel_id=channel.id,
                         bucket_id=bucket_id(rng),
-                        account=f"{brand.name}+{channel.name}@mail.example",
+                        account=f"get-{place_of_brand}-{step}@mail.example",
                     )
                 )
         settings = change.settings

@@ -6,6 +6,7 @@ encoded, compressed or wrapped on the way unwrapped again.
 
 import base64
 import binascii
+import contextlib
 import re
 import zlib
 from collections.abc import Collection, Iterable, Iterator
@@ -16,32 +17,43 @@ from uuid import UUID
 from sqlalchemy import inspect
 
 from headrace.network.book import View
-from headrace.network.model import SECRETS, Audience, Base, Entity, Server, audiences, secret_audiences
+from headrace.network.model import SECRETS, Audience, Base, Entity, Host, Server, audiences, secret_audiences
 
 __all__ = ["forbidden_values", "leaks"]
 
 #: Shorter values are found everywhere by chance.
 _LEAST_LENGTH: Final = 6
+_ZLIB_OR_GZIP: Final = 47  # bits of the window, and 32
 _MOST_UNPACKED: Final = 64 << 20
 _DEEPEST: Final = 5
-_HEX: Final = re.compile(rb"(?:[0-9a-f]{2}){24,}")
-_BASE64: Final = re.compile(rb"[A-Za-z0-9+/_-]{32,}={0,2}")
-_ESCAPED: Final = re.compile(rb"\\u[0-9a-f]{4}|\\/")
+_HEX: Final = re.compile(rb"[0-9A-Fa-f]{12,}")
+_BASE64: Final = re.compile(rb"[A-Za-z0-9+/_-]{8,}={0,2}")
+_ADDRESS: Final = re.compile(rb"[0-9]+(?:\.[0-9]+){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+")
+_ESCAPED: Final = re.compile(rb'(?:\\u[0-9A-Fa-f]{4})+|\\["\\/bfnrt]')
+_ESCAPES: Final = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 
 
 def forbidden_values(
-    view: View, audience: Audience, servers: Collection[Server] | None = None
+    view: View,
+    audience: Audience,
+    servers: Collection[Server] | None = None,
+    *,
+    told: Collection[Server] = (),
 ) -> dict[str, str]:
     """Return what an audience must not be given: value -> what it is.
 
-    With `servers`, those are what is told of, and of all others even the address is too much.
+    With `servers`, it is about these, with their hosts, and of all others even the address is too much.
+    Of those in `told` it is given the entries, and with them all that clients see.
     """
+    about = None if servers is None else {*servers, *(server.host for server in servers)}
+    hosts = {server.host for server in told}
+    in_entries: set[Entity] = {*told, *hosts, *(host.provider for host in hosts)}
     allowed: set[str] = set()
     forbidden: dict[str, str] = {}
     for entity in _entities(view):
-        in_scope = servers is None or not isinstance(entity, Server) or entity in servers
+        in_scope = about is None or not isinstance(entity, Server | Host) or entity in about
         for what, value, seen_by in _values(view, entity):
-            if in_scope and audience in seen_by:
+            if (in_scope and audience in seen_by) or (entity in in_entries and Audience.CLIENT in seen_by):
                 allowed.update(_texts(value))
             else:
                 forbidden.update(dict.fromkeys(_texts(value), what))
@@ -51,7 +63,16 @@ def forbidden_values(
 def leaks(data: bytes, forbidden: dict[str, str]) -> list[str]:
     """Return what of the forbidden is in the data, in whatever wrapping."""
     layers = b"\n".join(_layers(data, _DEEPEST))
-    return sorted({what for text, what in forbidden.items() if text.encode() in layers})
+    return sorted({what for text, what in forbidden.items() if _is_in(text.encode(), layers)})
+
+
+def _is_in(text: bytes, data: bytes) -> bool:
+    """Say whether a text is there; of an address, the beginning or end of another is not it."""
+    if text not in data or not _ADDRESS.fullmatch(text):
+        return text in data
+    of_address = rb"[0-9A-Fa-f:]" if b":" in text else rb"[0-9]"
+    whole = rb"(?<!%b)(?<![0-9]\.)%b(?!%b|\.[0-9])" % (of_address, re.escape(text), of_address)
+    return re.search(whole, data) is not None
 
 
 def _entities(view: View) -> Iterator[Entity]:
@@ -92,9 +113,6 @@ def _texts(value: Any) -> Iterator[str]:
 def _layers(data: bytes, depth: int) -> Iterator[bytes]:
     """Yield the data, and all that can be unwrapped from it."""
     yield data
-    if b"\\" in data:
-        yield _ESCAPED.sub(lambda match: match[0][-1:] if match[0] == b"\\/" else _unescaped(match[0]), data)
-        yield data.replace(b"\\n", b"\n")
     if depth == 0:
         return
     for inner in _unwrapped(data):
@@ -103,18 +121,24 @@ def _layers(data: bytes, depth: int) -> Iterator[bytes]:
 
 def _unwrapped(data: bytes) -> Iterable[bytes]:
     try:
-        yield zlib.decompressobj().decompress(data, _MOST_UNPACKED)
+        yield zlib.decompressobj(_ZLIB_OR_GZIP).decompress(data, _MOST_UNPACKED)
     except zlib.error:
         pass
+    if _ESCAPED.search(data):
+        yield _ESCAPED.sub(lambda match: _unescaped(match[0]), data)
+    # What stands before it may look like a part of it: it begins anywhere.
     for match in _HEX.finditer(data):
-        yield bytes.fromhex(match[0].decode())
+        for start in range(2):
+            text = match[0][start:]
+            yield bytes.fromhex(text[: len(text) & ~1].decode())
     for match in _BASE64.finditer(data):
-        text = match[0].rstrip(b"=").translate(bytes.maketrans(b"-_", b"+/"))
-        try:
-            yield base64.b64decode(text + b"=" * (-len(text) % 4))
-        except binascii.Error:
-            continue
+        for start in range(4):
+            text = match[0].rstrip(b"=")[start:].translate(bytes.maketrans(b"-_", b"+/"))
+            with contextlib.suppress(binascii.Error):
+                yield base64.b64decode(text + b"=" * (-len(text) % 4))
 
 
 def _unescaped(escape: bytes) -> bytes:
-    return chr(int(escape[2:], 16)).encode("utf-8", "replace")
+    if escape[1:2] == b"u":
+        return bytes.fromhex(escape.replace(b"\\u", b"").decode()).decode("utf-16-be", "replace").encode()
+    return _ESCAPES.get(escape[1:], escape[1:])

@@ -6,7 +6,7 @@ Field names are those of the deployed server program; what it has no use for is 
 import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -34,6 +34,13 @@ from headrace.network.rendering.ports import protocol_ports
 from headrace.network.signing.kinds import Purpose
 
 __all__ = ["HostConfiguration", "check_schemes", "host_files", "osl_config", "osl_file"]
+
+#: Whose handshakes begin as those of TLS do, so that a stranger's can be passed on to another server.
+_PASSED_THROUGH: Final = (
+    "TLS-OSSH",
+    "UNFRONTED-MEEK-HTTPS-OSSH",
+    "UNFRONTED-MEEK-SESSION-TICKET-OSSH",
+)
 
 
 class HostConfiguration(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -89,15 +96,15 @@ class HostConfiguration(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 def host_files(view: View, host: Host, servers: Sequence[Server], entries: EntryRenderer) -> dict[str, bytes]:
-    """Return the files of a host by name: those of its only server plain, of several in a folder for each.
+    """Return the files of a host by name: as usual for its only server, else after each server's pseudonym.
 
     `servers` are those on it that are alive. Raises OperatorError, DocumentError.
     """
     own = {server.tag: entries.encoded(server) for server in servers if server.status != Status.NEW}
     files: dict[str, bytes] = {}
     for server in servers:
-        folder = "" if len(servers) == 1 else f"{server.pseudonym.replace(' ', '-')}/"
-        files.update({folder + name: data for name, data in _server_files(view, host, server, own)})
+        prefix = "" if len(servers) == 1 else f"{server.pseudonym.replace(' ', '-')}."
+        files.update(_server_files(view, host, server, own, prefix))
     return files
 
 
@@ -121,27 +128,29 @@ def osl_file(view: View) -> bytes | None:
 
 
 def _server_files(
-    view: View, host: Host, server: Server, own: Mapping[str, str]
+    view: View, host: Host, server: Server, own: Mapping[str, str], prefix: str
 ) -> Iterator[tuple[str, bytes]]:
     settings = view.settings
-    osl = osl_file(view)
-    configuration = _configuration(view, host, server, own, with_osl=osl is not None)
+    files = {
+        TRAFFIC_RULES_FILE: encode_file(settings.traffic_rules or default_traffic_rules()),
+        TACTICS_FILE: encode_file(_tactics(view, host, server)),
+    }
+    if (osl := osl_file(view)) is not None:
+        files[OSL_FILE] = osl
+    if settings.blocklist:
+        files[BLOCKLIST_FILE] = settings.blocklist.encode()
+    configuration = _configuration(view, host, server, own, {name: prefix + name for name in files})
     fields: dict[str, Any] = {
         **msgspec.to_builtins(configuration),
         **settings.server_settings,
         **host.settings,
     }
-    yield CONFIG_FILE, encode_file(fields)
-    yield TRAFFIC_RULES_FILE, encode_file(settings.traffic_rules or default_traffic_rules())
-    yield TACTICS_FILE, encode_file(_tactics(view, host, server))
-    if osl is not None:
-        yield OSL_FILE, osl
-    if settings.blocklist:
-        yield BLOCKLIST_FILE, settings.blocklist.encode()
+    yield prefix + CONFIG_FILE, encode_file(fields)
+    yield from ((prefix + name, data) for name, data in files.items())
 
 
 def _configuration(
-    view: View, host: Host, server: Server, own: Mapping[str, str], *, with_osl: bool
+    view: View, host: Host, server: Server, own: Mapping[str, str], names: Mapping[str, str]
 ) -> HostConfiguration:
     secrets, host_secrets = view.secrets(server), view.secrets(host)
     for name in ("ssh_private_key", "ssh_username", "ssh_password"):
@@ -163,12 +172,12 @@ def _configuration(
         DiscoveryValueHMACKey=_discovery_key(view),
         UDPInterceptUdpgwServerAddress=UDPGW_ADDRESS,
         LoadMonitorPeriodSeconds=LOAD_PERIOD,
-        TrafficRulesFilename=TRAFFIC_RULES_FILE,
-        TacticsConfigFilename=TACTICS_FILE,
-        PsinetDatabaseFilename=PSINET_FILE,
-        OSLConfigFilename=OSL_FILE if with_osl else "",
-        BlocklistFilename=BLOCKLIST_FILE if view.settings.blocklist else "",
-        BlocklistActive=bool(view.settings.blocklist),
+        TrafficRulesFilename=names[TRAFFIC_RULES_FILE],
+        TacticsConfigFilename=names[TACTICS_FILE],
+        PsinetDatabaseFilename=PSINET_FILE,  # all servers on a host share it
+        OSLConfigFilename=names.get(OSL_FILE, ""),
+        BlocklistFilename=names.get(BLOCKLIST_FILE, ""),
+        BlocklistActive=BLOCKLIST_FILE in names,
         OwnEncodedServerEntries=dict(own),
         ShadowsocksKey=secrets.get("shadowsocks_key", ""),
         EnableGQUIC=host.gquic,
@@ -180,9 +189,7 @@ def _configuration(
     if host.passthrough_address:
         configuration.LegacyPassthrough = host.passthrough_version < 2
         configuration.TunnelProtocolPassthroughAddresses = {
-            protocol: host.passthrough_address
-            for protocol in ports
-            if protocol == "TLS-OSSH" or protocol.startswith("UNFRONTED-MEEK-")
+            protocol: host.passthrough_address for protocol in ports if protocol in _PASSED_THROUGH
         }
     if any(protocol.startswith("INPROXY") for protocol in ports):
         configuration.InproxyServerSessionPrivateKey = host_secrets.get("inproxy_session_private_key", "")
