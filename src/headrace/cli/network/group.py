@@ -41,6 +41,8 @@ _HERE = "headrace.cli.network"
         "simulate": f"{_HERE}.simulate:simulate",
         "audit": f"{_HERE}.audit:audit",
         "history": f"{_HERE}.audit:history",
+        "export": f"{_HERE}.exchange:export",
+        "import": f"{_HERE}.exchange:import_",
         "backup": f"{_HERE}.backups:backup",
         "restore": f"{_HERE}.backups:restore",
         "lock": f"{_HERE}.backups:lock",
