@@ -60,6 +60,8 @@ _REFERENCES: Final = {
 #: What follows from other columns.
 _DERIVED: Final = frozenset({"id", "revision", "tag", "configuration_version"})
 _MOST_PORT: Final = 0xFFFF
+#: What a column of numbers takes in all databases.
+_MOST_NUMBER: Final = 0x7FFFFFFF
 
 
 @dataclass(slots=True)
@@ -111,6 +113,8 @@ def read_row(line: int, text: bytes, *, sealed: bool) -> Row:
         return _read(line, text, sealed)
     except (OperatorError, ValueError) as error:  # msgspec's errors are ValueErrors
         raise OperatorError(f"line {line}: {error}") from None
+    except RecursionError:
+        raise OperatorError(f"line {line}: this JSON is nested too deeply") from None
 
 
 def _read(line: int, text: bytes, sealed: bool) -> Row:
@@ -180,12 +184,16 @@ def _converted(field: str, kind: Any, value: Any) -> Any:
         raise OperatorError(f"{field}: {error}") from None
     if isinstance(converted, datetime) and converted.tzinfo is None:
         raise OperatorError(f"{field}: {value!r} is a time without a zone: write one like 2026-01-01T12:00Z")
+    if isinstance(converted, int) and not -_MOST_NUMBER <= converted <= _MOST_NUMBER:
+        raise OperatorError(f"{field}: {converted} is too large a number")
+    if isinstance(converted, str) and not converted.isprintable():
+        raise OperatorError(f"{field} is one line of text")
     if field in ("name", "pseudonym") and not converted:
         raise OperatorError(f"{field} is empty")
     if field in _CHECKS and converted:
         try:
             _CHECKS[field](converted)
-        except (OperatorError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except (OperatorError, ValueError, TypeError, AttributeError, OverflowError) as error:
             raise OperatorError(f"{field}: {error}") from None
     if field.endswith("_port"):
         _check_ports([converted])
