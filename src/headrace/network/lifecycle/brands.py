@@ -22,7 +22,12 @@ __all__ = ["add_campaign", "add_channel", "add_client_version", "add_provider", 
 
 E = TypeVar("E", bound=Entity)
 
-_NAME: Final = re.compile(r"[^\s\x00-\x1f](?:[^\x00-\x1f]{0,62}[^\s\x00-\x1f])?")
+#: The highest that databases, and clients in other languages, count to.
+_MOST_VERSION: Final = 0x7FFFFFFF
+#: A path under which objects lie: it leads nowhere else.
+_BUCKET: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+_PUBLIC_ID: Final = re.compile(r"[0-9A-Fa-f]{16}")
+_MOST_NAME: Final = 64
 
 
 def add_channel(change: Change, name: str, **fields: Any) -> PropagationChannel:
@@ -39,7 +44,7 @@ def add_sponsor(change: Change, name: str, **fields: Any) -> Sponsor:
     used = {sponsor.public_id for sponsor in others}
     sponsor = Sponsor(name=_name(name), public_id=unused(public_id, used, change.rng), **fields)
     _added(change, sponsor, name, {each.name for each in others})
-    if not others:
+    if change.settings.default_sponsor_id is None:
         change.settings.default_sponsor_id = sponsor.id
     return sponsor
 
@@ -55,6 +60,10 @@ def add_campaign(
     **fields: Any,
 ) -> Campaign:
     """Add a campaign, in a bucket of its own whose path is drawn unless given. Raises OperatorError."""
+    if bucket and not _BUCKET.fullmatch(bucket):
+        raise OperatorError(f"{bucket!r} is no bucket: use letters, digits and hyphens, with / between parts")
+    if account and not account.isprintable():
+        raise OperatorError(f"{account!r} is no account: it is on one line")
     campaigns = change.all(Campaign)
     same = (sponsor.id, channel.id, mechanism, account)
     if any((each.sponsor_id, each.channel_id, each.mechanism, each.account) == same for each in campaigns):
@@ -92,18 +101,22 @@ def add_client_version(
     number = newest + 1 if version is None else version
     if number <= newest:
         raise OperatorError(f"the newest version for {platform} is {newest}: {number} is not above it")
+    if number > _MOST_VERSION:
+        raise OperatorError(f"a version is a number up to {_MOST_VERSION}, not {number}")
     return change.add(ClientVersion(platform=platform, version=number, note=note, created_at=change.now))
 
 
 def _added(change: Change, thing: E, name: str, names: Collection[str]) -> E:
     if name in names:
-        raise OperatorError(f"there is a {type(thing).__name__.lower()} {name!r} already")
+        raise OperatorError(f"there is a {thing.__tablename__.removesuffix('s')} {name!r} already")
     return change.add(thing)
 
 
 def _name(name: str) -> str:
-    if not _NAME.fullmatch(name):
-        raise OperatorError(f"{name!r} is no name: use one to 64 characters on one line")
+    if not 0 < len(name) <= _MOST_NAME or not name.isprintable() or name != name.strip():
+        raise OperatorError(f"{name!r} is no name: use one to {_MOST_NAME} characters on one line")
+    if _PUBLIC_ID.fullmatch(name):
+        raise OperatorError(f"{name} looks like a public id, and would be taken for one: use another name")
     return name
 
 

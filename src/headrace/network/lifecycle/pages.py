@@ -21,8 +21,12 @@ _MOST_SIDE: Final = 4096
 
 def check_url(url: str) -> str:
     """Return a URL that a client can open. Raises OperatorError."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or not url.isprintable() or " " in url:
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid or not url.isprintable() or " " in url:
         raise OperatorError(
             f"{url!r} is not the URL of a page: it begins with https:// and the name of a site"
         )

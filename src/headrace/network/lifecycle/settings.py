@@ -1,14 +1,16 @@
 """The network's settings, by name, read from text as their columns want them."""
 
-import json
+import ipaddress
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, get_args, get_origin, get_type_hints
 
+import msgspec
 from sqlalchemy import inspect
 
 from headrace.base.errors import DocumentError, OperatorError
 from headrace.network.book import Change
 from headrace.network.exports.host import check_schemes
+from headrace.network.lifecycle.pages import check_rule, check_url
 from headrace.network.model import SECRETS, NetworkSettings
 from headrace.network.publish.stores.opening import open_hosts, open_store
 
@@ -17,6 +19,18 @@ __all__ = ["set_setting", "setting_names"]
 #: What is set by other commands, or not at all.
 _NOT_SET: Final = frozenset({"id", "revision", "network_name", "production", "default_sponsor_id"})
 _SECRET: Final = frozenset({"store_access_key", "store_secret_key"})
+#: Texts that may have many lines.
+_LONG: Final = frozenset({"blocklist"})
+
+#: Numbers from, up to. Above these they would be mistakes, and some could not be reckoned with.
+_LIMITS: Final = {
+    "discovery_horizon_hours": (1, 8760),
+    "discovery_pools": (1, 1000),
+    "list_sample": (0, 100_000),
+    "embedded_sample": (0, 100_000),
+    "retired_address_days": (0, 36_500),
+}
+_MOST_PORT: Final = 0xFFFF
 
 
 def setting_names() -> Iterator[str]:
@@ -36,41 +50,50 @@ def set_setting(change: Change, name: str, text: str) -> None:
         return
     if name not in set(setting_names()):
         raise OperatorError(f"there is no setting {name!r}; there are: {', '.join(setting_names())}")
-    value = _value(name, inspect(NetworkSettings).columns[name].type.python_type, text)
+    (kind,) = get_args(get_type_hints(NetworkSettings)[name])
+    value = _value(name, kind, text)
     _check(name, value)
     setattr(change.settings, name, value)
 
 
-def _value(name: str, kind: type, text: str) -> Any:
-    if kind is bool:
-        if text.lower() not in ("yes", "no", "true", "false"):
-            raise OperatorError(f"{name} is yes or no, not {text!r}")
-        return text.lower() in ("yes", "true")
+def _value(name: str, kind: Any, text: str) -> Any:
     if kind is int:
-        try:
-            return int(text)
-        except ValueError:
-            raise OperatorError(f"{name} is a number, not {text!r}") from None
+        return _number(name, text)
     if kind is str:
+        if name not in _LONG and not text.isprintable():
+            raise OperatorError(f"{name} is one line of text")
         return text
-    return _structure(name, text)
+    return _structure(name, kind, text)
 
 
-def _structure(name: str, text: str) -> Any:
-    default = NetworkSettings.__table__.columns[name].default
-    empty: Any = default.arg(None) if default is not None and default.is_callable else []
-    if not text.strip():
-        return empty
-    if isinstance(empty, list) and text.lstrip()[0] not in "[{":
-        words = [word.strip() for word in text.split(",") if word.strip()]
-        return [int(word) for word in words] if all(word.isdigit() for word in words) else words
+def _number(name: str, text: str) -> int:
+    least, most = _LIMITS[name]
     try:
-        value = json.loads(text)
-    except ValueError as error:
+        number = int(text)
+    except ValueError:
+        raise OperatorError(f"{name} is a number, not {text!r}") from None
+    if not least <= number <= most:
+        raise OperatorError(f"{name} is a number from {least} to {most}")
+    return number
+
+
+def _structure(name: str, kind: Any, text: str) -> Any:
+    is_list = get_origin(kind) is list
+    if not text.strip():
+        return [] if is_list else {}
+    try:
+        if is_list and text.lstrip()[0] not in "[{":
+            words = [word.strip() for word in text.split(",") if word.strip()]
+            return msgspec.convert(words, kind, strict=False)
+        return msgspec.json.decode(text, type=kind)
+    except msgspec.ValidationError as error:
+        raise OperatorError(
+            f"{name} is {'a list' if is_list else 'a table'} of another kind: {error}"
+        ) from None
+    except (msgspec.DecodeError, UnicodeEncodeError) as error:
         raise OperatorError(f"{name}: this is not JSON: {error}") from None
-    if type(value) is not type(empty):
-        raise OperatorError(f"{name} is {'a list' if isinstance(empty, list) else 'a table'} of JSON")
-    return value
+    except RecursionError:
+        raise OperatorError(f"{name}: this JSON is nested too deeply") from None
 
 
 def _check(name: str, value: Any) -> None:
@@ -85,7 +108,48 @@ def _check(name: str, value: Any) -> None:
                 check_schemes(value)
             case "public_urls":
                 for url in value:
-                    if not str(url).startswith(("https://", "http://")):
+                    if not url.startswith(("https://", "http://")):
                         raise OperatorError(f"{url!r} is not a URL by which users could reach the store")
+            case "ossh_ports":
+                _check_ports(value)
+            case "ssh_allow_list":
+                _check_networks(value)
+            case "https_request_rules":
+                _check_rules(value)
+            case "default_alert_action_urls":
+                _check_alerts(value)
     except DocumentError as error:
         raise OperatorError(f"{name}: {error}") from None
+
+
+def _check_ports(ports: list[int]) -> None:
+    for port in ports:
+        if not 0 < port <= _MOST_PORT:
+            raise OperatorError(f"{port} is not a port: give numbers from 1 to {_MOST_PORT}")
+
+
+def _check_networks(texts: list[str]) -> None:
+    for text in texts:
+        try:
+            ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            raise OperatorError(
+                f"{text!r} is neither an address nor a network: give one like 192.0.2.0/24"
+            ) from None
+
+
+def _check_rules(rules: list[dict[str, Any]]) -> None:
+    for rule in rules:
+        match rule:
+            case {"regex": str(regex), "replace": str(replace)} if len(rule) == 2:
+                check_rule(regex, replace)
+            case _:
+                raise OperatorError('a rule is {"regex": "example\\\\.org", "replace": "news"}')
+
+
+def _check_alerts(alerts: dict[str, Any]) -> None:
+    for reason, urls in alerts.items():
+        if not reason or not isinstance(urls, list) or not all(isinstance(url, str) for url in urls):
+            raise OperatorError('alerts are {"reason": ["https://…", …], …}')
+        for url in urls:
+            check_url(url)
