@@ -51,6 +51,10 @@ BARS = (
     ),
     Bar(BYTES, SHAPED, at_most=1.05, against=UNSHAPED),
     Bar(FIRST_BYTE, SHAPED, at_most=30),
+    Bar("network of 5,000: plan", OURS, at_most=5),
+    Bar("network of 5,000: full publication", OURS, at_most=60),
+    Bar("network of 5,000: memory of that", OURS, at_most=300),
+    Bar("revoked from 500: plan", OURS, at_most=10),
     Bar("10,000 port forwards: refused", OURS, at_most=0),
     Bar("10,000 port forwards: without an echo", OURS, at_most=0),
     *(

@@ -18,6 +18,7 @@ from bench.figures import Figure
 from bench.forwards import measure_forwards
 from bench.generator import Generator
 from bench.http import measure_http
+from bench.network import measure_network
 from bench.padding import measure_padding
 from bench.probes import measure_probes
 from bench.procfs import load_average
@@ -82,6 +83,11 @@ def _store(run: Run) -> list[Figure]:
     return measure_store(run.root, run.few, stored, imported, run.say)
 
 
+def _network(run: Run) -> list[Figure]:
+    size, drilled = run.pick(((400, 10, 20), 50), ((5000, 50, 200), 500))
+    return measure_network(run.root, run.few, size, drilled, run.say)
+
+
 BENCHES: dict[str, Callable[[Run], list[Figure]]] = {
     "traffic": _traffic,
     "http": _http,
@@ -102,6 +108,7 @@ BENCHES: dict[str, Callable[[Run], list[Figure]]] = {
     ),
     "probes": lambda run: measure_probes(run.stacks, run.few, run.pick(500, 5000), run.pick(10, 30), run.say),
     "forwards": lambda run: measure_forwards(run.stacks, run.few, 100, run.pick(1000, 10_000), run.say),
+    "network": _network,
     "churn": lambda run: measure_churn(run.stacks, run.pick(800, FOUR_HOURS), run.say),
 }
 #: Several benches under one name.
