@@ -3,7 +3,7 @@
     #!/usr/bin/env python3
     zip:  __main__.py      the start: unpacks the rest once, into the user's cache, and runs it
           platform.json    what it was packed for, and the digest of lib/
-          lib/…            the client's packages and those they need, compiled ones too
+          lib/…            the client's packages and those they need, compiled ones and licences too
           bundle.json      what is built in
 
 Compiled packages are for one version of Python and one kind of machine: elsewhere the file says so, and what
@@ -13,7 +13,6 @@ to do. The same packages and the same bundle make the same file to the byte.
 import hashlib
 import io
 import json
-import re
 import sys
 import sysconfig
 import zipfile
@@ -31,12 +30,12 @@ __all__ = ["Base", "make_archive", "pack_base"]
 
 _SHEBANG: Final = b"#!/usr/bin/env python3\n"
 _EARLIEST: Final = (1980, 1, 1, 0, 0, 0)
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 #: Rooms that no user needs.
 _LEFT_OUT: Final = ("network", "resist", "server", "testing", "demo")
 #: Commands that are of no use without them.
 _COMMANDS_LEFT_OUT: Final = ("network", "resist.py", "demo.py", "server*.py")
+_LICENSES: Final = ("LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS")
 _NO_CODE: Final = (".pyc", ".pyi", ".pyx", ".pxd", ".c", ".h", ".a", ".typed")
 
 
@@ -59,6 +58,7 @@ def pack_base(progress: Callable[[int, int | None], None] = lambda _done, _total
         "digest": digest.hexdigest(),
         "python": sys.implementation.cache_tag,
         "platform": sysconfig.get_platform(),
+        "extensions": str(sysconfig.get_config_var("EXT_SUFFIX")),
     }
     out = io.BytesIO()
     out.write(_SHEBANG)
@@ -95,11 +95,22 @@ def _members() -> Iterator[tuple[str, bytes]]:
         inner = path.relative_to(source)
         if path.is_file() and _is_code(inner) and not _is_left_out(inner):
             yield f"lib/headrace/{inner.as_posix()}", path.read_bytes()
+    for inner, path in _installed(distribution("headrace")):
+        if _is_license(inner):
+            yield f"lib/{inner.as_posix()}", path.read_bytes()
     for found in _needed("headrace"):
-        for each in found.files or ():
-            inner = Path(each)
-            if _is_code(inner) and ".." not in inner.parts and not _is_test(inner):
-                yield f"lib/{inner.as_posix()}", Path(str(found.locate_file(each))).read_bytes()
+        for inner, path in _installed(found):
+            if _is_license(inner) or (_is_code(inner) and not _is_test(inner)):
+                yield f"lib/{inner.as_posix()}", path.read_bytes()
+
+
+def _installed(found: Distribution) -> Iterator[tuple[Path, Path]]:
+    """Yield the files of a package: by which name it can be imported, and where it is."""
+    for each in found.files or ():
+        inner = Path(each)
+        # Else it is a command, say, which lies elsewhere.
+        if ".." not in inner.parts and not inner.is_absolute():
+            yield inner, Path(str(found.locate_file(each)))
 
 
 def _needed(name: str) -> Iterator[Distribution]:
@@ -125,13 +136,19 @@ def _needed(name: str) -> Iterator[Distribution]:
 
 
 def _is_code(path: Path) -> bool:
-    """True for what a program needs when it runs. What is installed as a command, say, is none of it."""
+    """True for what a program needs when it runs."""
     return (
         "__pycache__" not in path.parts
         and not path.name.endswith(_NO_CODE)
-        and not path.is_absolute()
         and not path.parts[0].endswith((".dist-info", ".data"))
     ) or path.name in ("METADATA", "entry_points.txt")
+
+
+def _is_license(path: Path) -> bool:
+    """True for what has to be passed on with a package."""
+    return path.parts[0].endswith(".dist-info") and (
+        "licenses" in path.parts or path.name.upper().startswith(_LICENSES)
+    )
 
 
 def _is_left_out(path: Path) -> bool:
