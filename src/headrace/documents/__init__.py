@@ -9,6 +9,7 @@
     signed_package   the signed carrier of lists; package_stream is its outside
     transfer_urls    where a document is to be had, and from where first
     packed_entry     a server entry in CBOR
+    access_link      a client's configuration as a link that people send to one another
     osl              lists that open to clients with a certain traffic history: a room of its own
     config_reader    what the configuration files have in common; json_lines is where in one something is
     client_config    the client's configuration file: client_config_fields, client_config_checks and
@@ -16,6 +17,7 @@
                      additional_parameters are parts
     proxy_environment  the upstream proxy that the environment names
     server_config    the server's configuration file; load_limits is a part
+    server_files     the files that every server begins with
     psinet           what a server tells clients of the network
     traffic_rules    limits on clients; traffic_filter and port_policy are its parts
     authorizations   signed texts that give clients an access type for a while
