@@ -82,7 +82,7 @@ class ObjectStore:
 class Network:
     """A network of servers in each role, published."""
 
-    def __init__(self, directory: Path, storage: Storage, home_page: str) -> None:
+    def __init__(self, directory: Path, storage: Storage, home_page: str, url: str = "") -> None:
         self.directory = directory
         self.store = ObjectStore(storage)
         self.places = Places(
@@ -91,7 +91,8 @@ class Network:
             exports=DirectoryStore(directory / "extracts"),
             bundles=DirectoryStore(directory / "bundles"),
         )
-        self.book = Book.create(str(directory / "network.db"), passphrase_key("long enough", cost=2), "test")
+        key = passphrase_key("long enough", cost=2)
+        self.book = Book.create(url or str(directory / "network.db"), key, "test")
         with self.book.change("ann", "set up") as change:
             for purpose in (Purpose.LISTS, Purpose.ENTRIES, Purpose.EXCHANGE, Purpose.DISCOVERY):
                 add_key(change, make_key(purpose, SYSTEM_RNG, bits=2048))
@@ -113,8 +114,8 @@ class Network:
                     number += 1
                     machine = Machine(address=f"127.0.1.{number}", region="DE")
                     ports = {"OSSH": unused_port()}
-                    key = HostKey.generate("ed25519")
-                    server = create_server(change, channel, machine, role, ports=ports, host_key=key)
+                    host_key = HostKey.generate("ed25519")
+                    server = create_server(change, channel, machine, role, ports=ports, host_key=host_key)
                     record_test(change, server, [])
                     if role is Role.DISCOVERY:
                         server.discovery_start = change.now
@@ -213,6 +214,20 @@ async def test_with_every_known_server_blocked_the_lists_lead_to_others(
 
 
 async def test_a_removed_server_is_nowhere_any_more_after_one_publication(network: Network) -> None:
+    await _removed_everywhere(network)
+
+
+async def test_the_same_goes_for_a_network_in_postgresql(tmp_path: Path, postgresql_url: str) -> None:
+    async with Storage() as storage:
+        network = await asyncio.to_thread(
+            Network, tmp_path / "network", storage, "https://example.org/", postgresql_url
+        )
+        await asyncio.to_thread(network.publish)
+        await _removed_everywhere(network)
+        network.book.close()
+
+
+async def _removed_everywhere(network: Network) -> None:
     (_, _, (gone, tag, host)) = network.servers(Role.PERMANENT)
     files = [
         path.relative_to(network.directory) for path in (network.directory / "hosts").glob("*/psinet.json")

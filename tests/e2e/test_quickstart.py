@@ -3,13 +3,15 @@
 import json
 import sqlite3
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from moto.server import ThreadedMotoServer
 from tests.e2e.test_demo import commands_about
 from tests.interop.programs import Program, curl, run, running, unused_port
 from tests.processes import TUNNELS
@@ -55,6 +57,11 @@ def stored(directory: Path, query: str) -> set[Any]:
     return found
 
 
+def dead_entry() -> str:
+    """Return an entry that leads to where nobody is."""
+    return generate_server(ip="127.0.0.9", protocols={"OSSH": unused_port()}, host_key=host_key("rsa")).entry
+
+
 async def test_a_client_with_only_the_link_has_all_that_the_network_offers(tmp_path: Path) -> None:
     async with quickstart(tmp_path) as (_, told):
         with Book.open(
@@ -75,9 +82,7 @@ async def test_a_client_with_only_the_link_has_all_that_the_network_offers(tmp_p
 async def test_a_client_whose_servers_are_all_blocked_finds_others_in_the_lists(tmp_path: Path) -> None:
     async with quickstart(tmp_path) as (_, told):
         access = read_link(told["link"], NOW)
-        dead = generate_server(
-            ip="127.0.0.9", protocols={"OSSH": unused_port()}, host_key=host_key("rsa")
-        ).entry
+        dead = dead_entry()
         changes = {"EmbeddedServerEntryList": [dead], "EstablishTunnelWorkTimeSeconds": 1.0}
         blocked = make_link({**access.configuration, **changes})
         async with linked(tmp_path / "client", blocked):
@@ -113,3 +118,37 @@ async def test_the_whole_network_goes_with_a_bad_address_and_leaves_nothing(tmp_
     assert failed.returncode == 2
     assert b"192.0.2.1 is no address of this machine" in failed.stderr
     assert not (tmp_path / "relay" / "network.db").exists()
+
+
+@pytest.fixture
+def bucket() -> Iterator[str]:
+    """An S3-compatible service with a bucket that everybody can read; the URL of the service."""
+    port = unused_port()
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
+    server.start()
+    url = f"http://127.0.0.1:{port}"
+    keys = {"aws_access_key_id": "AKIAEXAMPLE", "aws_secret_access_key": "SECRETEXAMPLE"}
+    service = boto3.client("s3", endpoint_url=url, region_name="us-east-1", **keys)
+    service.create_bucket(Bucket="public-bucket")
+    reading = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}
+    everything = {**reading, "Resource": "arn:aws:s3:::public-bucket/*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
+    service.put_bucket_policy(Bucket="public-bucket", Policy=policy)
+    service.close()
+    yield url
+    server.stop()
+
+
+async def test_a_storage_service_can_take_the_place_of_the_directory(tmp_path: Path, bucket: str) -> None:
+    options = (
+        *("--store", f"s3://public-bucket/lists?endpoint={bucket}"),
+        *("--store-url", f"{bucket}/public-bucket/lists", "--store-keys", "AKIAEXAMPLE:SECRETEXAMPLE"),
+        *("--home-page", "https://example.org/"),
+    )
+    async with quickstart(tmp_path, *options) as (_, told):
+        dead = dead_entry()
+        changes = {"EmbeddedServerEntryList": [dead], "EstablishTunnelWorkTimeSeconds": 1.0}
+        blocked = make_link({**read_link(told["link"], NOW).configuration, **changes})
+        async with linked(tmp_path / "client", blocked):
+            pass
+    assert b"SECRETEXAMPLE" not in (tmp_path / "relay" / "network.db").read_bytes()
