@@ -28,6 +28,17 @@ _CONTEXT: Final = b"headrace exchange"
 _SEALED_MARK: Final = b"HRW1"
 #: Names that are never used again, dates that are history, and the gate before publication.
 _FIXED: Final = frozenset({"pseudonym", "public_id", "published_id", "created_at", "removed_at", "tested_at"})
+#: They go with a private key, which a row without secrets does not have.
+_PUBLIC_HALVES: Final = frozenset(
+    {
+        "ssh_host_key",
+        "meek_cookie_public_key",
+        "tactics_request_public_key",
+        "inproxy_session_public_key",
+    }
+)
+#: With another of these a server is where no client has gone through it.
+_WHERE: Final = frozenset({"address", "host_id"})
 #: What is drawn for a new row that does not say.
 _DRAWN: Final = {
     "channel": ("public_id", public_id),
@@ -74,8 +85,9 @@ def import_rows(
 ) -> Imported:
     """Take in rows, plain or sealed with the key.
 
-    Columns that a row leaves out stay as they are. A new server without secrets gets new ones, and is to be
-    tested before users are told of it. Raises OperatorError naming lines, Conflict, WrongKey, DamagedSecret.
+    Columns that a row leaves out stay as they are. A new server without secrets gets new ones; it, and one
+    that is at another address now, is to be tested before users are told of it. Raises OperatorError naming
+    lines, Conflict, WrongKey, DamagedSecret.
     """
     sealed = data.startswith(_SEALED_MARK)
     if sealed and key is None:
@@ -174,6 +186,9 @@ class _Importing:
         for name in _FIXED & row.fields.keys():
             if getattr(entity, name) != row.fields[name]:
                 yield f"{name} cannot be changed: it is {_told(getattr(entity, name))}"
+        for name in _PUBLIC_HALVES & row.fields.keys() if not row.secrets else ():
+            if getattr(entity, name) != row.fields[name]:
+                yield f"{name} goes with a private key, and is not changed alone: rotate the key instead"
         status = row.fields.get("status")
         if status is not None and status != getattr(entity, "status", None) and not _can_be(status):
             yield f"the status cannot become {status!r} by an import: use the command for it"
@@ -200,6 +215,8 @@ class _Importing:
                 move(entity, Status(value))
             else:
                 setattr(entity, name, value)
+        if isinstance(entity, Server) and _WHERE & different.keys():
+            entity.tested_at = None
         return bool(different)
 
     def _set_secrets(self, entity: Entity, secrets: Mapping[str, str]) -> bool:

@@ -1,5 +1,6 @@
 """Rows go out and come in again as they were, and only whole, checked and up to date."""
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from headrace.network.book import Book, Change, Conflict, Invalid
 from headrace.network.lifecycle.exchange import export_rows, export_sealed, import_rows
 from headrace.network.model import AuditEvent, Server
 from headrace.network.vault import WrongKey, passphrase_key
+from headrace.ssh.host_keys import HostKey
 
 FIRST = "198.18.0.1"
 KEY = passphrase_key("what it is sealed with", cost=2)
@@ -237,6 +239,57 @@ def test_what_is_history_or_a_gate_is_not_imported(
         with pytest.raises(OperatorError, match=said):
             import_rows(change, as_data(row))
         assert not change.settle()
+
+
+def test_a_server_at_another_address_is_tested_again_before_users_are_told(book: Book) -> None:
+    row = next(row for row in exported(book, "server") if row["address"] == FIRST)
+    with book.change("ann", "test") as change:
+        assert change.server(FIRST).published
+        import_rows(change, as_data(row | {"address": "203.0.113.77"}))
+    with book.view() as view:
+        moved = view.server("203.0.113.77")
+        assert (moved.pseudonym, moved.configuration_version) == (row["pseudonym"], 1)
+        assert not moved.published
+
+
+def test_a_server_on_another_host_is_tested_again_before_users_are_told(book: Book) -> None:
+    rows = exported(book, "server")
+    with book.change("ann", "test") as change:
+        import_rows(change, as_data(rows[0] | {"host": rows[1]["host"]}))
+    with book.view() as view:
+        servers = {server.pseudonym: server for server in view.servers()}
+        assert servers[rows[0]["pseudonym"]].host is servers[rows[1]["pseudonym"]].host
+        assert not servers[rows[0]["pseudonym"]].published
+        assert servers[rows[1]["pseudonym"]].published
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [
+        ("server", "ssh_host_key"),
+        ("host", "meek_cookie_public_key"),
+        ("host", "tactics_request_public_key"),
+        ("host", "inproxy_session_public_key"),
+    ],
+)
+def test_a_public_half_does_not_change_without_its_private_one(
+    shared_book: Book, kind: str, field: str
+) -> None:
+    row = exported(shared_book, kind)[0] | {field: "AAAA"}
+    with shared_book.change("ann", "test", dry_run=True) as change:
+        with pytest.raises(OperatorError, match=f"line 1: {field} goes with a private key"):
+            import_rows(change, as_data(row))
+        assert not change.settle()
+
+
+def test_a_public_half_changes_with_its_private_one(book: Book) -> None:
+    row = next(row for row in exported(book, "server") if row["address"] == FIRST)
+    key = HostKey.generate("ed25519")
+    public = base64.b64encode(key.blob).decode()
+    data = as_data(row | {"ssh_host_key": public, "secrets": {"ssh_private_key": key.to_pem()}})
+    with book.change("ann", "test") as change:
+        import_rows(change, KEY.wrap(data, b"headrace exchange", SeededRng(3)), KEY)
+        assert change.server(FIRST).ssh_host_key == public
 
 
 def test_all_that_is_wrong_is_said_and_nothing_is_done(book: Book) -> None:
