@@ -1,21 +1,19 @@
 """An entry is what clients read, signed by the network's key, and tells of nothing that they cannot use."""
 
 import pytest
+from tests.unit.network.exports.full_server import COLUMNS, with_everything
 
 from headrace.base.errors import OperatorError
 from headrace.documents.entry_fields import derived_tag
 from headrace.documents.entry_signature import verify_entry
 from headrace.documents.server_entry import ServerEntry
-from headrace.network.book import Book, Change, View
+from headrace.network.book import Book, View
 from headrace.network.custody import entry_signer
 from headrace.network.exports.entry import entry_record
-from headrace.network.lifecycle.making import make_host_secrets, make_server_secrets
 from headrace.network.model import Server
 from headrace.network.rendering.network import NetworkRendering
-from headrace.ssh.host_keys import HostKey
 
 FIRST = "198.18.0.1"
-KEY = HostKey.generate("ed25519")
 BASICS = {
     "ipAddress",
     "webServerSecret",
@@ -30,55 +28,6 @@ BASICS = {
     "sshObfuscatedKey",
     "signature",
 }
-EVERYTHING = (
-    "TLS",
-    "QUIC",
-    "SHADOWSOCKS",
-    "TAPDANCE",
-    "CONJURE",
-    "FRONTED-MEEK",
-    "FRONTED-MEEK-TACTICS",
-    "INPROXY-WEBRTC-SSH",
-    "INPROXY-WEBRTC-OSSH",
-    "INPROXY-WEBRTC-QUIC",
-)
-COLUMNS = {
-    "tls_port": 441,
-    "quic_port": 442,
-    "shadowsocks_port": 444,
-    "tapdance_port": 445,
-    "conjure_port": 446,
-    "inproxy_ssh_port": 447,
-    "inproxy_ossh_port": 448,
-    "inproxy_quic_port": 449,
-}
-HOST_COLUMNS = {
-    "meek_port": 450,
-    "fronting_domain": "cdn.example",
-    "fronting_host": "front.example",
-    "fronting_hosts": [f"alternate-{number}.example" for number in range(9)],
-    "fronting_addresses": [f"address-{number}.example" for number in range(9)],
-    "fronting_addresses_regex": r"[a-z]{4}\.cdn\.example",
-    "fronting_disable_sni": True,
-    "fronting_provider_id": "00112233AABBCCDD",
-    "limit_quic_versions": ["QUICv1"],
-}
-
-
-def with_everything(change: Change) -> Server:
-    """Have the first server do all there is."""
-    server = change.server(FIRST)
-    host = server.host
-    made = make_server_secrets(["SHADOWSOCKS"], change.rng, KEY)
-    change.set_secrets(server, {"shadowsocks_key": made.secrets["shadowsocks_key"]})
-    shared = make_host_secrets(EVERYTHING, change.rng)
-    change.set_secrets(host, shared.secrets)
-    for name, value in {**shared.columns, **HOST_COLUMNS}.items():
-        setattr(host, name, value)
-    for name, port in COLUMNS.items():
-        setattr(server, name, port)
-    server.capabilities = [*server.capabilities, *EVERYTHING]
-    return server
 
 
 def entry(view: View, server: Server) -> ServerEntry:
@@ -120,7 +69,7 @@ def test_what_a_server_does_not_have_is_left_out(book: Book) -> None:
 
 def test_everything_that_it_does_can_be_done_with_the_entry(book: Book) -> None:
     with book.change("ann", "test") as change:
-        with_everything(change)
+        with_everything(change, change.server(FIRST))
     with book.view() as view:
         server = view.server(FIRST)
         read, host_secrets = entry(view, server), view.secrets(server.host)
@@ -152,7 +101,7 @@ def test_everything_that_it_does_can_be_done_with_the_entry(book: Book) -> None:
 
 def test_of_many_alternates_three_are_told_always_the_same(book: Book) -> None:
     with book.change("ann", "test") as change:
-        with_everything(change)
+        with_everything(change, change.server(FIRST))
     with book.view() as view:
         first = entry_record(view, view.server(FIRST))
     with book.change("ann", "test") as change:
@@ -173,7 +122,7 @@ def test_of_many_alternates_three_are_told_always_the_same(book: Book) -> None:
 
 def test_another_server_has_other_alternates(book: Book) -> None:
     with book.change("ann", "test") as change:
-        with_everything(change)
+        with_everything(change, change.server(FIRST))
         told = set()
         for address in (FIRST, "198.18.0.2", "198.18.0.3", "198.18.0.4"):
             server = change.server(address)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.unit.network.exports.full_server import with_everything
 from tests.unit.network.networks import build_network
 
 from headrace.network.book import Book, View
@@ -73,20 +74,51 @@ def live(view: View) -> list[Server]:
     return list(view.servers(Server.removed_at.is_(None)))
 
 
-def test_hosts_are_given_nothing_but_their_own(book: Book) -> None:
-    with book.view() as view:
+@pytest.fixture(scope="module")
+def full_book(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Book]:
+    """The book of a network whose servers do all there is, two of them on one host."""
+    place: Path = tmp_path_factory.mktemp("full")
+    with build_network(place, servers_per_role=1) as book:
+        with book.change("ann", "build") as change:
+            settings = change.settings
+            settings.server_settings = {"AllowBogons": False}
+            settings.client_settings = {"ConnectionWorkerPoolSize": 7}
+            settings.blocklist = "192.0.2.7,test,bad\n"
+            settings.ssh_allow_list = ["192.0.2.128/25"]
+            settings.egress_rules = ["drop all of it"]
+            settings.responder_address = "responder@mail.example"
+            for number, server in enumerate(change.servers()):
+                with_everything(change, server)
+                server.egress_address = f"203.0.113.{number + 1}"
+                server.host.passthrough_address = f"passthrough-{number}.example:443"
+                server.host.fronting_hosts = [f"alternate-{number}-{each}.example" for each in range(9)]
+                server.host.fronting_addresses = [f"front-{number}-{each}.example" for each in range(9)]
+        with book.change("ann", "build") as change:
+            change.server("198.18.0.2").host_id = change.server("198.18.0.1").host_id
+        yield book
+
+
+@pytest.fixture(params=["book", "full_book"])
+def each_book(request: pytest.FixtureRequest) -> Book:
+    """Each of the two."""
+    book: Book = request.getfixturevalue(request.param)
+    return book
+
+
+def test_hosts_are_given_nothing_but_their_own(each_book: Book) -> None:
+    with each_book.view() as view:
         rendering, servers = NetworkRendering(view), live(view)
         for host in view.all(Host):
             own = [server for server in servers if server.host_id == host.id]
             forbidden = forbidden_values(view, Audience.HOST, own, told=own)
             files = rendering.host_files(host)
-            assert files
+            assert bool(files) == bool(own)
             for name, data in files.items():
                 assert leaks(data, forbidden) == [], name
 
 
-def test_psinet_data_have_nothing_of_servers_that_nobody_is_told_of(book: Book) -> None:
-    with book.view() as view:
+def test_psinet_data_have_nothing_of_servers_that_nobody_is_told_of(each_book: Book) -> None:
+    with each_book.view() as view:
         servers = live(view)
         told = discovery_servers(servers, view.now, timedelta(hours=view.settings.discovery_horizon_hours))
         assert 0 < len(told) < len(servers)
@@ -98,8 +130,8 @@ def test_psinet_data_have_nothing_of_servers_that_nobody_is_told_of(book: Book) 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_departments_are_given_nothing_else(book: Book, kind: Kind) -> None:
-    with book.view() as view:
+def test_departments_are_given_nothing_else(each_book: Book, kind: Kind) -> None:
+    with each_book.view() as view:
         files = NetworkRendering(view).extract(kind)
         assert files
         for name, data in files.items():
@@ -107,8 +139,8 @@ def test_departments_are_given_nothing_else(book: Book, kind: Kind) -> None:
             assert leaks(data, forbidden_values(view, Audience.CLIENT)) != [], name
 
 
-def test_lists_have_no_other_servers(book: Book) -> None:
-    with book.view() as view:
+def test_lists_have_no_other_servers(each_book: Book) -> None:
+    with each_book.view() as view:
         rendering, servers = NetworkRendering(view), live(view)
         lists = Lists(servers, bytes.fromhex(view.secrets(view.settings)["sample_key"]))
         for channel in view.all(PropagationChannel):
