@@ -1,6 +1,7 @@
 """The network's settings, by name, read from text as their columns want them."""
 
 import ipaddress
+import re
 from collections.abc import Iterator
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
@@ -8,6 +9,12 @@ import msgspec
 from sqlalchemy import inspect
 
 from headrace.base.errors import DocumentError, OperatorError
+from headrace.documents.blocklist import read_blocklist
+from headrace.documents.config_reader import fold_name
+from headrace.documents.server_config import examine_server_config
+from headrace.documents.server_files import encode_file
+from headrace.documents.tactics_config import read_tactics_config
+from headrace.documents.traffic_rules import read_traffic_rules
 from headrace.network.book import Change
 from headrace.network.exports.host import check_schemes
 from headrace.network.lifecycle.pages import check_rule, check_url
@@ -106,6 +113,14 @@ def _check(name: str, value: Any) -> None:
                 open_hosts(value)
             case "osl_schemes":
                 check_schemes(value)
+            case "traffic_rules" if value:
+                read_traffic_rules(encode_file(value), "the rules")
+            case "tactics" if value:
+                read_tactics_config(encode_file(value), "the tactics")
+            case "blocklist":
+                read_blocklist(value.splitlines(), "the list")
+            case "server_settings":
+                _check_server_settings(value)
             case "public_urls":
                 for url in value:
                     if not url.startswith(("https://", "http://")):
@@ -136,6 +151,15 @@ def _check_networks(texts: list[str]) -> None:
             raise OperatorError(
                 f"{text!r} is neither an address nor a network: give one like 192.0.2.0/24"
             ) from None
+
+
+def _check_server_settings(fields: dict[str, Any]) -> None:
+    """Insist on values that servers take: with others, none of them would start again."""
+    _, problems = examine_server_config(fields)
+    for problem in problems:
+        # What is said of the others is that they are missing: each server has them itself.
+        if fold_name(re.split(r"\W", problem, maxsplit=1)[0]) in map(fold_name, fields):
+            raise DocumentError(problem)
 
 
 def _check_rules(rules: list[dict[str, Any]]) -> None:
