@@ -23,9 +23,11 @@ from headrace.network.strategy.recipes import draw, shipped_recipes
 from headrace.network.strategy.roles import Role, discovery_range, osl_range
 from headrace.ssh.host_keys import HostKey
 
-__all__ = ["Machine", "create_server", "give_role", "record_test"]
+__all__ = ["Machine", "check_host_name", "create_server", "give_role", "record_test"]
 
 _REGION: Final = re.compile(r"[A-Z]{2}")
+#: What can name a directory and a machine.
+_HOST_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 #: The lowest port that a server on this machine is given unless one is asked for: it may not run as root.
 _LOWEST_LOCAL_PORT: Final = 1024
 _MOST_PORT: Final = 0xFFFF
@@ -115,6 +117,12 @@ def create_server(
     give_role(server, role, change.now, osl_ids)
     change.session.flush()
     return server
+
+
+def check_host_name(name: str) -> None:
+    """Insist on a name that a directory can have as well. Raises OperatorError."""
+    if not _HOST_NAME.fullmatch(name):
+        raise OperatorError(f"{name!r} is no name of a host: use up to 64 letters, digits, hyphens and dots")
 
 
 def give_role(server: Server, role: Role, now: datetime, osl_ids: Sequence[str] = ()) -> None:
@@ -213,6 +221,8 @@ def _checked(machine: Machine) -> str:
         raise OperatorError(
             f"{machine.region!r} is not a region: give a country code of two letters, like DE"
         )
+    if machine.name:
+        check_host_name(machine.name)
     if machine.deployment != LOCAL and not machine.management_host_key:
         raise OperatorError(
             "the machine's SSH host key has to be known before the first connection: give it, as ssh-keyscan"

@@ -8,6 +8,7 @@ drawn, made, or as usual.
 
 import base64
 import ipaddress
+import re
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ import msgspec
 from sqlalchemy import inspect
 
 from headrace.base.errors import OperatorError
+from headrace.network.lifecycle.creation import check_host_name
 from headrace.network.lifecycle.pages import check_banner, check_region, check_rule, check_url
 from headrace.network.model import (
     EVERYWHERE,
@@ -59,6 +61,8 @@ _REFERENCES: Final = {
 }
 #: What follows from other columns.
 _DERIVED: Final = frozenset({"id", "revision", "tag", "configuration_version"})
+_PUBLIC_ID: Final = re.compile(r"[0-9A-F]{16}")
+_PSEUDONYM: Final = re.compile(r"[a-z]+(?: [a-z]+)*")
 _MOST_PORT: Final = 0xFFFF
 #: What a column of numbers takes in all databases.
 _MOST_NUMBER: Final = 0x7FFFFFFF
@@ -142,6 +146,8 @@ def _read(line: int, text: bytes, sealed: bool) -> Row:
             row.references[column] = (_REFERENCES[column], to)
         elif field in columns and field not in _DERIVED and field not in _REFERENCES:
             row.fields[field] = _converted(field, columns[field], value)
+            if field == "name" and kind is Host:
+                check_host_name(row.fields[field])
         else:
             known = sorted(references.keys() | columns.keys() - _DERIVED - _REFERENCES.keys())
             raise OperatorError(f"a {name} has no {field!r}; it has {', '.join(known)}")
@@ -206,6 +212,16 @@ def _check_ports(ports: Iterable[int]) -> None:
             raise OperatorError(f"{port} is no port: write one from 1 to {_MOST_PORT}, or 0 for none")
 
 
+def _check_public_id(text: str) -> None:
+    if not _PUBLIC_ID.fullmatch(text):
+        raise OperatorError(f"{text!r} is not 16 upper-case hexadecimal digits")
+
+
+def _check_pseudonym(text: str) -> None:
+    if not _PSEUDONYM.fullmatch(text):
+        raise OperatorError(f"{text!r} is not words in lower case with spaces between them")
+
+
 def _check_status(status: str) -> None:
     if status not in list(Status):
         raise OperatorError(f"{status!r} is none; there are {', '.join(Status)}")
@@ -245,6 +261,9 @@ def _check_rules(rules: list[dict[str, str]]) -> None:
 
 
 _CHECKS: Final[Mapping[str, Callable[[Any], object]]] = {
+    "public_id": _check_public_id,
+    "published_id": _check_public_id,
+    "pseudonym": _check_pseudonym,
     "status": _check_status,
     "address": _check_address,
     "egress_address": _check_address,

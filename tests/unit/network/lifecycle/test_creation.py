@@ -116,6 +116,9 @@ def test_servers_at_one_address_do_not_share_ports(book: Book) -> None:
         ({"region": "se"}, "not a region"),
         ({"deployment": "native"}, "host key has to be known"),
         ({"name": "machine-00000"}, "another name"),
+        ({"name": "../machine"}, "no name of a host"),
+        ({"name": ".hidden"}, "no name of a host"),
+        ({"name": "m" * 65}, "no name of a host"),
     ],
 )
 def test_machines_that_cannot_be_are_refused(book: Book, facts: dict[str, Any], said: str) -> None:

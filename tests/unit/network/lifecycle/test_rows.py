@@ -77,3 +77,27 @@ def test_a_row_knows_its_name() -> None:
         text = json.dumps({"kind": kind, column: "abc"}).encode()
         assert read_row(1, text, sealed=False).name == "abc"
         assert read_row(1, json.dumps({"kind": kind}).encode(), sealed=False).name == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "said"),
+    [
+        ("host", {"name": "../machine"}, "no name of a host"),
+        ("channel", {"name": "a/b", "public_id": "0011223344556677"}, ""),
+        (
+            "channel",
+            {"name": "x", "public_id": "00112233aabbccdd"},
+            "public_id: '00112233aabbccdd' is not 16",
+        ),
+        ("provider", {"name": "x", "published_id": "acme"}, "published_id: 'acme' is not 16"),
+        ("server", {"pseudonym": "a/b"}, "pseudonym: 'a/b' is not words"),
+    ],
+)
+def test_names_and_ids_are_ones_that_others_can_carry(kind: str, values: dict[str, Any], said: str) -> None:
+    text = json.dumps({"kind": kind, **values}).encode()
+    if not said:
+        assert read_row(1, text, sealed=False).name == values["name"]
+        return
+    with pytest.raises(OperatorError, match="line 1: ") as caught:
+        read_row(1, text, sealed=False)
+    assert said in str(caught.value)
