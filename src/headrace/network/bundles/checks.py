@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -22,6 +23,8 @@ from headrace.network.signing.making import entry_key_id, package_key_id
 
 __all__ = ["bundle_facts", "differences", "encode_bundle", "verify_bundle"]
 
+#: Entries whose signatures are known to be good.
+_REMEMBERED: Final = 8192
 _ENTRIES: Final = "EmbeddedServerEntryList"
 _LIST_KEY: Final = "RemoteServerListSignaturePublicKey"
 _ENTRY_KEY: Final = "ServerEntrySignaturePublicKey"
@@ -79,17 +82,14 @@ def verify_bundle(data: bytes) -> None:
     for name, urls in lists:
         if urls:
             _verify_urls(urls, name)
-            if not config.remote_server_list_signature_public_key:
-                raise DocumentError(f"the bundle has {name} and no key to know what is there by")
-    for name in (_LIST_KEY, _FEEDBACK_KEY):
-        if fields.get(name):
-            _list_key(fields, name)
+    if fields.get(_FEEDBACK_KEY):
+        _package_key(fields, _FEEDBACK_KEY)
     if uploads := fields.get(_FEEDBACK_URLS):
         items = _verify_urls(uploads, _FEEDBACK_URLS)
         if not fields.get(_FEEDBACK_KEY) and not all(item.public_key for item in items):
             raise DocumentError(f"the bundle has {_FEEDBACK_URLS} and no key to seal what is sent there")
-    for place in private_key_places({**fields, _ENTRIES: [*_entries(fields)]}):
-        raise DocumentError(f"the bundle holds a private key, in {place}: it must not be given to anybody")
+    for place in private_key_places({name: value for name, value in fields.items() if name != _ENTRIES}):
+        raise _private(place)
 
 
 def bundle_facts(data: bytes) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def bundle_facts(data: bytes) -> dict[str, Any]:
         "bytes": len(data),
         "channel": fields.get("PropagationChannelId", ""),
         "sponsor": fields.get("SponsorId", ""),
-        "list_key": package_key_id(_list_key(fields)) if fields.get(_LIST_KEY) else "",
+        "list_key": package_key_id(_package_key(fields, _LIST_KEY)) if fields.get(_LIST_KEY) else "",
         "entry_key": entry_key_id(_entry_key(fields)) if fields.get(_ENTRY_KEY) else "",
         "servers": len(tags),
         "tags": tags,
@@ -126,15 +126,29 @@ def _verify_servers(config: ClientConfig) -> None:
     lines = config.embedded_server_entries
     if not lines:
         raise DocumentError("the bundle has no server")
-    text = config.server_entry_signature_public_key
-    key = VerifyingKey.from_text(text) if text else None
     for number, line in enumerate(lines):
         try:
-            entry = ServerEntry.decode(line)
-            if key is not None:
-                verify_entry(entry.fields, key)
+            places = _verify_entry(line, config.server_entry_signature_public_key)
         except DocumentError as error:
             raise DocumentError(f"server {number + 1} of the bundle: {error}") from error
+        if places:
+            raise _private(f"{_ENTRIES}[{number}].{places[0]}")
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _verify_entry(line: str, key: str) -> tuple[str, ...]:
+    """Insist on a good entry, and return where in it there are private keys. Raises DocumentError.
+
+    Bundles of a channel have the same entries, and those of others many of them.
+    """
+    entry = ServerEntry.decode(line)
+    if key:
+        verify_entry(entry.fields, VerifyingKey.from_text(key))
+    return tuple(private_key_places(dict(entry.fields)))
+
+
+def _private(place: str) -> DocumentError:
+    return DocumentError(f"the bundle holds a private key, in {place}: it must not be given to anybody")
 
 
 def _verify_urls(value: object, name: str) -> TransferURLs:
@@ -174,7 +188,7 @@ def _changed_servers(old: list[dict[str, object]], new: list[dict[str, object]])
             yield f"server {tag}: version {versions[0]} → {versions[1]}"
 
 
-def _list_key(fields: Mapping[str, Any], name: str = _LIST_KEY) -> PackageVerifyingKey:
+def _package_key(fields: Mapping[str, Any], name: str) -> PackageVerifyingKey:
     return PackageVerifyingKey.from_text(_text(fields, name))
 
 
