@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import event, inspect, select
+from sqlalchemy import event, inspect, select, update
 from sqlalchemy.orm import Session
 
 from headrace.base.errors import OperatorError
@@ -71,6 +71,7 @@ class _Touched:
     created: bool
     before: dict[str, Any] = field(default_factory=dict)
     secrets_before: dict[str, str] | None = None
+    revised: bool = False
 
 
 class Change(View):
@@ -235,6 +236,7 @@ class Change(View):
             if not self._changed_secrets(touched):
                 continue
             owner_id, secrets = touched.entity.id, self.secrets(touched.entity)
+            self._raise_revision(touched)
             row = self.session.get(SealedSecrets, owner_id)
             if not secrets:
                 if row is not None:
@@ -245,6 +247,16 @@ class Change(View):
                 self.session.add(SealedSecrets(owner_id=owner_id, sealed=sealed))
             else:
                 row.sealed = sealed
+
+    def _raise_revision(self, touched: _Touched) -> None:
+        """Have an entity be another one to whoever has seen it, though only secrets of it have changed."""
+        if touched.created or touched.revised:
+            return
+        touched.revised = True
+        kind = type(touched.entity)
+        raised = update(kind).where(kind.id == touched.entity.id).values(revision=kind.revision + 1)
+        self.session.execute(raised, execution_options={"synchronize_session": False})
+        self.session.refresh(touched.entity, ["revision"])
 
     def _check(self, servers: list[Server]) -> None:
         versions = [

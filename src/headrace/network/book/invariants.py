@@ -51,10 +51,12 @@ def problems(view: View, changed: Iterable[Server], added_versions: Iterable[Cli
     for server in changed:
         yield from _server_problems(server, view.secrets(server), view.secrets(server.host))
     yield from _shared_addresses(view)
+    added_versions = list(added_versions)
+    added = [version.id for version in added_versions]
     for version in added_versions:
         newest = view.session.scalar(
             select(func.max(ClientVersion.version)).where(
-                ClientVersion.platform == version.platform, ClientVersion.id != version.id
+                ClientVersion.platform == version.platform, ClientVersion.id.not_in(added)
             )
         )
         if newest is not None and version.version <= newest:

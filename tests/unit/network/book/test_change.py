@@ -156,6 +156,19 @@ def test_what_another_has_changed_meanwhile_is_not_overwritten(book: Book) -> No
         change.expect(change.server(PSEUDONYM), seen)
 
 
+def test_a_change_of_secrets_only_is_one_to_whoever_has_seen_the_object(book: Book) -> None:
+    with book.view() as view:
+        seen = view.host("h1").revision
+    with book.change("bob", "test") as change:
+        change.set_secrets(change.host("h1"), {"management_credential": "new"})
+        change.settle()
+    with book.view() as view:
+        assert view.host("h1").revision == seen + 1
+    with book.change("bob", "test") as change:
+        change.set_secrets(change.host("h1"), {"management_credential": "new"})
+        assert change.settle() == []
+
+
 def test_an_object_read_before_another_wrote_it_is_not_written(book: Book) -> None:
     with book.view() as view:
         stale = view.server(PSEUDONYM)
@@ -218,6 +231,7 @@ def test_client_versions_only_grow(book: Book) -> None:
             change.add(ClientVersion(platform="Linux", version=number, created_at=change.now))
     with book.change("ann", "test") as change:
         change.add(ClientVersion(platform="Windows", version=1, created_at=change.now))
+        change.add(ClientVersion(platform="Windows", version=2, created_at=change.now))
 
 
 def test_a_pseudonym_is_never_used_again(book: Book) -> None:
