@@ -17,7 +17,7 @@ import sys
 import sysconfig
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
@@ -43,7 +43,7 @@ _NO_CODE: Final = (".pyc", ".pyi", ".pyx", ".pxd", ".c", ".h", ".a", ".typed")
 class Base:
     """The client without a bundle: the same for all."""
 
-    data: bytes
+    data: bytes = field(repr=False)
     digest: str  #: of what is unpacked
 
 
