@@ -1,4 +1,4 @@
-"""From the file that somebody was given to a page behind the tunnel, with a Python that has nothing installed."""
+"""From the file that somebody was given to a page behind the tunnel, on a Python with nothing installed."""
 
 import asyncio
 import json
