@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "export", "import_"]
 
-KINDS = ("channel", "sponsor", "provider", "host", "server")
+KINDS = ("channel", "sponsor", "campaign", "provider", "host", "server")
 
 _seal = click.option(
     "--seal-file",

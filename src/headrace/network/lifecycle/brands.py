@@ -18,7 +18,7 @@ from headrace.network.model import (
     Sponsor,
 )
 
-__all__ = ["add_campaign", "add_channel", "add_client_version", "add_provider", "add_sponsor"]
+__all__ = ["add_campaign", "add_channel", "add_client_version", "add_provider", "add_sponsor", "check_bucket"]
 
 E = TypeVar("E", bound=Entity)
 
@@ -60,8 +60,8 @@ def add_campaign(
     **fields: Any,
 ) -> Campaign:
     """Add a campaign, in a bucket of its own whose path is drawn unless given. Raises OperatorError."""
-    if bucket and not _BUCKET.fullmatch(bucket):
-        raise OperatorError(f"{bucket!r} is no bucket: use letters, digits and hyphens, with / between parts")
+    if bucket:
+        check_bucket(bucket)
     if account and not account.isprintable():
         raise OperatorError(f"{account!r} is no account: it is on one line")
     campaigns = change.all(Campaign)
@@ -81,6 +81,12 @@ def add_campaign(
             **fields,
         )
     )
+
+
+def check_bucket(bucket: str) -> None:
+    """Insist on a path that objects can lie below. Raises OperatorError."""
+    if not _BUCKET.fullmatch(bucket):
+        raise OperatorError(f"{bucket!r} is no bucket: use letters, digits and hyphens, with / between parts")
 
 
 def add_provider(change: Change, name: str, *, driver: str = LOCAL, **fields: Any) -> Provider:

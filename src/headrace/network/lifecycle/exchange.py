@@ -1,4 +1,4 @@
-"""Channels, sponsors, providers, hosts and servers as lines of JSON: out, changed elsewhere, and in again.
+"""Channels, sponsors, campaigns, providers, hosts, servers as JSON lines: out, changed elsewhere, in again.
 
 Facts are plain text. With secrets, the whole is sealed: it takes a passphrase or key file to read. All rows
 are checked before anything changes; one that somebody has changed since it was exported is a conflict; and
@@ -15,7 +15,7 @@ import msgspec
 
 from headrace.base.errors import OperatorError
 from headrace.network.book import Change, View
-from headrace.network.book.identifiers import pseudonym, public_id, unused
+from headrace.network.book.identifiers import bucket_id, pseudonym, public_id, unused
 from headrace.network.lifecycle.making import make_host_secrets, make_server_secrets
 from headrace.network.lifecycle.rows import KINDS, NAMES, Row, read_row, row_of
 from headrace.network.lifecycle.standing import move
@@ -26,8 +26,10 @@ __all__ = ["Imported", "export_rows", "export_sealed", "import_rows"]
 
 _CONTEXT: Final = b"headrace exchange"
 _SEALED_MARK: Final = b"HRW1"
-#: Names that are never used again, dates that are history, and the gate before publication.
-_FIXED: Final = frozenset({"pseudonym", "public_id", "published_id", "created_at", "removed_at", "tested_at"})
+#: Names that are never used again or that users have, dates that are history, the gate before publication.
+_FIXED: Final = frozenset(
+    {"pseudonym", "public_id", "published_id", "bucket_id", "created_at", "removed_at", "tested_at"}
+)
 #: They go with a private key, which a row without secrets does not have.
 _PUBLIC_HALVES: Final = frozenset(
     {
@@ -43,8 +45,14 @@ _WHERE: Final = frozenset({"address", "host_id"})
 _DRAWN: Final = {
     "channel": ("public_id", public_id),
     "sponsor": ("public_id", public_id),
+    "campaign": ("bucket_id", bucket_id),
     "provider": ("published_id", public_id),
     "server": ("pseudonym", pseudonym),
+}
+_REFERENCES_NEEDED: Final = {
+    "campaign": ("sponsor_id", "channel_id"),
+    "host": ("provider_id",),
+    "server": ("host_id", "channel_id"),
 }
 _MOST_TOLD: Final = 5
 
@@ -170,10 +178,10 @@ class _Importing:
 
     def _problems(self, row: Row) -> Iterator[str]:
         if row.id is None:
-            needed = [] if row.kind == "server" else ["name"]
+            needed = ["name"] if NAMES[row.kind] == "name" else []
             needed += {"host": ["region"], "server": ["address"]}.get(row.kind, [])
             yield from (f"a new {row.kind} needs {name}" for name in needed if not row.fields.get(name))
-            for column in {"host": ["provider_id"], "server": ["host_id", "channel_id"]}.get(row.kind, []):
+            for column in _REFERENCES_NEEDED.get(row.kind, ()):
                 if column not in row.references:
                     yield f"a new {row.kind} needs a {column.removesuffix('_id')}"
             return

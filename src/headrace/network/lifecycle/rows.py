@@ -22,11 +22,13 @@ import msgspec
 from sqlalchemy import inspect
 
 from headrace.base.errors import OperatorError
+from headrace.network.lifecycle.brands import check_bucket
 from headrace.network.lifecycle.creation import check_host_name
 from headrace.network.lifecycle.pages import check_banner, check_region, check_rule, check_url
 from headrace.network.model import (
     EVERYWHERE,
     SECRETS,
+    Campaign,
     Entity,
     Host,
     PropagationChannel,
@@ -43,6 +45,7 @@ KINDS: Final[Mapping[str, type[Entity]]] = MappingProxyType(
     {
         "channel": PropagationChannel,
         "sponsor": Sponsor,
+        "campaign": Campaign,
         "provider": Provider,
         "host": Host,
         "server": Server,
@@ -50,11 +53,12 @@ KINDS: Final[Mapping[str, type[Entity]]] = MappingProxyType(
 )
 #: The column that has the name of each.
 NAMES: Final[Mapping[str, str]] = MappingProxyType(
-    {kind: "pseudonym" if kind == "server" else "name" for kind in KINDS}
+    {kind: {"campaign": "bucket_id", "server": "pseudonym"}.get(kind, "name") for kind in KINDS}
 )
 #: Columns that refer to others, and to which.
 _REFERENCES: Final = {
     "use_data_from_id": "sponsor",
+    "sponsor_id": "sponsor",
     "provider_id": "provider",
     "host_id": "host",
     "channel_id": "channel",
@@ -194,7 +198,7 @@ def _converted(field: str, kind: Any, value: Any) -> Any:
         raise OperatorError(f"{field}: {converted} is too large a number")
     if isinstance(converted, str) and not converted.isprintable():
         raise OperatorError(f"{field} is one line of text")
-    if field in ("name", "pseudonym") and not converted:
+    if field in NAMES.values() and not converted:
         raise OperatorError(f"{field} is empty")
     if field in _CHECKS and converted:
         try:
@@ -264,6 +268,8 @@ _CHECKS: Final[Mapping[str, Callable[[Any], object]]] = {
     "public_id": _check_public_id,
     "published_id": _check_public_id,
     "pseudonym": _check_pseudonym,
+    "bucket_id": check_bucket,
+    "alternate_bucket_id": check_bucket,
     "status": _check_status,
     "address": _check_address,
     "egress_address": _check_address,

@@ -20,7 +20,7 @@ def test_what_is_exported_has_no_secret_and_is_the_same_when_it_comes_in_again(t
     file = tmp_path / "all.jsonl"
     assert network_command("export", file).code == 0
     lines = [json.loads(line) for line in file.read_text().splitlines()]
-    assert len(lines) == 3 + 1 + 1 + 8 + 8
+    assert len(lines) == 3 + 1 + 2 + 1 + 8 + 8
     assert "PRIVATE KEY" not in file.read_text()
     outcome = network_command("import", file)
     assert (outcome.code, outcome.lines[0]) == (3, f"0 added, 0 changed, {len(lines)} as they were")

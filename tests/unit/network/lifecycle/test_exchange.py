@@ -59,7 +59,7 @@ def test_what_is_edited_is_changed_and_exported_so(book: Book) -> None:
     channel = next(row for row in rows if row.get("name") == "channel-0")
     channel |= {"name": "renamed", "max_osl_age": 9}
     for row in rows:
-        row |= {"channel": "renamed"} if row["kind"] == "server" else {}
+        row |= {"channel": "renamed"} if row["kind"] in ("server", "campaign") else {}
     told: list[tuple[int, int | None]] = []
     with book.change("ann", "test") as change:
         done = import_rows(change, as_data(*rows), progress=lambda *both: told.append(both))
@@ -174,6 +174,22 @@ def test_new_rows_get_what_they_leave_out(book: Book) -> None:
         assert view.sponsor("borrower").use_data_from_id == view.sponsor("later").id
 
 
+def test_campaigns_come_in_and_get_a_bucket_that_stays(book: Book) -> None:
+    data = as_data(
+        {"kind": "campaign", "sponsor": "sponsor-0", "channel": "web", "account": "web@mail.example"},
+        {"kind": "campaign", "sponsor": "sponsor-0", "channel": "web", "bucket_id": "bucket/web/one"},
+        {"kind": "channel", "name": "web"},
+    )
+    with book.change("ann", "test") as change:
+        assert import_rows(change, data).added["campaign"] == 2
+    rows = [row for row in exported(book, "campaign") if row["channel"] == "web"]
+    assert len(rows) == 2 and all(row["bucket_id"] for row in rows)
+    with book.change("ann", "test") as change:
+        assert import_rows(change, as_data(rows[0] | {"languages": ["fa"]})).changed["campaign"] == 1
+        with pytest.raises(OperatorError, match="bucket_id cannot be changed"):
+            import_rows(change, as_data(rows[1] | {"bucket_id": "another"}))
+
+
 BAD: list[tuple[dict[str, Any] | bytes, str]] = [
     (b"{", "line 1: "),
     (b"[]", "line 1: "),
@@ -189,6 +205,10 @@ BAD: list[tuple[dict[str, Any] | bytes, str]] = [
     ({"kind": "channel", "name": "x", "id": "0" * 32}, "an id and no revision"),
     ({"kind": "channel", "name": "x", "id": "0" * 32, "revision": 1}, "no channel with this id"),
     ({"kind": "host", "name": "x", "region": "SE"}, "a new host needs a provider"),
+    ({"kind": "campaign", "sponsor": "sponsor-0"}, "a new campaign needs a channel"),
+    ({"kind": "campaign", "sponsor": "nobody", "channel": "channel-0"}, "there is no sponsor 'nobody'"),
+    ({"kind": "campaign", "bucket_id": "../other"}, "'../other' is no bucket"),
+    ({"kind": "campaign", "bucket_id": ""}, "bucket_id is empty"),
     ({"kind": "host", "name": "x", "region": "None", "provider": "x"}, "a host is in one country"),
     ({"kind": "host", "name": "x", "region": "SE", "provider": "nobody"}, "there is no provider 'nobody'"),
     ({"kind": "host", "name": "x", "region": "SE", "provider": ""}, "provider is empty"),
