@@ -157,7 +157,7 @@ def add_server(
             ssh_port=2000 + number % 1000,
             ossh_ports=[3000 + number % 1000],
             ssh_host_key=_public(_HOST_KEY),
-            created_at=change.now,
+            created_at=change.now - timedelta(minutes=1),
             tested_at=change.now,
             recipe="recipe-plain",
             recipe_seed="seed-" + rng.bytes(4).hex(),

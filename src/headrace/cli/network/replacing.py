@@ -73,7 +73,8 @@ def replace(
                 change, of, machines, counts, cut_discovery=cut_discovery, osl_ids=osl_ids, progress=bar
             )
         preview(changing, done.created, "made", key="made")
-        if done.stepped_back:
-            preview(changing, done.stepped_back, "taken out of lists", key="stepped_back")
+        if done.to_step_back:
+            told = "taken out of lists when a new one has passed its test"
+            preview(changing, list(done.to_step_back), told, key="to_step_back")
         confirm("Go on?", yes=yes or changing.dry_run)
         tell_of(changing, done.created)

@@ -4,6 +4,7 @@
     creation     new servers, and the test before anybody is told of them
     standing     paused, restored, drained, removed; addresses swapped
     rotation     new keys for what has some
+    stepping     older servers leaving lists when newer ones are ready
     replacing    fresh servers for a channel's old ones
     pruning      old servers taken away
     revoking     a capability taken from all servers at once

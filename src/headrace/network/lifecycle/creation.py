@@ -16,6 +16,7 @@ from headrace.network.book import Change
 from headrace.network.book.identifiers import pseudonym, unused
 from headrace.network.exports.host import osl_config
 from headrace.network.lifecycle.making import make_host_secrets, make_server_secrets
+from headrace.network.lifecycle.stepping import step_back
 from headrace.network.model import LOCAL, Host, PropagationChannel, Provider, ProviderRank, Server, Status
 from headrace.network.rendering.ports import protocol_ports
 from headrace.network.strategy.choice import choose_provider
@@ -144,11 +145,13 @@ def give_role(server: Server, role: Role, now: datetime, osl_ids: Sequence[str] 
 def record_test(change: Change, server: Server, failures: Sequence[str]) -> bool:
     """Record how a test of a server went: without failures users may be told of it from now on.
 
-    Returns whether it passed. A failure takes nothing back: a server that has passed before stays known.
+    Older ones that it was made to replace step back then. Returns whether it passed. A failure takes nothing
+    back: a server that has passed before stays known.
     """
     change.record("servers", server.pseudonym, {"test": "passed" if not failures else list(failures)})
     if not failures:
         server.tested_at = change.now
+        step_back(change, server)
     return not failures
 
 

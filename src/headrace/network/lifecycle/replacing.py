@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Final
 
 from headrace.base.errors import OperatorError
 from headrace.network.book import Change
 from headrace.network.lifecycle.creation import Machine, create_server
+from headrace.network.lifecycle.stepping import older
 from headrace.network.model import PropagationChannel, Server
-from headrace.network.strategy.roles import Role, discoverable
+from headrace.network.strategy.roles import Role
 
 __all__ = ["ORDER", "Replaced", "counts_of", "replace"]
 
@@ -22,7 +22,8 @@ class Replaced:
     """What a replacement did."""
 
     created: list[Server] = field(default_factory=list)
-    stepped_back: list[Server] = field(default_factory=list)  #: they keep serving those who know them
+    #: Those that step back once one that replaces them has passed its test.
+    to_step_back: dict[Server, None] = field(default_factory=dict)
 
 
 def counts_of(channel: PropagationChannel) -> dict[Role, int]:
@@ -44,7 +45,7 @@ def replace(
     osl_ids: Sequence[str] = (),
     progress: Callable[[int, int | None], None] = lambda _done, _total: None,
 ) -> Replaced:
-    """Create servers on `machines`, and have older ones of their roles step back.
+    """Create servers on `machines`, for which older ones of their roles step back once they are tested.
 
     New propagation servers take older ones that are not permanent out of the channel's list. If
     `cut_discovery` is set, new discovery servers end the open ranges of older ones when their own begin.
@@ -62,25 +63,13 @@ def replace(
         raise OperatorError(
             f"{len(wanted)} servers are to be made, and there are {len(machines)} machines for it"
         )
-    old = change.servers(Server.channel_id == channel.id, Server.removed_at.is_(None))
     done = Replaced()
     for number, (role, machine) in enumerate(zip(wanted, machines, strict=False)):
         progress(number, len(wanted))
-        done.created.append(create_server(change, channel, machine, role, osl_ids=osl_ids))
-    starts = min((each.discovery_start for each in done.created if each.discovery_start), default=None)
-    for server in old:
-        taken_out = Role.PROPAGATION in wanted and server.is_embedded and not server.is_permanent
-        if taken_out:
-            server.is_embedded = False
-        if (cut_discovery and starts is not None and _cut(server, change.now, starts)) or taken_out:
-            done.stepped_back.append(server)
+        server = create_server(change, channel, machine, role, osl_ids=osl_ids)
+        done.created.append(server)
+        if role is Role.PROPAGATION or (role is Role.DISCOVERY and cut_discovery):
+            server.replaces = role
+            done.to_step_back.update(dict.fromkeys(older(change, server, role)))
     progress(len(wanted), len(wanted))
     return done
-
-
-def _cut(server: Server, now: datetime, at: datetime) -> bool:
-    """End a range that is open now, so that nobody is told of the server from `at` on."""
-    if not discoverable(server, now) or server.discovery_end is None or server.discovery_end <= at:
-        return False
-    server.discovery_end = at
-    return True

@@ -56,6 +56,7 @@ class Server(Entity):
     inproxy_quic_port: Mapped[int] = column(*_SEEN, default=0)
     ssh_host_key: Mapped[str] = column(Audience.CLIENT, Audience.HOST, default="")  #: base64, the blob
 
+    replaces: Mapped[str] = column(default="")  #: role whose older servers step back when it has been tested
     recipe: Mapped[str] = column(Audience.STATISTICS, default="")  #: what its ports were drawn by
     recipe_seed: Mapped[str] = column(default="")
     rate_limit: Mapped[str] = column(Audience.DEVOPS, default="")  #: new connections, for the firewall

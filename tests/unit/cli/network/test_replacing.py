@@ -12,15 +12,15 @@ def roles_of(channel: str) -> dict[str, list[str]]:
     return {row["address"]: row["roles"] for row in ask("server", "list", "--channel", channel)}
 
 
-def test_as_many_are_made_as_the_channel_says_and_older_ones_step_back() -> None:
+def test_as_many_are_made_as_the_channel_says_and_older_ones_are_to_step_back() -> None:
     ask("channel", "set", "channel-0", "--new-propagation", 1, "--new-discovery", 1)
     report = ask("replace", "--channel", "channel-0", *_MACHINES, "--yes")
     assert len(report["created"]) == 2
     found = roles_of("channel-0")
     assert (found["192.0.2.1"], found["192.0.2.2"]) == (["discovery"], ["propagation"])
-    assert found["198.18.0.2"] == ["retained"]
+    assert found["198.18.0.2"] == ["propagation"]
     assert found["198.18.0.3"] == ["discovery"]
-    assert report["stepped_back"]["channel"] == {"channel-0": 1}
+    assert report["to_step_back"]["channel"] == {"channel-0": 1}
 
 
 def test_numbers_and_roles_may_be_given() -> None:

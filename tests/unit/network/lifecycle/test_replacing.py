@@ -4,12 +4,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.stopped_clock import StoppedClock
 from tests.unit.network.networks import build_network
 
 from headrace.base.errors import OperatorError
 from headrace.network.book import Book, Change
 from headrace.network.lifecycle import replacing
-from headrace.network.lifecycle.creation import Machine
+from headrace.network.lifecycle.creation import Machine, record_test
 from headrace.network.lifecycle.replacing import counts_of, replace
 from headrace.network.model import Server
 from headrace.network.strategy.roles import Role, discoverable, roles
@@ -45,11 +46,16 @@ def test_as_many_are_made_as_the_channel_says(book: Book) -> None:
 
 
 def test_older_propagation_servers_step_back_and_go_on(book: Book) -> None:
+    _later(book)
     with book.change("ann", "test") as change:
         change.server(PERMANENT).is_embedded = True
-        done = replace(change, change.channel("channel-0"), machines(1), {Role.PROPAGATION: 1})
-        assert [server.address for server in done.stepped_back] == [PROPAGATION]
+        done = replace(change, change.channel("channel-0"), machines(2), {Role.PROPAGATION: 2})
+        assert [server.address for server in done.to_step_back] == [PROPAGATION]
         old = change.server(PROPAGATION)
+        assert not record_test(change, done.created[0], ["it is down"])
+        assert roles(old) == {Role.PROPAGATION}  # users have it for as long as there is none else
+        assert record_test(change, done.created[0], [])
+        assert done.created[1].is_embedded
         assert roles(old) == {Role.RETAINED} and old.published
         assert change.server(PERMANENT).is_embedded
 
@@ -65,12 +71,14 @@ def test_other_channels_keep_theirs(tmp_path: Path) -> None:
 
 
 def test_ranges_end_when_those_of_the_new_ones_begin(book: Book) -> None:
+    _later(book)
     with book.change("ann", "test") as change:
         done = replace(
             change, change.channel("channel-0"), machines(1), {Role.DISCOVERY: 1}, cut_discovery=True
         )
         old, new = change.server(DISCOVERY), done.created[0]
-        assert done.stepped_back == [old]
+        assert list(done.to_step_back) == [old]
+        record_test(change, new, [])
         assert old.discovery_end == new.discovery_start
         assert discoverable(old, change.now)
 
@@ -79,7 +87,14 @@ def test_ranges_stay_unless_they_are_to_be_cut(book: Book) -> None:
     with book.change("ann", "test") as change:
         end = change.server(DISCOVERY).discovery_end
         done = replace(change, change.channel("channel-0"), machines(1), {Role.DISCOVERY: 1})
-        assert not done.stepped_back and change.server(DISCOVERY).discovery_end == end
+        record_test(change, done.created[0], [])
+        assert not done.to_step_back and change.server(DISCOVERY).discovery_end == end
+
+
+def _later(book: Book) -> None:
+    """Let a day pass: servers that are made now are newer than those there are."""
+    assert isinstance(book.clock, StoppedClock)
+    book.clock.now += 86_400
 
 
 def _shift(change: Change, start: timedelta, end: timedelta) -> None:
@@ -94,7 +109,7 @@ def test_ranges_that_are_not_open_are_not_cut(book: Book, days: tuple[int, int])
     with book.change("ann", "test") as change:
         counts = {Role.DISCOVERY: 1}
         done = replace(change, change.channel("channel-0"), machines(1), counts, cut_discovery=True)
-        assert not done.stepped_back
+        assert not done.to_step_back
 
 
 def test_obfuscated_lists_are_those_that_are_given(book: Book) -> None:

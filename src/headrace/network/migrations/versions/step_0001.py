@@ -360,6 +360,7 @@ def upgrade() -> None:
         sa.Column("inproxy_ossh_port", sa.Integer(), nullable=False),
         sa.Column("inproxy_quic_port", sa.Integer(), nullable=False),
         sa.Column("ssh_host_key", sa.String(), nullable=False),
+        sa.Column("replaces", sa.String(), nullable=False),
         sa.Column("recipe", sa.String(), nullable=False),
         sa.Column("recipe_seed", sa.String(), nullable=False),
         sa.Column("rate_limit", sa.String(), nullable=False),
