@@ -56,9 +56,12 @@ def _insist_on_platform(about: "dict[str, str]") -> None:
     ours = sys.implementation.cache_tag, sysconfig.get_platform()
     if (about["python"], about["platform"]) == ours and about["extensions"] == _extensions():
         return
+    version = about["python"].partition("cpython-3")[2]
+    is_ours = about["platform"] == ours[1] and version
     _end(
         f"this file was made for {about['python']} on {about['platform']}, and here is {ours[0]} on"
-        f" {ours[1]}. {_instead(about)}"
+        f" {ours[1]}. {f'Start it with python3.{version}, if there is one. ' if is_ours else ''}"
+        f"{_instead(about)}"
     )
 
 

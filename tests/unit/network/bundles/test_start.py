@@ -181,6 +181,13 @@ def test_elsewhere_it_says_so_and_what_to_do(machine: Machine, about: dict[str, 
     assert not machine.cache.exists()
 
 
+def test_another_python_of_the_same_machine_is_named(machine: Machine) -> None:
+    machine.file.write_bytes(small_base(python="cpython-399").data)
+    assert "Start it with python3.99, if there is one." in machine.refusal()
+    machine.file.write_bytes(small_base(python="cpython-399", platform="plan9-mips").data)
+    assert "python3.99" not in machine.refusal()
+
+
 def test_libraries_that_do_not_load_are_no_traceback(machine: Machine) -> None:
     machine.file.write_bytes(small_base("raise ImportError('libc is too old')").data)
     text = machine.refusal()
