@@ -1,5 +1,6 @@
 """The file that runs: what is in it, and that it is always the same."""
 
+import ast
 import hashlib
 import io
 import json
@@ -128,3 +129,20 @@ def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(module, "distribution", without)
     with pytest.raises(OperatorError, match="cbor2 is not installed here, and clients need it"):
         pack_base()
+
+
+def test_nothing_that_is_in_it_imports_what_is_not(base: Base, names: list[str]) -> None:
+    modules = {
+        name.removeprefix("lib/").removesuffix(".py").replace("/", ".")
+        for name in names
+        if name.endswith(".py")
+    }
+    modules |= {name.removesuffix(".__init__") for name in modules}
+    lost = []
+    with opened(base.data) as archive:
+        for name in names:
+            if name.startswith("lib/headrace/") and name.endswith(".py"):
+                for node in ast.walk(ast.parse(archive.read(name))):
+                    if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("headrace."):
+                        lost += [f"{name} imports {node.module}"] * (node.module not in modules)
+    assert lost == []
