@@ -55,6 +55,7 @@ KINDS: Final[Mapping[str, type[Entity]]] = MappingProxyType(
 NAMES: Final[Mapping[str, str]] = MappingProxyType(
     {kind: {"campaign": "bucket_id", "server": "pseudonym"}.get(kind, "name") for kind in KINDS}
 )
+_NEVER_EMPTY: Final = frozenset({*NAMES.values(), "status"})
 #: Columns that refer to others, and to which.
 _REFERENCES: Final = {
     "use_data_from_id": "sponsor",
@@ -128,7 +129,7 @@ def read_row(line: int, text: bytes, *, sealed: bool) -> Row:
 def _read(line: int, text: bytes, sealed: bool) -> Row:
     values = msgspec.json.decode(text, type=dict[str, Any])
     name = values.pop("kind", None)
-    if name not in KINDS:
+    if not isinstance(name, str) or name not in KINDS:
         raise OperatorError(f"the kind is {name!r}: write one of {', '.join(KINDS)}")
     kind = KINDS[name]
     row = Row(line, name, None, 0, {}, {}, None)
@@ -198,7 +199,7 @@ def _converted(field: str, kind: Any, value: Any) -> Any:
         raise OperatorError(f"{field}: {converted} is too large a number")
     if isinstance(converted, str) and not converted.isprintable():
         raise OperatorError(f"{field} is one line of text")
-    if field in NAMES.values() and not converted:
+    if field in _NEVER_EMPTY and not converted:
         raise OperatorError(f"{field} is empty")
     if field in _CHECKS and converted:
         try:
