@@ -19,6 +19,7 @@ from tests.processes import FOR_TESTS, TUNNELS
 
 from headrace import __version__
 from headrace.base.rng import SYSTEM_RNG
+from headrace.cli.network.publishing import tell_server
 from headrace.documents.psinet import TAGS_TRUSTED, Psinet, read_psinet
 from headrace.documents.server_files import CONFIG_FILE
 from headrace.network.book import Book
@@ -29,7 +30,7 @@ from headrace.network.custody import add_key
 from headrace.network.exports.forbidden import leaks
 from headrace.network.lifecycle.brands import add_campaign, add_channel, add_provider, add_sponsor
 from headrace.network.lifecycle.creation import Machine, create_server, record_test
-from headrace.network.lifecycle.standing import remove
+from headrace.network.lifecycle.standing import drain, remove, restore
 from headrace.network.model import LOCAL, Server
 from headrace.network.publish.places import Places
 from headrace.network.publish.publishing import publish
@@ -42,6 +43,7 @@ from headrace.network.signing.kinds import Purpose
 from headrace.network.signing.making import make_key
 from headrace.network.strategy.roles import Role
 from headrace.network.vault import passphrase_key
+from headrace.server.control_client import find_server
 from headrace.ssh.host_keys import HostKey
 from headrace.testing.origin import PAGE, Origin
 from headrace.testing.storage import Storage
@@ -281,3 +283,24 @@ async def test_a_client_in_one_file_says_where_it_runs(network: Network, tmp_pat
     assert refused.returncode == 2
     assert b"this file was made for" in refused.stderr
     assert b"headrace connect LINK" in refused.stderr
+
+
+async def test_a_draining_server_takes_no_new_clients_until_it_is_restored(
+    network: Network, tmp_path: Path
+) -> None:
+    (permanent, *_) = network.servers(Role.PERMANENT)
+    directory = network.directory / "hosts" / permanent[2]
+
+    async def state() -> list[str]:
+        server = await asyncio.to_thread(find_server, directory)
+        assert server is not None
+        with server:
+            return (await asyncio.to_thread(server.status)).paused
+
+    async with network.running(permanent):
+        for move, expected in ((drain, ["operator"]), (restore, [])):
+            with network.book.change("ann", "test") as change:
+                move(change.server(permanent[1]))
+            await asyncio.to_thread(network.publish)
+            await asyncio.to_thread(tell_server, directory)
+            assert await state() == expected

@@ -6,6 +6,7 @@
     psiphond-osl.config             how clients earn obfuscated lists
     psinet.json                     what it tells clients of the network
     blocklist.csv                   where nobody may go
+    draining                        there while the server is to take no new tunnels
 
 Names and fields are those of the deployed server program, which can run on these files as well.
 """
@@ -18,6 +19,7 @@ from headrace.obfuscation.default_prefix import SERVER_SPECS
 __all__ = [
     "BLOCKLIST_FILE",
     "CONFIG_FILE",
+    "DRAINING_FILE",
     "LOAD_PERIOD",
     "OSL_FILE",
     "PSINET_FILE",
@@ -36,6 +38,7 @@ TACTICS_FILE: Final = "psiphond-tactics.config"
 OSL_FILE: Final = "psiphond-osl.config"
 PSINET_FILE: Final = "psinet.json"
 BLOCKLIST_FILE: Final = "blocklist.csv"
+DRAINING_FILE: Final = "draining"
 
 #: Where clients expect udpgw: never dialled, the server speaks it itself.
 UDPGW_ADDRESS: Final = "127.0.0.1:7300"

@@ -28,7 +28,7 @@ class Changing:
 
     def __init__(self, place: Place, reason: str, dry_run: bool, as_json: bool) -> None:
         self.place, self.dry_run, self.as_json = place, dry_run, as_json
-        self._reason = reason
+        self.reason = reason
         self._done: dict[str, Any] = {}
 
     @contextmanager
@@ -40,7 +40,7 @@ class Changing:
         context = click.get_current_context()
         action = context.command_path.removeprefix("headrace network ")
         with self.place.book(changes=True) as book:
-            with book.change(actor(), action, self._reason, dry_run=self.dry_run) as change:
+            with book.change(actor(), action, self.reason, dry_run=self.dry_run) as change:
                 yield change
                 events = change.settle()
                 stale = _stale(change) if events else []

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from headrace.network.publish.kinds import Kind
     from headrace.network.publish.outcome import Outcome
 
-__all__ = ["plan", "publish", "sign_request", "status"]
+__all__ = ["plan", "publish", "report", "sign_request", "status"]
 
 _LETTERS: Final = "HBLSDFMXWOP"
 _MOST_SHOWN: Final = 40
@@ -111,7 +111,7 @@ def publish(
         return
     with place.book(changes=True) as book:
         outcome = publish_all(book, only=_kinds(only) or None, first=_kinds(first), due=due, quiet=as_json)
-    _report(outcome, as_json)
+    report(outcome, as_json)
 
 
 @click.command()
@@ -221,10 +221,11 @@ def _kinds(letters: str) -> "list[Kind]":
     return [kind_by_letter(letter) for letter in letters.upper() if letter not in " ,"]
 
 
-def _report(outcome: "Outcome", as_json: bool) -> None:
+def report(outcome: "Outcome", as_json: bool) -> None:
+    """Say how a publication went, and end with the exit code that says so unless all was done."""
     done = outcome.published + outcome.removed + outcome.unchanged
     if as_json:
-        report = {
+        facts = {
             "published": outcome.published,
             "unchanged": outcome.unchanged,
             "removed": outcome.removed,
@@ -239,7 +240,7 @@ def _report(outcome: "Outcome", as_json: bool) -> None:
             "postponed": outcome.postponed,
             "without_place": outcome.without_place,
         }
-        click.echo(json.dumps(report, indent=2))
+        click.echo(json.dumps(facts, indent=2))
     elif done or outcome.complete:
         click.echo(
             f"published {outcome.published:,}, removed {outcome.removed:,}, unchanged {outcome.unchanged:,};"

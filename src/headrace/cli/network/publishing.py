@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from headrace.base.errors import NetworkError, OperatorError
 from headrace.cli.progress import progress
+from headrace.documents.server_files import DRAINING_FILE
 
 if TYPE_CHECKING:
     from headrace.network.book import Book, View
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from headrace.network.publish.sources import Source
     from headrace.network.publish.stores.hosts import HostTransport
 
-__all__ = ["places_of", "publish_all", "sources", "stale_lines"]
+__all__ = ["places_of", "publish_all", "sources", "stale_lines", "tell_server"]
 
 
 def sources() -> "Sequence[Source]":
@@ -97,13 +98,19 @@ def _hosts(url: str, reload: Callable[[str], None] | None) -> "HostTransport":
     from headrace.network.publish.stores.opening import open_hosts
 
     root = Path(unquote(urlsplit(url).path))
+    return open_hosts(url, reload or (lambda name: tell_server(root / name)))
 
-    def tell_server(name: str) -> None:
-        from headrace.server.control_client import find_server
 
-        with suppress(NetworkError, OperatorError, OSError):
-            if (server := find_server(root / name)) is not None:
-                with server:
-                    server.reload()
+def tell_server(directory: Path) -> None:
+    """Have the server that runs on these files, if one does, read them again, and drain if they say so."""
+    from headrace.server.control_client import find_server
+    from headrace.server.service import OPERATOR
 
-    return open_hosts(url, reload or tell_server)
+    with suppress(NetworkError, OperatorError, OSError):
+        if (server := find_server(directory)) is not None:
+            with server:
+                server.reload()
+                if (directory / DRAINING_FILE).exists():
+                    server.drain()
+                elif OPERATOR in server.status().paused:
+                    server.resume()

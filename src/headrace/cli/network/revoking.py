@@ -4,8 +4,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from headrace.base.errors import OperatorError
 from headrace.cli.network.changing import Changing, changes
 from headrace.cli.network.options import confirm, yes_option
+from headrace.cli.network.publish import report
+from headrace.cli.network.publishing import publish_all
 from headrace.cli.network.tables import show_table
 from headrace.cli.progress import progress
 
@@ -31,7 +34,11 @@ __all__ = ["revoke"]
     type=click.IntRange(0),
     help="Refuse if fewer servers are left to a channel or region that loses some.",
 )
-@click.option("--emergency", is_flag=True, help="Refuse nothing: whatever is left, it is better than this.")
+@click.option(
+    "--emergency",
+    is_flag=True,
+    help="Refuse nothing, and publish at once, hosts and lists first; needs --reason.",
+)
 @click.option("--new-keys", is_flag=True, help="Give these servers new log-ins and obfuscation keys, too.")
 @yes_option
 @changes
@@ -56,12 +63,14 @@ def revoke(
     headrace network revoke --dry-run
     headrace network revoke QUIC TLS --where provider=acme --minimum 3 --reason "CVE-2026-1234"
     """
-    from headrace.network.lifecycle.revoking import Guard
+    from headrace.network.lifecycle.revoking import PUBLISHED_FIRST, Guard
     from headrace.network.lifecycle.revoking import revoke as switch_off
     from headrace.network.model import Server, Status
     from headrace.network.strategy.revocation import plan_revocation
     from headrace.network.strategy.selector import parse_selector
 
+    if emergency and not changing.reason:
+        raise OperatorError("--emergency needs --reason: what is so bad that nothing may be too much?")
     selector = parse_selector(where)
     guard = None if emergency else Guard(minimum, minimum)
     with changing.change() as change:
@@ -77,6 +86,9 @@ def revoke(
             confirm("Switch that off?", yes=yes or changing.dry_run)
             with progress("switching off", in_bytes=False, quiet=changing.as_json) as bar:
                 switch_off(change, selector, off, guard=guard, regenerate_keys=new_keys, progress=bar)
+    if emergency and plan.servers and not changing.dry_run:
+        with changing.place.book(changes=True) as book:
+            report(publish_all(book, first=PUBLISHED_FIRST, quiet=changing.as_json), changing.as_json)
 
 
 def _show(changing: Changing, plan: "Revocation") -> None:

@@ -15,6 +15,7 @@ from headrace.documents.osl.config import NO_SCHEMES, OslConfig, read_osl_config
 from headrace.documents.server_files import (
     BLOCKLIST_FILE,
     CONFIG_FILE,
+    DRAINING_FILE,
     LOAD_PERIOD,
     OSL_FILE,
     PSINET_FILE,
@@ -147,6 +148,8 @@ def _server_files(
     }
     yield prefix + CONFIG_FILE, encode_file(fields)
     yield from ((prefix + name, data) for name, data in files.items())
+    if Status.DRAINING in (server.status, host.status):
+        yield prefix + DRAINING_FILE, b"no new tunnels\n"
 
 
 def _configuration(

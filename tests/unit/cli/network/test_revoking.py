@@ -1,5 +1,8 @@
 """Capabilities revoked from the command line."""
 
+import json
+from pathlib import Path
+
 import pytest
 from tests.unit.cli.network.asking import ask, changed, network_command
 
@@ -31,11 +34,21 @@ def test_no_channel_or_region_is_left_with_too_little_unless_it_is_an_emergency(
     assert len(ask("server", "list", "--capability", "SSH")) == 6
 
 
-def test_in_an_emergency_nothing_is_too_much() -> None:
-    report = ask("revoke", "SSH", "OSSH", "--emergency", "--new-keys", "--yes")
+def test_in_an_emergency_nothing_is_too_much_and_it_is_published_at_once(tmp_path: Path) -> None:
+    ask("setting", "set", "public_store", (tmp_path / "public").as_uri())
+    ask("setting", "set", "host_store", (tmp_path / "hosts").as_uri())
+    words = ("revoke", "SSH", "--emergency", "--new-keys", "--yes", "--json")
+    assert "--emergency needs --reason" in network_command(*words).complaint
+    outcome = network_command(*words, "--reason", "keys are out")
+    assert outcome.code == 0, outcome
+    report, end = json.JSONDecoder().raw_decode(outcome.out)
     servers = changed(report, "servers").values()
     assert len(servers) == 8
     assert all("ssh_password" in after["secrets"] for after in servers)
+    published = json.loads(outcome.out[end:])
+    assert published["published"] and not published["failed"]
+    assert len(list((tmp_path / "hosts").glob("*/psiphond.config"))) == 8
+    assert list((tmp_path / "public").glob("*/server_list_compressed"))
 
 
 def test_somebody_has_to_agree() -> None:
