@@ -37,6 +37,7 @@ from headrace.network.model import (
     Sponsor,
     Status,
 )
+from headrace.network.strategy.roles import Role
 
 __all__ = ["KINDS", "NAMES", "Row", "read_row", "row_of"]
 
@@ -232,6 +233,11 @@ def _check_status(status: str) -> None:
         raise OperatorError(f"{status!r} is none; there are {', '.join(Status)}")
 
 
+def _check_role(role: str) -> None:
+    if role not in list(Role):
+        raise OperatorError(f"{role!r} is no role; there are {', '.join(Role)}")
+
+
 def _check_address(text: str) -> None:
     if "%" in text or str(ipaddress.ip_address(text)) != text:
         raise OperatorError(f"write the address as {ipaddress.ip_address(text.partition('%')[0])}")
@@ -272,6 +278,7 @@ _CHECKS: Final[Mapping[str, Callable[[Any], object]]] = {
     "bucket_id": check_bucket,
     "alternate_bucket_id": check_bucket,
     "status": _check_status,
+    "replaces": _check_role,
     "address": _check_address,
     "egress_address": _check_address,
     "internal_address": _check_address,

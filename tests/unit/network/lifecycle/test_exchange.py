@@ -219,6 +219,7 @@ BAD: list[tuple[dict[str, Any] | bytes, str]] = [
     ({"kind": "host", "name": "x", "status": "well"}, "'well' is none; there are new, "),
     ({"kind": "host", "name": "x", "created_at": "2027-01-01T00:00:00"}, "a time without a zone"),
     ({"kind": "server", "address": "fe80::1%eth0"}, "write the address as fe80::1"),
+    ({"kind": "server", "address": "192.0.2.1", "replaces": "all"}, "'all' is no role; there are permanent"),
     ({"kind": "server", "address": "somewhere"}, "does not appear to be"),
     ({"kind": "server", "address": "192.0.2.1", "ossh_ports": [-1]}, "-1 is no port"),
     ({"kind": "server", "address": "192.0.2.1", "tag": "x"}, "a server has no 'tag'"),
