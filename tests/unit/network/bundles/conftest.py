@@ -13,14 +13,14 @@ from headrace.network.bundles.archive import Base, pack_base
 
 @pytest.fixture
 def book(tmp_path: Path) -> Iterator[Book]:
-    """The book of a network with two channels, and two servers of each in each role."""
-    with build_network(tmp_path) as book:
+    """The book of a network with two channels, and a server of each in each role."""
+    with build_network(tmp_path, servers_per_role=1) as book:
         yield book
 
 
 @pytest.fixture(scope="package")
 def bundle_data(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The bundle of such a network's first campaign."""
+    """The bundle of the first campaign of a network with two permanent servers in each of two channels."""
     with build_network(tmp_path_factory.mktemp("network")) as book:
         return first_bundle(book)
 
