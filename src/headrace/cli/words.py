@@ -5,12 +5,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["entries", "printable", "say"]
+__all__ = ["entries", "printable", "say", "servers"]
 
 
 def entries(count: int) -> str:
     """Return how many there are, in words."""
     return f"{count:,} {'entry' if count == 1 else 'entries'}"
+
+
+def servers(count: int) -> str:
+    """Return how many there are, in words."""
+    return f"{count:,} {'server' if count == 1 else 'servers'}"
 
 
 def printable(text: str) -> str:

@@ -14,6 +14,7 @@ from headrace.cli.files import open_output, read_file
 from headrace.cli.network.place import Place, actor, with_place
 from headrace.cli.network.tables import show_facts
 from headrace.cli.progress import progress
+from headrace.cli.words import servers as so_many
 
 if TYPE_CHECKING:
     from headrace.network.book import View
@@ -80,7 +81,7 @@ def build(place: Place, sponsor: str, channel: str, output: Path, no_archive: bo
         return
     for file, content in files.items():
         click.echo(f"wrote {output / file}: {len(content):,} bytes")
-    click.echo(f"it has {facts['servers']:,} servers built in; SHA-256 {facts['sha256']}")
+    click.echo(f"it has {so_many(facts['servers'])} built in; SHA-256 {facts['sha256']}")
 
 
 @bundle.command()
@@ -182,7 +183,7 @@ def link(
     if qr:
         click.echo(qr_text(shared.link))
     click.echo(shared.link)
-    told = f"it tells of {shared.servers:,} servers" + (
+    told = f"it tells of {so_many(shared.servers)}" + (
         f", and not of {shared.left_out:,}" if shared.left_out else ""
     )
     click.echo(

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +22,7 @@ from headrace.cli.network.local import LocalNetwork, local_hosts, public_folder
 from headrace.cli.network.place import DATABASE, Place, actor, with_place
 from headrace.cli.network.publishing import publish_all
 from headrace.cli.network.server_test import run_trials, trials_of
+from headrace.cli.words import servers
 
 if TYPE_CHECKING:
     from headrace.network.book import Book, Change
@@ -185,7 +187,7 @@ async def _run(place: Place, show: _Show, expires: str | None, *, first: bool) -
                 await asyncio.to_thread(publish_all, book, only=_early(), quiet=quiet)
             for host in hosts:
                 await running.start(host)
-            show.done(f"{len(hosts)} servers run on this machine")
+            show.done(f"{servers(len(hosts))} on this machine: running")
             if folder is not None:
                 await running.serve(folder)
                 show.done(f"the store is served at {folder.url()}")
@@ -215,32 +217,40 @@ async def _test(book: "Book", show: _Show) -> None:
 
 
 def _tell(book: "Book", place: Place, show: _Show, expires: str | None) -> None:
-    from headrace.network.bundles.sharing import fitting, qr_text
-
     until = None if expires is None else expiry(expires, book.clock.time())
     with book.view() as view:
         name = view.settings.network_name
-        data = made_bundle(view, campaign_of(view, "", ""))
-    shared = fitting(data, until, name)
+    link = _link(book, name, until, show)
     seconds = time.monotonic() - show.begun
     if show.as_json:
-        facts = {
-            "network": name,
-            "directory": place.network,
-            "link": shared.link,
-            "seconds": round(seconds, 1),
-        }
+        facts = {"network": name, "directory": place.network, "link": link, "seconds": round(seconds, 1)}
         click.echo(json.dumps({**facts, "expires": until and until.isoformat()}))
         return
+    show.say(
+        f"\nIt runs, after {seconds:.0f} s." + (" On any machine that can reach this one:" if link else "")
+    )
+    if link:
+        show.say("  headrace connect LINK")
+    option = "" if place.network == "network" else f" --network {place.network}"
+    show.say(f"\nMore of it, in another terminal:  headrace network status{option}")
+    show.say("Ctrl-C ends it; the same command starts it again.")
+
+
+def _link(book: "Book", name: str, until: datetime | None, show: _Show) -> str:
+    """Show the link to the only campaign, and return it; "" where there is no such link, which is said."""
+    from headrace.network.bundles.sharing import fitting, qr_text
+
+    try:
+        with book.view() as view:
+            shared = fitting(made_bundle(view, campaign_of(view, "", "")), until, name)
+    except OperatorError as error:
+        show.say(f"there is no link yet: {error}")
+        return ""
     show.say()
     if sys.stdout.isatty():
         show.say(qr_text(shared.link))
     show.say(shared.link)
-    show.say(f"\nIt runs, after {seconds:.0f} s. On any machine that has headrace and can reach this one:")
-    show.say("  headrace connect LINK")
-    option = "" if place.network == "network" else f" --network {place.network}"
-    show.say(f"\nMore of it, in another terminal:  headrace network status{option}")
-    show.say("Ctrl-C ends it; the same command starts it again.")
+    return shared.link
 
 
 def _early() -> Any:

@@ -79,6 +79,8 @@ def _contents(material: Material, base: Callable[[], Base] | None) -> Iterator[C
     settings = material.version_for(Audience.CLIENT, material.settings)
     for channel, campaigns in of_channel(material.campaigns):
         servers = embedded_servers(material, channel)
+        if not servers:
+            continue  # nobody can start with nothing: there is no client for this channel yet
         common = keys | {f"server {server.pseudonym}": versions[server.id] for server in servers}
         for campaign in campaigns:
             seen = material.version_for(Audience.CLIENT, campaign, campaign.sponsor, channel)
