@@ -60,6 +60,7 @@ def test_a_field_that_is_called_so_is_found_unless_it_is_empty(name: str) -> Non
         17,
         None,
     ],
+    ids=["RSA", "Ed25519", "zeros", "signature", "text", "nothing", "number", "none"],
 )
 def test_what_is_public_or_nothing_at_all_is_not_found(value: object) -> None:
     assert [*private_key_places({"Key": value})] == []

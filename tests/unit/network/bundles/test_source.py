@@ -181,6 +181,17 @@ def test_a_network_without_keys_for_lists_says_so_for_each_campaign(book: Book, 
     ] * 2
 
 
+def test_while_no_server_could_be_built_in_there_are_no_bundles_and_that_is_no_failure(
+    published: Book, root: Path
+) -> None:
+    with published.change("ann", "none") as change:
+        for server in change.servers(Server.is_permanent.is_(True)):
+            server.is_permanent = False
+    outcome = publish_to(published, root)
+    assert (outcome.failed, outcome.removed) == ([], 2)
+    assert [*root.rglob(BUNDLE_FILE)] == []
+
+
 def test_a_network_without_campaigns_has_no_bundles(book: Book) -> None:
     with book.write() as session:
         session.query(Campaign).delete()
