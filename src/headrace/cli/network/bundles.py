@@ -57,23 +57,25 @@ def build(place: Place, sponsor: str, channel: str, output: Path, no_archive: bo
     """
     from headrace.network.bundles.archive import make_archive, pack_base
     from headrace.network.bundles.checks import bundle_facts
+    from headrace.network.bundles.source import archive_name
 
     with place.book() as book:
         with book.view() as view:
             campaign = campaign_of(view, sponsor, channel)
             data, bucket, name = made_bundle(view, campaign), campaign.bucket_id, campaign.channel.name
-        slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "client"
-        files = {f"{slug}-bundle.json": data}
+        archive = archive_name(name)
+        facts, files = bundle_facts(data), {f"{Path(archive).stem}-bundle.json": data}
         if not no_archive:
             with progress("packing the client", in_bytes=False, quiet=as_json) as bar:
-                files[f"headrace-{slug}.pyz"] = make_archive(pack_base(bar), data)
+                base = pack_base(bar)
+            files[archive] = make_archive(base, data)
+            facts["client"] = base.digest
         output.mkdir(parents=True, exist_ok=True)
         for file, content in files.items():
             with open_output(str(output / file)) as stream:
                 stream.write(content)
             if file.endswith(".pyz"):
                 (output / file).chmod(0o755)
-        facts = bundle_facts(data)
         with book.change(actor(), "bundle build") as change:
             change.record("bundles", bucket, facts)
     if as_json:
@@ -91,7 +93,7 @@ def verify(file: Path, as_json: bool) -> None:
     """Check that a bundle is one with which a client can start, and that nothing private is in it.
 
     \b
-    headrace network bundle verify to-users/web-bundle.json
+    headrace network bundle verify to-users/headrace-web-bundle.json
     """
     from headrace.network.bundles.checks import bundle_facts, verify_bundle
 

@@ -73,7 +73,8 @@ def init(
         f"  headrace network channel add{option} web\n"
         f"  headrace network sponsor add{option} example --home-page https://example.org/\n"
         f"  headrace network campaign add{option} --sponsor example --channel web\n"
-        f"  headrace network server create{option} --channel web --role permanent --address ADDRESS\n"
+        f"  headrace network server create{option} --channel web --role permanent"
+        " --address ADDRESS --region COUNTRY\n"
         f"  headrace network publish{option}"
     )
 

@@ -47,6 +47,7 @@ class View:
         self.vault = vault
         self.now = datetime.fromtimestamp(time, UTC)
         self._secrets: dict[UUID, Mapping[str, str]] = {}
+        self._at_hand: list[Sequence[Entity]] = []
 
     @property
     def settings(self) -> NetworkSettings:
@@ -59,8 +60,8 @@ class View:
 
     def servers(self, *where: ColumnElement[bool]) -> Sequence[Server]:
         """Return servers with their hosts, channels and providers at hand, without a query for each."""
-        for kind in (Provider, Host, PropagationChannel):
-            self._kept = (*getattr(self, "_kept", ()), self.all(kind))
+        # The session knows things for only as long as somebody holds them.
+        self._at_hand = [self.all(kind) for kind in (Provider, Host, PropagationChannel)]
         return self.all(Server, *where)
 
     def channel(self, name: str) -> PropagationChannel:
