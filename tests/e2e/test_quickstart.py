@@ -34,7 +34,7 @@ async def quickstart(directory: Path, *options: str) -> AsyncIterator[tuple[Prog
     """Run it in a directory; it runs, and has said what there is to know, when the block begins."""
     command = (*HEADRACE, "network", "quickstart", "relay", "--region", "DE", "--json", *options)
     async with running(*command, directory=directory) as program:
-        line = await program.says('{"network"')
+        line = await program.says('{"network"', patience=60)
         yield program, json.loads(line)
 
 

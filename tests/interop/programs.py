@@ -60,13 +60,13 @@ class Program:
         self._news = asyncio.Event()
         self._reading = asyncio.create_task(self._read())
 
-    async def says(self, text: str, after: int = 0) -> str:
+    async def says(self, text: str, after: int = 0, patience: float = PATIENCE) -> str:
         """Wait for a line with `text`, from line `after` on; return it.
 
         Raises AssertionError with all that was printed if the program ends, or takes too long.
         """
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(patience):
                 while True:
                     for line in self.lines[after:]:
                         if text in line:
@@ -76,7 +76,7 @@ class Program:
                     self._news.clear()
                     await self._news.wait()
         except TimeoutError:
-            raise AssertionError(self._report(f"did not say {text!r} within {PATIENCE:g} s")) from None
+            raise AssertionError(self._report(f"did not say {text!r} within {patience:g} s")) from None
 
     async def _read(self) -> None:
         assert self.process.stdout is not None
