@@ -7,6 +7,8 @@ That they do start, and find one another, is in `test_reference_network`.
 
 import asyncio
 import json
+import os
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,14 +16,14 @@ from typing import Any
 import pytest
 from tests.e2e.test_network import Network, client
 from tests.e2e.test_quickstart import stored
-from tests.interop.programs import Program, curl, run, running
+from tests.interop.programs import Program, curl, running
 from tests.interop.reference import console_client, reference
 from tests.interop.test_reference_lists import fetch_through, infos
 from tests.interop.test_reference_network import FOR_PSIPHOND, bundle
 from tests.osl_configs import scheme, spec
 
 from headrace.documents.entry_fields import diagnostic_id
-from headrace.documents.server_files import CONFIG_FILE
+from headrace.documents.server_files import CONFIG_FILE, PSINET_FILE, TRAFFIC_RULES_FILE
 from headrace.network.strategy.roles import Role
 from headrace.testing.origin import PAGE, Origin
 from headrace.testing.storage import Storage
@@ -107,8 +109,10 @@ async def test_their_server_does_what_each_file_of_its_host_says(
             assert await curl(*proxy, origin.url(), directory=tmp_path) == PAGE
             await curl(*proxy, origin.url(f"/bytes/{2 * CARRIED}"), directory=tmp_path)
             await ours.says('"noticeType":"SLOKSeeded"')
-            blocked = await run("curl", "-q", "-sf", *proxy, f"http://{BLOCKED}/", directory=tmp_path)
-            assert blocked.returncode != 0
+            async with Origin(host=BLOCKED) as elsewhere:
+                with pytest.raises(AssertionError, match="curl"):
+                    await curl(*proxy, elsewhere.url(), directory=tmp_path)
+            assert elsewhere.connections == 0
         await server.says('"event_name":"server_tunnel"')
     assert page["data"]["url"] == "https://home.example/?client_region=None"
     assert rates["data"]["downstreamBytesPerSecond"] == RATE + 1
@@ -118,6 +122,31 @@ async def test_their_server_does_what_each_file_of_its_host_says(
     assert logged(server, level="warning") == logged(server, level="error") == []
     known = stored(tmp_path / "client", "SELECT address FROM entry")
     assert len(known & {address for address, _, _ in network.servers(Role.DISCOVERY)}) == 1
+
+
+async def test_their_server_reads_again_what_is_published_again(network: Network, tmp_path: Path) -> None:
+    program = reference("HEADRACE_PSIPHOND")
+    (permanent, *_) = network.servers(Role.PERMANENT)
+    directory = network.directory / "hosts" / permanent[2]
+    async with running(program, "-config", directory / CONFIG_FILE, "run", directory=directory) as server:
+        await server.says('"msg":"running"')
+        with network.book.change("ann", "test") as change:
+            change.sponsor("example").home_pages = {"None": ["https://other.example/"]}
+            rates = {"ReadBytesPerSecond": 2 * RATE, "WriteBytesPerSecond": 2 * RATE}
+            change.settings.traffic_rules = {"DefaultRules": {"RateLimits": rates}, "FilteredRules": []}
+        await asyncio.to_thread(network.publish)
+        before = len(server.lines)
+        os.kill(server.process.pid, signal.SIGUSR1)
+        changed = {PSINET_FILE, TRAFFIC_RULES_FILE}
+        for file in changed:
+            await server.says(f'"reloaded":true,"reloader":"{file}"', before)
+        async with client(tmp_path / "client", network.bundle) as (ours, _):
+            page = json.loads(await ours.says('"noticeType":"Homepage"'))
+            limits = json.loads(await ours.says('"noticeType":"TrafficRateLimits"'))
+    assert page["data"]["url"] == "https://other.example/"
+    assert limits["data"]["downstreamBytesPerSecond"] == 2 * RATE
+    assert {line["reloader"] for line in logged(server, reloaded=True)} == changed
+    assert logged(server, level="warning") == logged(server, level="error") == []
 
 
 async def test_their_client_takes_up_all_that_is_offered_to_it(
