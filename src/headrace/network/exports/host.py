@@ -30,6 +30,7 @@ from headrace.documents.server_files import (
 from headrace.network.book import View
 from headrace.network.exports.classified import ENTRIES, MadeOf, Secret
 from headrace.network.model import Host, NetworkKey, NetworkSettings, Server, Status
+from headrace.network.rendering.capabilities import published_capabilities
 from headrace.network.rendering.entries import EntryRenderer
 from headrace.network.rendering.ports import protocol_ports
 from headrace.network.signing.kinds import Purpose
@@ -101,10 +102,13 @@ def host_files(view: View, host: Host, servers: Sequence[Server], entries: Entry
 
     `servers` are those on it that are alive. Raises OperatorError, DocumentError.
     """
-    own = {server.tag: entries.encoded(server) for server in servers if server.status != Status.NEW}
+    lines = {server: entries.encoded(server) for server in servers if server.status != Status.NEW}
     files: dict[str, bytes] = {}
     for server in servers:
         prefix = "" if len(servers) == 1 else f"{server.pseudonym.replace(' ', '-')}."
+        # The deployed server refuses to start with entries of which only some name a fronting provider.
+        fronted = _is_fronted(host, server)
+        own = {other.tag: line for other, line in lines.items() if _is_fronted(host, other) == fronted}
         files.update(_server_files(view, host, server, own, prefix))
     return files
 
@@ -213,6 +217,11 @@ def _tactics(view: View, host: Host, server: Server) -> dict[str, Any]:
         "RequestPrivateKey": secrets.get("tactics_request_private_key", ""),
         "RequestObfuscatedKey": secrets.get("tactics_request_obfuscation_key", ""),
     }
+
+
+def _is_fronted(host: Host, server: Server) -> bool:
+    """Whether the server's entry names the host's fronting provider."""
+    return any(name.startswith("FRONTED") for name in published_capabilities(host, server))
 
 
 def _discovery_key(view: View) -> str:

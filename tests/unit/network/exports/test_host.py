@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from tests.unit.network.exports.full_server import with_everything
 from tests.unit.network.networks import NOW
 
 from headrace.base.errors import DocumentError, OperatorError
@@ -119,6 +120,21 @@ def test_servers_on_one_host_have_files_of_their_own(book: Book, tmp_path: Path)
         assert read.osl_config_filename in files and read.blocklist_filename in files
         place = tmp_path / "hosts" / host.name / f"{name}.psiphond.config"
         assert problems(place) == []
+
+
+def test_entries_that_name_a_fronting_provider_are_not_beside_those_that_name_none(book: Book) -> None:
+    with book.change("ann", "test") as change:
+        share_a_host(change)
+        with_everything(change, change.server(FIRST))
+    with book.view() as view:
+        host, files = view.server(FIRST).host, files_of(view, view.server(FIRST))
+        tags = {
+            server.pseudonym.replace(" ", "-"): server.tag for server in view.servers(Server.host == host)
+        }
+    assert len(tags) == 2
+    for name, tag in tags.items():
+        read = configuration(files[f"{name}.psiphond.config"])
+        assert read.own_encoded_server_entries.keys() == {tag}
 
 
 def test_settings_go_over_the_configuration_and_the_hosts_own_over_those(book: Book) -> None:
