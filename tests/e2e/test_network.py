@@ -6,6 +6,7 @@ Some servers run; the others are there to be told of.
 import asyncio
 import json
 import sys
+import tempfile
 import zipfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -178,13 +179,15 @@ async def origin() -> AsyncIterator[Origin]:
 
 
 @pytest.fixture
-async def network(tmp_path: Path, origin: Origin) -> AsyncIterator[Network]:
+async def network(origin: Origin) -> AsyncIterator[Network]:
     """A network with three servers in each role, published once."""
     async with Storage() as storage:
-        network = await asyncio.to_thread(Network, tmp_path / "network", storage, origin.url())
-        await asyncio.to_thread(network.publish)
-        yield network
-        network.book.close()
+        # Sockets of servers are in it, whose paths cannot be long.
+        with tempfile.TemporaryDirectory(prefix="net-") as directory:
+            network = await asyncio.to_thread(Network, Path(directory), storage, origin.url())
+            await asyncio.to_thread(network.publish)
+            yield network
+            network.book.close()
 
 
 async def test_a_client_with_only_the_bundle_gets_everything(

@@ -59,7 +59,7 @@ def test_secrets_are_handed_on_where_nobody_else_can_read_them() -> None:
 
 def test_connect_takes_what_a_client_takes() -> None:
     shown = {name for param in client.params if not getattr(param, "hidden", False) for name in param.opts}
-    own = {"--name", "--wait", "--keep-trying"}
+    own = {"access_link", "--name", "--wait", "--keep-trying"}
     assert {name for param in connect.params for name in param.opts} == shown | own
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote, urlsplit
 
-from headrace.base.errors import OperatorError
+from headrace.base.errors import NetworkError, OperatorError
 from headrace.demo.processes import end, says, spawn
 from headrace.documents.server_files import CONFIG_FILE
 from headrace.testing.storage import Request, Storage
@@ -143,7 +143,10 @@ def public_folder(view: "View") -> PublicFolder | None:
 def _runs(directory: Path) -> bool:
     from headrace.server.control_client import find_server
 
-    server = find_server(directory)
+    try:
+        server = find_server(directory)
+    except NetworkError:  # no server can be asked there: a path too long for a socket, say
+        return False
     if server is not None:
         server.close()
     return server is not None

@@ -1,7 +1,10 @@
 """Shells complete the command's words."""
 
+import os
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from tests.unit.cli.network.asking import network_command
@@ -20,5 +23,8 @@ def test_bash_completes_a_command_by_that_script() -> None:
         "\nCOMP_WORDS=(headrace network simul); COMP_CWORD=2; _headrace_completion headrace"
         '\necho "${COMPREPLY[@]}"\n'
     )
-    done = subprocess.run(["bash"], input=script, capture_output=True, text=True)
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    done = subprocess.run(
+        ["bash"], input=script, capture_output=True, text=True, env={**os.environ, "PATH": path}
+    )
     assert (done.stdout, done.stderr) == ("simulate\n", "")

@@ -162,6 +162,7 @@ def test_a_host_that_is_gone_is_not_looked_for(rig: Rig) -> None:
     rig.publish()
     with rig.book.change("ann", "remove") as change:
         server, host = change.server("server number 0"), change.host("h0")
+        host.deployment, host.management_host_key = "native", "pinned"
         server.status, host.status = Status.GONE, Status.GONE
         change.strip_secrets(server)
     rig.hosts.unreachable = {"h0"}
