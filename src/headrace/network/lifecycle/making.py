@@ -4,6 +4,7 @@ import base64
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from headrace.base.rng import Rng
@@ -60,11 +61,17 @@ def make_host_secrets(capabilities: Collection[str], rng: Rng) -> Made:
         made.secrets["tactics_request_obfuscation_key"] = base64.b64encode(rng.bytes(32)).decode()
         made.columns["tactics_request_public_key"] = public
     if any(name.startswith("INPROXY") for name in capabilities):
-        private, public = _box_keys()
-        made.secrets["inproxy_session_private_key"] = private
-        made.secrets["inproxy_session_root_obfuscation_secret"] = base64.b64encode(rng.bytes(32)).decode()
-        made.columns["inproxy_session_public_key"] = public
+        key = Ed25519PrivateKey.generate()
+        public_half = key.public_key().public_bytes_raw()
+        made.secrets["inproxy_session_private_key"] = _unpadded(key.private_bytes_raw() + public_half)
+        made.secrets["inproxy_session_root_obfuscation_secret"] = _unpadded(rng.bytes(32))
+        made.columns["inproxy_session_public_key"] = _unpadded(public_half)
     return made
+
+
+def _unpadded(data: bytes) -> str:
+    """Return base64 as the in-proxy sessions of the deployed servers have it."""
+    return base64.b64encode(data).decode().rstrip("=")
 
 
 def _box_keys() -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """Which secrets entities have, and who gets to know them besides the management (operations spec §1.5, 1.9).
 
 Forms: meek and tactics keys but the obfuscation keywords are base64, keywords and passwords hexadecimal, the
-SSH key PEM.
+SSH key PEM, in-proxy keys base64 without padding.
 """
 
 from typing import Final
