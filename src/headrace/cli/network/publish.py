@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from headrace.base.errors import OperatorError
 from headrace.cli.files import open_output
 from headrace.cli.network.changing import NOTHING_TO_DO, PARTLY
 from headrace.cli.network.place import Place, with_place
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["plan", "publish", "report", "sign_request", "status"]
 
-_LETTERS: Final = "HBLSDFMXWOP"
+_LETTERS: Final = "HBLSDFMOP"
 _MOST_SHOWN: Final = 40
 
 _json = click.option("--json", "as_json", is_flag=True, help="Report for programs.")
@@ -218,7 +219,10 @@ def sign_request(place: Place, directory: Path, as_json: bool) -> None:
 def _kinds(letters: str) -> "list[Kind]":
     from headrace.network.publish.kinds import kind_by_letter
 
-    return [kind_by_letter(letter) for letter in letters.upper() if letter not in " ,"]
+    try:
+        return [kind_by_letter(letter) for letter in letters.upper() if letter not in " ,"]
+    except KeyError as error:
+        raise OperatorError(f"nothing has the letter {error}; there are {', '.join(_LETTERS)}") from None
 
 
 def report(outcome: "Outcome", as_json: bool) -> None:
