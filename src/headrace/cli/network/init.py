@@ -38,7 +38,7 @@ def init(
     Its database and the key that opens its secrets are kept in DIRECTORY; keep a copy of that key elsewhere,
     without it nothing can be published any more. What it publishes goes to directories beside them until
     `headrace network setting` says otherwise. The keys that sign upgrades and open feedback are not made
-    here: `headrace network key make` makes them where they are to be used.
+    here: `headrace network key generate` makes them where they are to be used.
 
     \b
     headrace network init my-network
