@@ -1,6 +1,7 @@
 """`headrace network init`: an empty network with its keys."""
 
 import json
+import shlex
 from pathlib import Path
 
 import click
@@ -65,7 +66,13 @@ def init(
     if as_json:
         click.echo(json.dumps({"network": name, "database": where, "directory": str(directory)}))
         return
-    option = "" if str(directory) == "network" else f" --network {database or directory}"
+    option = ""
+    if database is not None or str(directory) != "network":
+        option = f" --network {shlex.quote(database or str(directory))}"
+    if not passphrase and (database is not None or key_file is not None):
+        option += f" --key-file {shlex.quote(str(key_file or directory / KEY_FILE))}"
+    if production:
+        option += f" --environment {shlex.quote(name)}"
     click.echo(
         f"made the network {name!r} in {where}\n"
         "\n"
