@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
 import msgspec
-from sqlalchemy import inspect
+from sqlalchemy import delete, inspect
 
 from headrace.base.errors import DocumentError, OperatorError
 from headrace.documents.blocklist import read_blocklist
@@ -18,7 +18,8 @@ from headrace.documents.traffic_rules import read_traffic_rules
 from headrace.network.book import Change
 from headrace.network.exports.host import check_schemes
 from headrace.network.lifecycle.pages import check_rule, check_url
-from headrace.network.model import SECRETS, NetworkSettings
+from headrace.network.model import SECRETS, NetworkSettings, Published
+from headrace.network.publish.places import BUNDLES, EXPORTS, STORE, host_place
 from headrace.network.publish.stores.opening import open_hosts, open_store
 
 __all__ = ["set_setting", "setting_names"]
@@ -26,6 +27,13 @@ __all__ = ["set_setting", "setting_names"]
 #: What is set by other commands, or not at all.
 _NOT_SET: Final = frozenset({"id", "revision", "network_name", "production", "default_sponsor_id"})
 _SECRET: Final = frozenset({"store_access_key", "store_secret_key"})
+#: Where contents go -> what their places begin with in the ledger.
+_PLACES: Final = {
+    "public_store": STORE,
+    "host_store": host_place(""),
+    "bundle_directory": BUNDLES,
+    "extract_directory": EXPORTS,
+}
 #: Texts that may have many lines.
 _LONG: Final = frozenset({"blocklist"})
 
@@ -60,6 +68,9 @@ def set_setting(change: Change, name: str, text: str) -> None:
     (kind,) = get_args(get_type_hints(NetworkSettings)[name])
     value = _value(name, kind, text)
     _check(name, value)
+    if name in _PLACES and value != getattr(change.settings, name):
+        # Of what was published elsewhere nothing is at the new place.
+        change.session.execute(delete(Published).where(Published.place.startswith(_PLACES[name])))
     setattr(change.settings, name, value)
 
 

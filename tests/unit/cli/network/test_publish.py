@@ -54,3 +54,26 @@ def test_what_fails_is_said_and_tried_again(published: Path) -> None:
 
 def test_letters_that_mean_nothing_are_mistakes(published: Path) -> None:
     assert network_command("publish", "--only", "Q").code == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds"),
+    [
+        ("public_store", {"list", "osl"}),
+        ("host_store", {"host", "psinet"}),
+        ("bundle_directory", {"bundle"}),
+        ("extract_directory", {"statistics", "devops", "feedback", "mail"}),
+    ],
+)
+def test_at_another_place_everything_is_published_again(published: Path, name: str, kinds: set[str]) -> None:
+    new = published / "moved"
+    place = new.as_uri() if name.endswith("store") else str(new)
+    ask("setting", "set", name, place, "--dry-run")
+    assert network_command("plan").code == 3
+    ask("setting", "set", name, place)
+    assert {item["kind"] for item in ask("plan")["to_publish"]} == kinds
+    ask("publish")
+    old = published / name
+    files = {file.relative_to(old) for file in old.rglob("*") if file.is_file()}
+    assert {file.relative_to(new) for file in new.rglob("*") if file.is_file()} == files
+    assert network_command("plan").code == 3
