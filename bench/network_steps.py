@@ -16,7 +16,6 @@ import resource
 import sys
 import time
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 
 from headrace.base.rng import SYSTEM_RNG
@@ -25,13 +24,14 @@ from headrace.documents.capabilities import SHIPPED_PREFIXES
 from headrace.network.book import Book
 from headrace.network.book.identifiers import bucket_id, pseudonym, public_id, unused
 from headrace.network.custody import add_key
+from headrace.network.lifecycle.creation import give_role
 from headrace.network.lifecycle.revoking import revoke
 from headrace.network.model import Campaign, Host, PropagationChannel, Provider, Server, Sponsor, Status
 from headrace.network.publish.publishing import plan_for
 from headrace.network.rendering.network import NetworkRendering
 from headrace.network.signing.kinds import Purpose
 from headrace.network.signing.making import make_key
-from headrace.network.strategy.roles import Role, discovery_range, osl_range
+from headrace.network.strategy.roles import Role
 from headrace.network.strategy.selector import parse_selector
 from headrace.network.vault import OperatorKey, passphrase_key
 from headrace.ssh.host_keys import HostKey
@@ -105,9 +105,8 @@ def build(
                     tested_at=change.now,
                 )
                 used.add(server.pseudonym)
-                _give(
-                    server, _ROLES[0 if len(routes) == 1 else number // len(routes) % len(_ROLES)], change.now
-                )
+                role = _ROLES[0 if len(routes) == 1 else number // len(routes) % len(_ROLES)]
+                give_role(server, role, change.now, ["00"])
                 change.set_secrets(
                     change.add(server),
                     {
@@ -160,19 +159,6 @@ def revoke_all(directory: str) -> dict[str, float]:
             found = plan_for(changes, NetworkRendering(changes), sources())
             seconds = time.monotonic() - begun
         return {"seconds": seconds, "servers": len(done.servers), "contents": len(found)}
-
-
-def _give(server: Server, role: Role, now: datetime) -> None:
-    match role:
-        case Role.PERMANENT:
-            server.is_permanent = True
-        case Role.PROPAGATION:
-            server.is_embedded = True
-        case Role.DISCOVERY:
-            server.discovery_start, server.discovery_end = discovery_range(now)
-        case Role.OSL:
-            server.osl_start, server.osl_end = osl_range(now)
-            server.osl_ids = ["00"]
 
 
 def _key() -> OperatorKey:

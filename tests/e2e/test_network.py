@@ -172,13 +172,6 @@ async def client(directory: Path, bundle: Path, *options: str) -> AsyncIterator[
 
 
 @pytest.fixture
-async def origin() -> AsyncIterator[Origin]:
-    """Where the home page is."""
-    async with Origin() as origin:
-        yield origin
-
-
-@pytest.fixture
 async def network(origin: Origin) -> AsyncIterator[Network]:
     """A network with three servers in each role, published once."""
     async with Storage() as storage:

@@ -37,13 +37,6 @@ CARRIED = 10_000  #: bytes after which a client has earned an obfuscated list
 
 
 @pytest.fixture
-async def origin() -> AsyncIterator[Origin]:
-    """What clients fetch."""
-    async with Origin() as origin:
-        yield origin
-
-
-@pytest.fixture
 async def storage() -> AsyncIterator[Storage]:
     """Where lists are published."""
     async with Storage() as storage:

@@ -30,13 +30,6 @@ FOR_PSIPHOND = {
 
 
 @pytest.fixture
-async def origin() -> AsyncIterator[Origin]:
-    """Where the home page is."""
-    async with Origin() as origin:
-        yield origin
-
-
-@pytest.fixture
 async def storage() -> AsyncIterator[Storage]:
     """Where lists are published."""
     async with Storage() as storage:

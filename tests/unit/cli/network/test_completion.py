@@ -1,12 +1,12 @@
 """Shells complete the command's words."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tests.interop.programs import program
 from tests.unit.cli.network.asking import network_command
 
 
@@ -17,7 +17,6 @@ def test_each_shell_gets_a_script_that_asks_the_command(shell: str) -> None:
     assert f"_HEADRACE_COMPLETE={shell}_complete" in outcome.out
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
 def test_bash_completes_a_command_by_that_script() -> None:
     script = network_command("completion", "bash").out + (
         "\nCOMP_WORDS=(headrace network simul); COMP_CWORD=2; _headrace_completion headrace"
@@ -25,6 +24,6 @@ def test_bash_completes_a_command_by_that_script() -> None:
     )
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     done = subprocess.run(
-        ["bash"], input=script, capture_output=True, text=True, env={**os.environ, "PATH": path}
+        [program("bash")], input=script, capture_output=True, text=True, env={**os.environ, "PATH": path}
     )
     assert (done.stdout, done.stderr) == ("simulate\n", "")
